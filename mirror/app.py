@@ -1,0 +1,122 @@
+"""The composition root: a Config becomes the ASGI application, whose lifespan opens and closes all parts."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from mirror.body import FillSettings
+from mirror.documents import Documents
+from mirror.engine import Engine
+from mirror.errors import MirrorError, RequestError
+from mirror.evict import Limits
+from mirror.fill import Fills
+from mirror.opening import Outside
+from mirror.operations import Operations
+from mirror.origin import Origin, OriginSettings
+from mirror.settings import Config
+from mirror.stores import open_stores
+from mirror.web import admin, health
+from mirror.web.proxy import Names, Proxy, Receive, Scope
+from mirror.web.replies import Send
+
+log = logging.getLogger("mirror")
+
+
+class App:
+    """The ASGI application: `/-/...` is FastAPI's, everything else the mirrors'."""
+
+    def __init__(self, config: Config, fill_settings: FillSettings | None = None) -> None:
+        self.config = config
+        self.readiness = health.Readiness(config.cache.path)
+        self._fill_settings = fill_settings or FillSettings(retries=config.upstream.retries)
+        self._proxy: Proxy | None = None
+        self._purge: admin.PurgeByMethod | None = None
+        self._site = FastAPI(
+            title="mirror",
+            openapi_url="/-/api/openapi.json",
+            docs_url="/-/api/docs",
+            redoc_url=None,
+            redirect_slashes=False,
+            lifespan=self._lifespan,
+        )
+        self._site.add_exception_handler(MirrorError, _mirror_error)
+        self._site.add_exception_handler(RequestValidationError, _invalid)
+        self._site.include_router(health.routes(self.readiness), prefix="/-")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not scope["path"].startswith("/-/") and self._proxy and self._purge:
+            to = self._purge if scope["method"] == "PURGE" else self._proxy
+            await to(scope, receive, send)
+        else:
+            await self._site(scope, receive, send)  # type: ignore[arg-type]
+
+    @asynccontextmanager
+    async def _lifespan(self, site: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await self._open(site, stack)
+            self.readiness.started = True
+            yield
+            self.readiness.draining = True
+
+    async def _open(self, site: FastAPI, stack: AsyncExitStack) -> None:
+        """Open the parts in the order of what they need; the stack closes them in the reverse one."""
+        config = self.config
+        origin = Origin(_origin_settings(config))
+        await origin.open()
+        stack.push_async_callback(origin.close)
+        limits = Limits(config.cache.max_size, config.cache.min_free, config.cache.max_object)
+        stores = open_stores(config.cache.path, limits, config.cache.durability)
+        await stores.start()
+        stack.push_async_callback(stores.close)
+        outside = Outside(origin, stores.store, stores.index, time.time)
+        fills = Fills(outside, self._fill_settings)
+        engine = Engine(outside, fills, stores.facts, Documents())
+        stack.push_async_callback(engine.close)
+        stack.push_async_callback(fills.close)
+        operations = Operations(stores.store, stores.index, fills, config.mirrors)
+        self._proxy = Proxy(engine, config.mirrors, names(config), time.time)
+        self._purge = admin.PurgeByMethod(operations, config.admin.token)
+        below = APIRouter(prefix="/-")
+        below.include_router(admin.routes(operations, config.admin.token))
+        site.include_router(below)
+
+
+def names(config: Config) -> Names:
+    """Which Host values are this server's own."""
+    listen = config.server.listen
+    hosts = {"localhost", "127.0.0.1", "[::1]", *config.server.hosts}
+    if listen.host and listen.host not in ("0.0.0.0", "::"):  # noqa: S104  compared, not bound
+        hosts.add(listen.host.lower())
+    default = f"{listen.host}:{listen.port}" if listen.host else "localhost"
+    return Names(config.server.public_url, frozenset(hosts), default)
+
+
+def _origin_settings(config: Config) -> OriginSettings:
+    settings = asdict(config.upstream)
+    settings["ca_file"] = str(config.upstream.ca_file or "")
+    return OriginSettings(**settings)
+
+
+async def _mirror_error(_request: Request, exc: Exception) -> JSONResponse:
+    status = exc.status if isinstance(exc, MirrorError) else 500
+    return _problem(status, str(exc))
+
+
+async def _invalid(_request: Request, exc: Exception) -> JSONResponse:
+    problems: list[Any] = list(exc.errors()) if isinstance(exc, RequestValidationError) else []
+    lines = [f"{'.'.join(str(part) for part in problem['loc'][1:])}: {problem['msg']}" for problem in problems]
+    return _problem(RequestError.status, "; ".join(lines) or str(exc))
+
+
+def _problem(status: int, detail: str) -> JSONResponse:
+    body = {"type": "about:blank", "title": "Refused", "status": status, "detail": detail, "error": detail}
+    return JSONResponse(body, status, media_type="application/problem+json")

@@ -1,0 +1,221 @@
+"""config.toml -> a frozen Config, or one ConfigError with all that is wrong, each with file, line and key."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import socket
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mirror import clients, credentials, values
+from mirror.document import Document, Problem, Table
+from mirror.errors import ConfigError, Unavailable
+from mirror.model import Mirror
+from mirror.settings import AdminSettings, CacheSettings, Config, ServerSettings, UpstreamSettings
+
+__all__ = ["AdminSettings", "CacheSettings", "Config", "ServerSettings", "UpstreamSettings", "load"]
+
+Discover = Callable[[str, str, frozenset[str]], clients.Discovered]
+_Readers = dict[str, Callable[[object], Any]]
+
+
+def load(path: Path, *, discover: Discover = clients.discover) -> Config:
+    """Reads the file, and asks this machine's clients for the `auto` upstreams, all at the same time.
+
+    A mirror whose `auto` finds nothing has no upstreams, and the reason in `unavailable`. Raises ConfigError.
+    """
+    document = Document.read(path)
+    folder = path.absolute().parent
+    reading = _Reading(folder)
+    tables = reading.sections(document.tree)
+    mirrors = reading.mirrors(document.tree.get("mirrors", {}))
+    if reading.problems:
+        raise ConfigError(document.located(reading.problems))
+    server = ServerSettings(**tables["server"])
+    return Config(
+        server=server,
+        cache=CacheSettings(**{"path": folder / "cache"} | tables["cache"]),
+        admin=AdminSettings(**tables["admin"]),
+        upstream=UpstreamSettings(**tables["upstream"]),
+        mirrors=_reached(mirrors, _own(server), discover),
+        path=path,
+    )
+
+
+class _Reading:
+    """One pass over the tree of a file in `folder`; what is wrong gathers in `problems`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[Problem] = []
+
+    def wrong(self, table: Table, key: str, text: str) -> None:
+        self.problems.append(Problem(table, key, text))
+
+    def sections(self, tree: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """The values of every section but the mirrors."""
+        known = _section_readers(self.folder)
+        for name, value in tree.items():
+            if name in known or name == "mirrors":
+                continue
+            if isinstance(value, dict | list):
+                self.wrong((name,), "", "unknown table" + _near(name, (*known, "mirrors"), "[{}]"))
+            else:
+                self.wrong((), name, "unknown key (keys stand below a table, such as [server])")
+        return {name: self.table((name,), tree.get(name, {}), readers) for name, readers in known.items()}
+
+    def table(self, where: Table, tree: object, readers: _Readers) -> dict[str, Any]:
+        """What the readers make of the table's keys, less those that are wrong."""
+        if not isinstance(tree, dict):
+            self.wrong(where, "", f"not a table (write [{'.'.join(where)}])")
+            return {}
+        good: dict[str, Any] = {}
+        for key, value in tree.items():
+            if key not in readers:
+                self.wrong(where, key, "unknown key" + _near(key, readers, "{}"))
+                continue
+            try:
+                good[key] = readers[key](value)
+            except ConfigError as error:
+                self.wrong(where, key, str(error))
+        return good
+
+    def mirrors(self, tree: object) -> list[Mirror]:
+        if not tree or not isinstance(tree, dict):
+            self.wrong(("mirrors",), "", "no mirrors (write at least one table [mirrors.NAME])")
+            return []
+        found = [self.mirror(name, table) for name, table in tree.items()]
+        return [mirror for mirror in found if mirror is not None]
+
+    def mirror(self, name: str, tree: object) -> Mirror | None:
+        where, before = ("mirrors", name), len(self.problems)
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+            self.wrong(where, "", "not a name for a mirror (a-z, 0-9 and -, no - in front)")
+        good = self.table(where, tree, _mirror_readers(self.folder))
+        if isinstance(tree, dict) and "ecosystem" not in tree:
+            self.wrong(where, "ecosystem", f"missing (one of {', '.join(_lifetimes())})")
+        if good.get("ecosystem") == "http" and isinstance(tree, dict) and tree.get("upstream", "auto") == "auto":
+            self.wrong(where, "upstream", "an http mirror needs a URL")
+        return _mirror(name, good) if len(self.problems) == before else None
+
+
+def _mirror(name: str, good: dict[str, Any]) -> Mirror:
+    ecosystem = good["ecosystem"]
+    upstreams = tuple(values.rooted(url, ecosystem) for url in good.pop("upstream", ()))
+    return Mirror(**{"name": name, "upstreams": upstreams} | _lifetimes()[ecosystem] | good)
+
+
+def _lifetimes() -> dict[str, dict[str, Any]]:
+    """The lifetimes, in seconds, that differ by ecosystem; those of http are the origin's own."""
+    return {
+        "http": {"ttl": None, "grace": 0.0, "keep": 0.0},
+        "pypi": {"ttl": 600.0},
+        "npm": {"ttl": 300.0},
+        "apt": {"ttl": 120.0},
+    }
+
+
+def _section_readers(folder: Path) -> dict[str, _Readers]:
+    above_zero = partial(values.duration, positive=True)
+    return {
+        "server": {
+            "listen": partial(values.address, folder=folder),
+            "workers": _workers,
+            "public_url": _or_empty(values.url, ""),
+            "hosts": _hosts,
+            "drain": values.duration,
+        },
+        "cache": {
+            "path": partial(values.place, folder=folder),
+            "max_size": partial(values.size, positive=True),
+            "min_free": values.size,
+            "max_object": partial(values.size, positive=True),
+            "durability": lambda value: values.choice(value, "full", "data", "none"),
+        },
+        "admin": {"token": partial(credentials.secret, folder=folder)},
+        "upstream": {
+            "connect_timeout": above_zero,
+            "head_timeout": above_zero,
+            "min_rate": lambda value: float(values.size(value)),
+            "retries": partial(values.number, least=0, most=100),
+            "max_connections": partial(values.number, least=1, most=10000),
+            "proxy": _or_empty(partial(credentials.proxy, folder=folder), ""),
+            "ca_file": _or_empty(partial(values.present, folder=folder), None),
+        },
+    }
+
+
+def _mirror_readers(folder: Path) -> _Readers:
+    return {
+        "ecosystem": lambda value: values.choice(value, *_lifetimes()),
+        "upstream": _upstreams,
+        "ttl": values.duration,
+        "grace": values.duration,
+        "keep": values.duration,
+        "offline": values.flag,
+        "complete_ranges": values.flag,
+        "auth": partial(credentials.auth, folder=folder),
+    }
+
+
+def _or_empty(read: Callable[[object], Any], empty: object) -> Callable[[object], Any]:
+    return lambda value: empty if value == "" else read(value)
+
+
+def _workers(value: object) -> int:
+    if values.number(value, 1, 64) > 1:
+        raise ConfigError(["more than one process is not there yet (write 1)"])
+    return 1
+
+
+def _hosts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ConfigError([f'{values.shown(value)} is not a list (write ["mirror.example.com"])'])
+    return tuple(values.host(each) for each in value)
+
+
+def _upstreams(value: object) -> tuple[str, ...]:
+    """The URLs in order of preference; none for `"auto"`."""
+    if value == "auto":
+        return ()
+    several = value if isinstance(value, list) else [value]
+    if not several or "auto" in several:
+        raise ConfigError(['write a URL, a list of URLs, or "auto" alone'])
+    return tuple(dict.fromkeys(values.url(each) for each in several))
+
+
+def _near(word: str, known: Iterable[str], form: str) -> str:
+    found = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {form.format(found[0])}?)" if found else ""
+
+
+def _own(server: ServerSettings) -> frozenset[str]:
+    """`host:port` of all the addresses by which clients of this machine may know this server."""
+    own = {values.authority(server.public_url)} if server.public_url else set()
+    for name in server.hosts:
+        own |= {values.authority(f"http://{name}"), values.authority(f"https://{name}")}
+    if port := server.listen.port:
+        own |= {str(server.listen), f"localhost:{port}", f"{socket.gethostname().lower()}:{port}"}
+        own |= {f"{name}:{port}" for name in server.hosts if not re.search(r":\d+$", name)}
+    return frozenset(own)
+
+
+def _reached(mirrors: list[Mirror], own: frozenset[str], discover: Discover) -> tuple[Mirror, ...]:
+    """The mirrors with the upstreams that `auto` stands for."""
+
+    def reach(mirror: Mirror) -> Mirror:
+        if mirror.upstreams:
+            return mirror
+        try:
+            found = discover(mirror.ecosystem, mirror.name, own)
+        except Unavailable as error:
+            return replace(mirror, unavailable=str(error))
+        return replace(mirror, upstreams=(found.url,), auth=mirror.auth or found.auth)
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        return tuple(pool.map(reach, mirrors))

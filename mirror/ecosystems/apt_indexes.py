@@ -1,0 +1,106 @@
+"""What APT's indexes say: InRelease and Release of the other indexes, Packages and Sources of the archive's files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mirror.ecosystems import paths
+from mirror.ecosystems.bodies import MIB, decoded, hex_digest, not_html, unpacked
+from mirror.errors import OriginError
+from mirror.model import Digest, Fact, Headers
+
+SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
+
+_SIGNATURE = b"\n-----BEGIN PGP SIGNATURE-----"
+_SHA256_BLOCK = re.compile(rb"^(?:SHA256|Checksums-Sha256):[ \t]*\r?\n((?:[ \t][^\n]*+(?:\n|\Z))*+)", re.MULTILINE)
+_LISTED = re.compile(rb"\s*([0-9a-f]{64})\s+(\d{1,18})\s+(\S+)\s*")
+_UNENCODED = re.compile(rb"[A-Za-z0-9/._+~-]+")
+_SIZE = re.compile(rb"\d{1,18}")
+_PARAGRAPH_LIMIT = 16 * MIB
+_DIGESTS = ((b"\nSHA256:", "sha256"), (b"\nSHA512:", "sha512"))
+
+
+def release_facts(body: bytes, headers: Headers, *, directory: str) -> list[Fact]:
+    """The indexes that an InRelease or Release file in `directory` lists under SHA256.
+
+    OriginError where the file is a web page, a line of the list is broken, or a signed file ends before its signature.
+    """
+    text = decoded(body, headers)
+    not_html(text[:512], Headers())
+    if text.startswith(SIGNED):
+        text, signature, _ = text.partition(_SIGNATURE)
+        if not signature:
+            raise OriginError("the origin's InRelease ends before its signature")
+    block = _SHA256_BLOCK.search(text)
+    return list(_listed(block[1], directory.encode())) if block else []
+
+
+def package_facts(body: bytes, headers: Headers) -> Iterator[Fact]:
+    """The files that a Packages or Sources index lists, whatever its compression; none for an index of another kind.
+
+    Read in pieces: the decompressed text is never held whole. OriginError, while iterating, where it is broken.
+    """
+    for paragraph in _paragraphs(unpacked(decoded(body, headers))):
+        if (filename := _field(paragraph, b"\nFilename:")) is not None:
+            yield from _binary(paragraph, filename)
+        elif (directory := _field(paragraph, b"\nDirectory:")) is not None:
+            yield from _source(paragraph, directory)
+
+
+def _paragraphs(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The paragraphs of a control file, each with a line feed before its first line."""
+    rest = b""
+    for chunk in chunks:
+        complete, blank, rest = (rest + chunk).rpartition(b"\n\n")
+        if len(rest) > _PARAGRAPH_LIMIT:
+            raise OriginError("the origin's index has a paragraph without end")
+        if blank:
+            for paragraph in complete.split(b"\n\n"):
+                yield b"\n" + paragraph
+    yield b"\n" + rest
+
+
+def _field(paragraph: bytes, start: bytes) -> bytes | None:
+    """The first line of the field that `start` (line feed, name, colon) begins, or None."""
+    at = paragraph.find(start)
+    if at < 0:
+        return None
+    at += len(start)
+    end = paragraph.find(b"\n", at)
+    return paragraph[at : end if end >= 0 else len(paragraph)].strip()
+
+
+def _binary(paragraph: bytes, filename: bytes) -> Iterator[Fact]:
+    size = _field(paragraph, b"\nSize:") or b""
+    if not _SIZE.fullmatch(size):
+        raise OriginError("the origin's index lists a file without its size")
+    for start, algorithm in _DIGESTS:
+        value = _field(paragraph, start)
+        if value is not None:
+            digest = hex_digest(algorithm, value.decode("latin-1"))
+            if digest is None:
+                raise OriginError("the origin's index lists a file with a broken digest")
+            yield Fact(_name(filename), "", digest, int(size))
+            return
+
+
+def _source(paragraph: bytes, directory: bytes) -> Iterator[Fact]:
+    if block := _SHA256_BLOCK.search(paragraph):
+        yield from _listed(block[1], directory)
+
+
+def _listed(block: bytes, directory: bytes) -> Iterator[Fact]:
+    """The files of lines ` <sha256> <size> <name>`, their names relative to `directory`."""
+    prefix = b"" if directory in (b"", b".") else directory + b"/"
+    for line in block.splitlines():
+        match = _LISTED.fullmatch(line)
+        if match is None:
+            raise OriginError("the origin's index has a line that is not a digest, a size and a name")
+        yield Fact(_name(prefix + match[3]), "", Digest("sha256", match[1].decode()), int(match[2]))
+
+
+def _name(filename: bytes) -> str:
+    """The canonical path of a file, as clients ask for it below the mirror."""
+    plain = filename.removeprefix(b"./")
+    return "/" + (plain.decode() if _UNENCODED.fullmatch(plain) else paths.encoded(plain))

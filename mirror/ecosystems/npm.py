@@ -1,0 +1,151 @@
+"""npm packages: packuments in their two forms, tarballs, manifests, and what else a client reads from a registry."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+
+from mirror.ecosystems import packuments, paths
+from mirror.ecosystems.accept import quality, ranges
+from mirror.ecosystems.bodies import not_html
+from mirror.ecosystems.packuments import ABBREVIATED, FULL
+from mirror.ecosystems.rules import AS_IT_IS, DAY, HOUR, IMMUTABLE, document, reads, volatile
+from mirror.errors import NotFound
+from mirror.model import Headers, Lookup, Mirror, Plan, Ready, Request, Rewrite
+
+_TTL = 300.0  # what the registry itself allows (`max-age=300`)
+_SEARCH_TTL = 60.0
+
+_ASK_ABBREVIATED = f"{ABBREVIATED}; q=1.0, {FULL}; q=0.8, */*"
+# Names from before the rules for new ones were made are still asked for: capitals, and ~'!()*.
+_NAME = re.compile(r"(?:@[\w~.-]+/)?(?!\.)[\w~'!()*.-]+", re.ASCII)
+
+
+def plan(mirror: Mirror, request: Request) -> Plan | Ready:
+    """`/<package>`, `/<package>/-/<file>`, `/<package>/<version>` and the registry's `/-/...`; NotFound for all else.
+
+    A scope may be written `/@scope%2fname` or `/@scope/name`. Whatever writes or logs in is answered with 405.
+    """
+    if not reads(request):
+        return _refused()
+    segments = paths.decoded(request.path)[1:].split("/")
+    if segments[0] == "-":
+        return _registry(mirror, request, segments[1:])
+    size = 2 if segments[0].startswith("@") else 1
+    package, rest = _package("/".join(segments[:size])), segments[size:]
+    match rest:
+        case []:
+            return _packument(mirror, request, package)
+        case ["-", file] if file:
+            return _tarball(mirror, package, file)
+        case [version] if version not in ("", "-"):
+            return _manifest(mirror, request, package, version)
+    raise NotFound("Not found")
+
+
+def _package(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise NotFound(f"{name!r} is no name that a package can have")
+    return name
+
+
+def _upstream_form(package: str) -> str:
+    return package.replace("/", "%2f")
+
+
+def _packument(mirror: Mirror, request: Request, package: str) -> Plan:
+    accepted = ranges(request.headers.get("accept"))
+    abbreviated = accepted.get(ABBREVIATED, 0.0)
+    short = abbreviated > 0 and abbreviated >= quality(accepted, FULL)
+    return Plan(
+        key=f"/{mirror.name}/{package} {'abbrev' if short else 'full'}",
+        urls=tuple(f"{upstream}/{_upstream_form(package)}" for upstream in mirror.upstreams),
+        rule=volatile(mirror, _ttl(mirror)),
+        send=document(_ASK_ABBREVIATED if short else FULL),
+        tags=(f"npm:{package}",),
+        rewrite=Rewrite(request.base, partial(packuments.rewritten, package=package, mount=request.base)),
+        slot=package,
+        facts=partial(packuments.facts, package=package),
+        check=not_html,
+    )
+
+
+def _tarball(mirror: Mirror, package: str, file: str) -> Plan:
+    name = f"/{package}/-/{paths.encoded(file)}"
+    return Plan(
+        key=f"/{mirror.name}{name}",
+        urls=(),
+        rule=IMMUTABLE,
+        send=AS_IT_IS,
+        tags=(f"npm:{package}",),
+        content_type="application/octet-stream",
+        lookup=Lookup(name, slots=(package,), documents=(f"/{package}",), required=True),
+        check=not_html,
+    )
+
+
+def _manifest(mirror: Mirror, request: Request, package: str, version: str) -> Plan:
+    version = paths.encoded(version)
+    return Plan(
+        key=f"/{mirror.name}/{package}/{version}",
+        urls=tuple(f"{upstream}/{_upstream_form(package)}/{version}" for upstream in mirror.upstreams),
+        rule=volatile(mirror, _ttl(mirror)),
+        send=document(FULL),
+        tags=(f"npm:{package}",),
+        rewrite=Rewrite(
+            request.base,
+            partial(packuments.manifest_rewritten, package=package, mount=request.base),
+            vary="Accept-Encoding",
+        ),
+        check=not_html,
+    )
+
+
+def _registry(mirror: Mirror, request: Request, segments: list[str]) -> Plan | Ready:
+    """What is below `/-/`: documents about packages, and the registry's own."""
+    match segments:
+        case ["ping"]:
+            return _json(200, {})
+        case ["whoami"]:
+            return _json(401, {"error": "nobody is logged in to a mirror"})
+        case ["user", *_] | ["v1", "login"] | ["npm", "v1", "tokens" | "user", *_]:
+            return _refused()
+        case ["v1", "search"]:
+            return _plain(mirror, "/-/v1/search" + paths.query(request.query), _SEARCH_TTL)
+        case ["npm", "v1", "keys"]:
+            return _plain(mirror, "/-/npm/v1/keys", HOUR)
+        case ["package", *name, "dist-tags"]:
+            package = _package("/".join(name))
+            return _plain(mirror, f"/-/package/{package}/dist-tags", _ttl(mirror), package)
+        case ["npm", "v1", "attestations", *spec]:
+            package, _, version = "/".join(spec).rpartition("@")
+            path = f"/-/npm/v1/attestations/{_package(package)}@{paths.encoded(version)}"
+            return _plain(mirror, path, DAY, package)
+    raise NotFound("Not found")
+
+
+def _plain(mirror: Mirror, path: str, ttl: float, package: str = "") -> Plan:
+    """A document that is served as it is; `path` names the scope with `/`, the upstream gets it as `%2f`."""
+    asked = path.replace(package, _upstream_form(package), 1) if package else path
+    return Plan(
+        key=f"/{mirror.name}{path}",
+        urls=tuple(upstream + asked for upstream in mirror.upstreams),
+        rule=volatile(mirror, ttl),
+        send=AS_IT_IS.set("accept", FULL),
+        tags=(f"npm:{package}",) if package else (),
+        check=not_html,
+    )
+
+
+def _ttl(mirror: Mirror) -> float:
+    return _TTL if mirror.ttl is None else mirror.ttl
+
+
+def _refused() -> Ready:
+    reply = _json(405, {"error": "read-only mirror"})
+    return Ready(reply.status, reply.headers.set("allow", "GET, HEAD"), reply.body)
+
+
+def _json(status: int, value: dict[str, str]) -> Ready:
+    return Ready(status, Headers.of({"content-type": "application/json"}), json.dumps(value).encode())

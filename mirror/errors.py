@@ -1,0 +1,101 @@
+"""What can go wrong, as one tree; each class carries the status that a client is answered with.
+
+MirrorError
+├── ConfigError            the configuration is wrong (never reaches a client)
+├── RequestError      400  the client asked for something that no mirror can mean
+│   ├── NotFound      404
+│   ├── NotAllowed    405
+│   └── Refused       403
+├── Unavailable       503  this mirror cannot work now: not configured, draining, too many waiting
+├── OriginError       502  the origin did not do its part
+│   ├── OriginTimeout 504  no head, or too few bytes, in the given time
+│   ├── OriginRefused 502  no connection, reset before the head, broken TLS
+│   ├── Truncated     502  the body ended before its end
+│   ├── Mismatch      502  length or digest is not what was announced
+│   └── Changed       502  a resumed download turned out to be another object
+├── Offline           504  nothing stored, and the origin may not be asked
+└── StoreError        500  the disk refused (the engine turns it into a pass-through)
+    └── NoRoom        507  the object does not fit into the cache
+"""
+
+from __future__ import annotations
+
+
+class MirrorError(Exception):
+    """Root of all errors of ours. `str(error)` is a sentence that a person understands."""
+
+    status: int = 500
+
+
+class ConfigError(MirrorError):
+    """The configuration is wrong; `problems` has one line for each thing that is."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class RequestError(MirrorError):
+    """The client's request has no meaning here."""
+
+    status = 400
+
+
+class NotFound(RequestError):
+    status = 404
+
+
+class NotAllowed(RequestError):
+    status = 405
+
+
+class Refused(RequestError):
+    status = 403
+
+
+class Unavailable(MirrorError):
+    """The mirror cannot work now; a client may come again later."""
+
+    status = 503
+
+
+class OriginError(MirrorError):
+    """The origin did not do its part."""
+
+    status = 502
+
+
+class OriginTimeout(OriginError):
+    status = 504
+
+
+class OriginRefused(OriginError):
+    pass
+
+
+class Truncated(OriginError):
+    pass
+
+
+class Mismatch(OriginError):
+    pass
+
+
+class Changed(OriginError):
+    pass
+
+
+class Offline(MirrorError):
+    """Nothing is stored, and the origin may not be asked (`offline = true`, or `only-if-cached`)."""
+
+    status = 504
+
+
+class StoreError(MirrorError):
+    """The disk refused; clients do not see it, because the engine then passes the body through."""
+
+    status = 500
+
+
+class NoRoom(StoreError):
+    status = 507

@@ -1,0 +1,300 @@
+"""Collapsed forwarding: one fill per key, however many ask. It belongs to the key: no client ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from mirror.body import Body, FillSettings
+from mirror.errors import Changed, MirrorError, Mismatch, OriginError, StoreError
+from mirror.follower import Follower
+from mirror.heads import same_validators
+from mirror.httpcache.conditional import strong_validator
+from mirror.model import Entry, Headers, Mirror, Plan, Request
+from mirror.opening import Found, Opened, Opening, Outside, Streaming
+from mirror.ports import Answer, Partial
+
+log = logging.getLogger("mirror.fill")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a fill is for."""
+
+    mirror: Mirror
+    plan: Plan
+    request: Request
+    wanted: tuple[int, int | None] | None = None
+    renew: bool = False
+
+
+class Fill:
+    """One download of one key. `opened` tells those who wait how it began; `body` then has the bytes."""
+
+    def __init__(self, fills: Fills, asked: Asked, after: Fill | None) -> None:
+        loop = asyncio.get_running_loop()
+        self.asked = asked
+        self.key = asked.plan.key
+        self.opened: asyncio.Future[Opened] = loop.create_future()
+        self.body: Body | None = None
+        self.pausing = False
+        self.published = True
+        self.started = loop.time()
+        self._fills = fills
+        self._followers: set[Follower] = set()
+        self._had = False
+        self._satisfied = False
+        self._linger: asyncio.TimerHandle | None = None
+        self.task = loop.create_task(self._run(after))
+
+    def follow(self) -> Follower:
+        """One more reader, registered before it waits for anything."""
+        follower = Follower(self, first=not self._had and not self.asked.renew)
+        self._had = True
+        self._followers.add(follower)
+        if self.body:
+            self.body.followers.add(follower)
+        if self._linger:
+            self._linger.cancel()
+            self._linger = None
+        return follower
+
+    def left(self, follower: Follower) -> None:
+        """A reader has gone; when it was the last, the fill goes on alone only where that is worth it."""
+        self._followers.discard(follower)
+        self._satisfied = self._satisfied or follower.satisfied
+        if self.body:
+            self.body.followers.discard(follower)
+            self.body.moved()
+        if not self._followers and not self._linger and not self.asked.renew and not self.task.done():
+            self._linger = asyncio.get_running_loop().call_later(self._fills.settings.linger, self._deserted)
+
+    def _deserted(self) -> None:
+        self._linger = None
+        if self.task.done():
+            return
+        if self.body is not None and not self._worth_finishing(self.body):
+            self.pausing = True
+            self.body.pause()
+        else:
+            self._linger = asyncio.get_running_loop().call_later(self._fills.settings.linger, self._deserted)
+
+    def _worth_finishing(self, body: Body) -> bool:
+        if body.detached or not self.published:
+            return False
+        if body.missing is None:
+            return body.received.size <= self._fills.settings.finish
+        if not body.eager:
+            return False
+        # Who got a range and left is no deserter: the rest is fetched behind it, as `complete_ranges` says.
+        near = body.missing <= self._fills.settings.finish or body.missing <= body.received.size
+        return near or self._satisfied
+
+    async def _run(self, after: Fill | None) -> None:
+        asked, outside = self.asked, self._fills.outside
+        try:
+            if after is not None:
+                await asyncio.wait([after.task])
+            opening = Opening(outside, asked.mirror, asked.plan, asked.request, asked.wanted)
+            opened = await opening.open(renew=asked.renew)
+            if isinstance(opened, Found):
+                self.opened.set_result(opened)
+                return
+            await self._fetch(opened)
+        except MirrorError as exc:
+            log.warning("%s: %s", self.key, exc)
+            self._failed(exc)
+        except BaseException as exc:
+            if not isinstance(exc, asyncio.CancelledError):
+                log.exception("%s: the fill broke", self.key)
+            self._failed(OriginError(f"{self.key}: the download was given up"))
+            raise
+        finally:
+            if self._linger:
+                self._linger.cancel()
+            self._fills.ended(self)
+
+    def _failed(self, exc: MirrorError) -> None:
+        if self.body:
+            self.body.fail(exc)
+        if not self.opened.done():
+            self.opened.set_exception(exc)
+            self.opened.exception()  # it may be that nobody waits any more
+
+    async def _fetch(self, opened: Streaming) -> None:
+        body = self.body = self._body(opened)
+        body.followers.update(self._followers)
+        if opened.private and not opened.verbatim:
+            self._fills.unshare(self.key)
+        # An empty body has no last bytes to withhold; its head alone would look complete.
+        empty = opened.total == 0 and body.digest is not None
+        if not empty:
+            self.opened.set_result(opened)
+        try:
+            limit = opened.total if opened.answer.head.status != 206 else self._end_of_part(opened)
+            if await body.run(opened.begin, limit):
+                await self._publish(body)
+            elif body.partial is not None:
+                await (body.partial.keep() if body.resumable and self.published else body.partial.discard())
+        except BaseException:
+            if body.partial is not None:
+                await self._salvage(body, body.partial)
+            raise
+        finally:
+            self._fills.retire(self, body)
+        if empty:
+            self.opened.set_result(opened)
+
+    def _end_of_part(self, opened: Streaming) -> int | None:
+        if opened.verbatim or opened.answer.length is None:
+            return opened.total
+        return opened.begin + opened.answer.length
+
+    def _body(self, opened: Streaming) -> Body:
+        note = opened.partial.note if opened.partial else None
+        good = opened.head.status == 200
+        return Body(
+            self.key,
+            self._fills.settings,
+            first=opened.answer,
+            total=note.total if note else opened.total,
+            partial=opened.partial,
+            strong=note.strong if note else strong_validator(opened.answer.head) or "",
+            digest=self.asked.plan.digest if good else None,
+            random_access=opened.random_access,
+            eager=self.asked.mirror.complete_ranges or self.asked.wanted is None,
+            reopen=self._reopen,
+        )
+
+    async def _reopen(self, at: int, limit: int | None) -> Answer:
+        """A connection that goes on at byte `at`; whether it does is the segment's to check."""
+        plan, body = self.asked.plan, self.body
+        fields = plan.send.without("range", "if-range")
+        if at or limit is not None:
+            last = "" if limit is None else str(limit - 1)
+            fields = Headers((*fields, ("range", f"bytes={at}-{last}")))
+            if body and body.strong:
+                fields = fields.set("if-range", body.strong)
+        auth = self.asked.mirror.auth_for(plan.urls)
+        return await self._fills.outside.origin.fetch(plan.urls, headers=fields, auth=auth)
+
+    async def _salvage(self, body: Body, partial: Partial) -> None:
+        """The origin gave up: what came so far is worth keeping where it can be gone on with."""
+        if body.resumable and self.published and not isinstance(body.failed, Changed | Mismatch):
+            await partial.keep()
+        else:
+            await partial.discard()
+
+    async def _publish(self, body: Body) -> None:
+        """Verified, stored, in the index: then, and not before, the last bytes may go."""
+        outside, partial = self._fills.outside, body.partial
+        if partial is None or body.refused or body.total is None:
+            if partial is not None:
+                await partial.discard()
+            body.release()
+            return
+        try:
+            entry = await partial.commit(body.total, body.digest)
+        except StoreError as exc:
+            log.warning("%s: served and not stored: %s", self.key, exc)
+            await partial.discard()
+            body.release()
+            return
+        if not self.published:
+            await outside.store.delete(entry.blob)
+        else:
+            await self._enter(entry)
+        body.release()
+
+    async def _enter(self, entry: Entry) -> None:
+        outside = self._fills.outside
+        older = await outside.index.get(self.key)
+        if older is not None:
+            entry = same_validators(entry, older)
+        await outside.index.put(entry)
+        if older is not None and older.blob != entry.blob:
+            await outside.store.delete(older.blob)
+        await self._fills.stored(self.asked, entry)
+
+
+@dataclass
+class Fills:
+    """All running fills, by key. `stored` is called with each new entry, before its last bytes go out."""
+
+    outside: Outside
+    settings: FillSettings = field(default_factory=FillSettings)
+    stored: Callable[[Asked, Entry], Awaitable[None]] = field(default=lambda _asked, _entry: _nothing())
+
+    def __post_init__(self) -> None:
+        self._running: dict[str, Fill] = {}
+        self._disowned: set[Fill] = set()
+        self._unshared: dict[str, float] = {}
+        self._retired: set[asyncio.Task[None]] = set()
+
+    def start(self, asked: Asked) -> Fill:
+        """The key's fill; begun now when there is none."""
+        fill = self._running.get(asked.plan.key)
+        if fill is None or fill.pausing:
+            fill = self._running[asked.plan.key] = Fill(self, asked, fill)
+        return fill
+
+    def get(self, key: str) -> Fill | None:
+        """The running fill of that key."""
+        return self._running.get(key)
+
+    def running(self) -> list[Fill]:
+        """All fills that have not ended, those of purged keys too."""
+        return [*self._running.values(), *self._disowned]
+
+    def shared(self, key: str) -> bool:
+        """False while it is remembered that this key's answers are for one client each (hit-for-miss)."""
+        return self._unshared.get(key, 0.0) <= asyncio.get_running_loop().time()
+
+    def unshare(self, key: str) -> None:
+        """This key's answers may not be shared: the next requests go to the origin side by side."""
+        now = asyncio.get_running_loop().time()
+        if len(self._unshared) >= 10_000:
+            self._unshared = {known: until for known, until in self._unshared.items() if until > now}
+        self._unshared[key] = now + self.settings.unshared
+
+    def disown(self, matches: Callable[[str], bool]) -> int:
+        """A purge: running readers finish, their bytes are not published, and the next request starts afresh."""
+        fills = [fill for key, fill in self._running.items() if matches(key)]
+        for fill in fills:
+            fill.published = False
+            del self._running[fill.key]
+            self._disowned.add(fill)
+        self._unshared = {key: until for key, until in self._unshared.items() if not matches(key)}
+        return len(fills)
+
+    def ended(self, fill: Fill) -> None:
+        if self._running.get(fill.key) is fill:
+            del self._running[fill.key]
+        self._disowned.discard(fill)
+
+    def retire(self, fill: Fill, body: Body) -> None:
+        """The bytes are all there, or given up: close the file when the last reader has gone."""
+        if body.partial is not None:
+            task = asyncio.get_running_loop().create_task(body.emptied())
+            self._retired.add(task)
+            task.add_done_callback(self._retired.discard)
+
+    async def close(self) -> None:
+        """Stop all fills where they are; what can be gone on with later is kept."""
+        fills = self.running()
+        for fill in fills:
+            if fill.body is not None:
+                fill.pausing = True
+                fill.body.pause()
+            else:
+                fill.task.cancel()
+        if fills:
+            await asyncio.wait([fill.task for fill in fills])
+        if self._retired:
+            await asyncio.wait(set(self._retired), timeout=5.0)
+
+
+async def _nothing() -> None:
+    return None

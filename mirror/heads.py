@@ -1,0 +1,76 @@
+"""What clients see of an origin's head, and what is kept of it to ask the origin again. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mirror.httpcache.fields import format_date
+from mirror.model import Digest, Entry, Head, Headers, Plan, Rewritten
+
+KEPT_OF_PACKAGES = ("content-type", "content-encoding", "date", "etag", "last-modified", "x-pypi-last-serial")
+"""A package mirror hands on these fields of the origin and no others (no cookies, no cross-user state)."""
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+def client_head(plan: Plan, head: Head, total: int | None) -> Head:
+    """The head under which the body is stored and served; `total` is the body's length in bytes, None if unknown."""
+    headers = head.headers.without("content-length", "content-range")
+    if plan.rule.package:
+        headers = _package(plan, headers, head)
+    if total is not None:
+        headers = headers.set("content-length", str(total))
+    return replace(head, headers=headers)
+
+
+def _package(plan: Plan, headers: Headers, head: Head) -> Headers:
+    headers = headers.only(KEPT_OF_PACKAGES)
+    if plan.content_type and head.status == 200:
+        headers = headers.set("content-type", plan.content_type)
+    if plan.digest and head.status == 200:
+        headers = headers.set("etag", etag(plan.digest))
+    if "last-modified" not in headers and head.status == 200:
+        # apt resumes by this date alone, and it must stay the same for the same bytes: the day we first saw them.
+        headers = headers.set("last-modified", format_date(head.received_at))
+    if "date" not in headers:
+        headers = headers.set("date", format_date(head.received_at))
+    immutable = plan.rule.immutable and head.status == 200
+    return headers.set("cache-control", IMMUTABLE if immutable else "no-cache")
+
+
+def etag(digest: Digest) -> str:
+    """Our own strong entity tag for a body: the same after a restart, a refetch, on another node (RFC 9110 §8.8.3)."""
+    return f'"{digest.algorithm}-{digest.value}"'
+
+
+def validators(head: Head) -> Headers:
+    """The origin's own validators, for conditional requests to it."""
+    return head.headers.only(("etag", "last-modified"))
+
+
+def stored_head(plan: Plan, entry: Entry) -> Head:
+    """The head of a stored answer as this client gets it: on package mirrors never without an entity tag."""
+    headers = entry.head.headers.set("content-length", str(entry.size))
+    if plan.rule.package and entry.head.status == 200 and "etag" not in headers:
+        headers = headers.set("etag", etag(Digest("sha256", entry.digest)))
+    return replace(entry.head, headers=headers)
+
+
+def same_validators(entry: Entry, older: Entry) -> Entry:
+    """`entry` under the validators that clients know from `older`, when the bytes are the same (PROTOCOLS: an origin
+    without validators is asked for the whole again; our clients still get their 304)."""
+    if entry.digest != older.digest or entry.head.status != older.head.status:
+        return entry
+    headers = entry.head.headers
+    for name in ("etag", "last-modified"):
+        known = older.head.headers.get(name)
+        if known is not None and name not in entry.validators:
+            headers = headers.set(name, known)
+    return replace(entry, head=replace(entry.head, headers=headers))
+
+
+def rewritten_head(head: Head, rewritten: Rewritten, tag: str, vary: str) -> Head:
+    """The head of a rewritten document: nothing of the origin's that describes its own bytes."""
+    headers = head.headers.without("content-encoding", "content-length", "etag", "last-modified", "vary")
+    headers = headers.set("content-type", rewritten.content_type).set("content-length", str(len(rewritten.body)))
+    return replace(head, headers=headers.set("etag", tag).set("vary", vary))

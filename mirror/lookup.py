@@ -1,0 +1,122 @@
+"""What index documents say of files: gathered when a document is stored, looked up before a file is fetched."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from mirror.documents import whole
+from mirror.errors import MirrorError, NotFound
+from mirror.fill import Asked
+from mirror.model import Entry, Fact, Headers, Lookup, Mirror, Plan, Request
+from mirror.ports import BlobStore, FactStore
+
+log = logging.getLogger("mirror.lookup")
+
+
+class Lookups:
+    """Completes plans from facts. `fetch` brings the stored entry of a document of the mirror, and its plan."""
+
+    def __init__(
+        self,
+        facts: FactStore,
+        store: BlobStore,
+        fetch: Callable[[Mirror, Request], Awaitable[tuple[Plan, Entry]]],
+    ) -> None:
+        self._facts = facts
+        self._store = store
+        self._fetch = fetch
+        self._gathering: dict[tuple[str, str], asyncio.Task[None]] = {}
+
+    async def resolve(self, mirror: Mirror, plan: Plan) -> Plan:
+        """The plan with address, digest and size from the documents of its mirror; as it is when it asks for nothing.
+
+        NotFound when the plan requires a fact and no document has it.
+        """
+        lookup = plan.lookup
+        if lookup is None:
+            return plan
+        fact = await self._find(mirror, lookup)
+        for slot, document in zip(lookup.slots, lookup.documents, strict=False):
+            if fact is None and not mirror.offline:
+                await self._learn(mirror, slot, document, lookup.accept)
+                fact = await self._find(mirror, lookup)
+        if fact is None:
+            if lookup.required:
+                raise NotFound(f"no index page of /{mirror.name}/ names {lookup.name}")
+            return plan
+        return _completed(plan, lookup, fact)
+
+    async def _find(self, mirror: Mirror, lookup: Lookup) -> Fact | None:
+        running = [
+            task
+            for (name, slot), task in self._gathering.items()
+            if name == mirror.name and (not lookup.slots or slot in lookup.slots)
+        ]
+        if running:
+            await asyncio.wait(running)
+        return await self._facts.find(mirror.name, lookup.slots, lookup.name)
+
+    async def _learn(self, mirror: Mirror, slot: str, document: str, accept: str) -> None:
+        """Fetch the document (again, when its facts lack the file), and wait for its facts."""
+        known = await self._facts.source(mirror.name, slot)
+        fields = [("accept", accept)]
+        if known is not None:
+            fields.append(("cache-control", "no-cache"))  # one revalidation, which the rules limit in rate
+        request = Request("GET", document, headers=Headers(tuple(fields)), base=f"/{mirror.name}")
+        try:
+            plan, entry = await self._fetch(mirror, request)
+        except NotFound:
+            return
+        if entry.head.status == 200 and entry.digest != known:
+            await asyncio.wait([self._start(mirror, plan, entry)])
+
+    async def stored(self, asked: Asked, entry: Entry) -> None:
+        """A document was stored: gather its facts behind the clients; who looks one up waits for it."""
+        if asked.plan.facts is not None and entry.head.status == 200:
+            self._start(asked.mirror, asked.plan, entry)
+
+    def _start(self, mirror: Mirror, plan: Plan, entry: Entry) -> asyncio.Task[None]:
+        key = (mirror.name, plan.slot)
+        task = asyncio.get_running_loop().create_task(self._gather(mirror, plan, entry, self._gathering.get(key)))
+        self._gathering[key] = task
+        task.add_done_callback(lambda done: self._gathered(key, done))
+        return task
+
+    def _gathered(self, key: tuple[str, str], task: asyncio.Task[None]) -> None:
+        if self._gathering.get(key) is task:
+            del self._gathering[key]
+
+    async def _gather(self, mirror: Mirror, plan: Plan, entry: Entry, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        if plan.facts is None or await self._facts.source(mirror.name, plan.slot) == entry.digest:
+            return
+        blob = await self._store.open(entry.blob)
+        if blob is None:
+            return
+        try:
+            body = await whole(blob)
+            await self._facts.put(mirror.name, plan.slot, entry.digest, plan.facts(body, entry.head.headers))
+        except MirrorError as exc:
+            log.warning("%s: its facts cannot be read: %s", entry.key, exc)
+        finally:
+            await blob.close()
+
+    async def close(self) -> None:
+        """Wait for what is being gathered."""
+        if self._gathering:
+            await asyncio.wait(list(self._gathering.values()), timeout=10.0)
+
+
+def _completed(plan: Plan, lookup: Lookup, fact: Fact) -> Plan:
+    return replace(
+        plan,
+        urls=(fact.url,) if fact.url else plan.urls,
+        digest=fact.digest or plan.digest,
+        size=plan.size if fact.size is None else fact.size,
+        rule=lookup.found or plan.rule,
+        lookup=None,
+    )

@@ -1,0 +1,320 @@
+"""The nouns that every part shares: requests, plans, stored answers, outcomes. Standard library only."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import inf
+from urllib.parse import urlsplit
+
+__all__ = [
+    "Digest",
+    "Entry",
+    "Fact",
+    "Head",
+    "Headers",
+    "Lookup",
+    "Mirror",
+    "Outcome",
+    "Plan",
+    "Ready",
+    "Request",
+    "Rewrite",
+    "Rewritten",
+    "Rule",
+    "strongest",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """Header fields in order, names in lower case, repeated lines kept (RFC 9110 §5.2, §5.3)."""
+
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
+        """Fields from a mapping or from pairs; names are lowered."""
+        pairs = fields.items() if isinstance(fields, Mapping) else fields
+        return cls(tuple((name.lower(), value) for name, value in pairs))
+
+    def get(self, name: str) -> str | None:
+        """The field's lines joined with ", ", or None where there is no such line (RFC 9110 §5.3)."""
+        values = [value for key, value in self.pairs if key == name]
+        return ", ".join(values) if values else None
+
+    def all(self, name: str) -> list[str]:
+        """The field's lines, one string each, in order."""
+        return [value for key, value in self.pairs if key == name]
+
+    def without(self, *names: str) -> Headers:
+        """These fields less the named ones."""
+        return Headers(tuple(pair for pair in self.pairs if pair[0] not in names))
+
+    def only(self, names: Iterable[str]) -> Headers:
+        """Just the named fields."""
+        keep = frozenset(names)
+        return Headers(tuple(pair for pair in self.pairs if pair[0] in keep))
+
+    def set(self, name: str, value: str) -> Headers:
+        """These fields with `name` replaced by one line."""
+        return Headers((*(pair for pair in self.pairs if pair[0] != name), (name, value)))
+
+    def __contains__(self, name: str) -> bool:
+        return any(key == name for key, _ in self.pairs)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client asks of one mirror.
+
+    `path` is the raw (percent-encoded) path below the mirror's name, with leading slash; `query` is raw, less the `?`.
+    `base` is the mirror's address as this client sees it, without a trailing slash (`http://host:8000/npm`).
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Headers = Headers()
+    base: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How long what is stored may be used. Durations in seconds.
+
+    `ttl` is the freshness lifetime, whatever the origin says; None obeys the origin (RFC 9111 §4.2); inf: immutable.
+    `grace` is stale-while-revalidate, `keep` stale-if-error (RFC 5861); `negative_ttl` is the ttl of 404 and 410
+    (None obeys the origin). `store` False passes every answer through. `package`: the ecosystem's rules overrule the
+    origin's and the client's directives; False: a shared cache as RFC 9111 wants it.
+    """
+
+    ttl: float | None = None
+    grace: float = 0.0
+    keep: float = 0.0
+    negative_ttl: float | None = None
+    store: bool = True
+    package: bool = False
+
+    @property
+    def immutable(self) -> bool:
+        return self.ttl == inf
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """One mount: `/{name}/...`, its ecosystem, and where its upstreams are.
+
+    `upstreams` are base URLs without a trailing slash, in order of preference. `unavailable` is the reason why the
+    mirror cannot work (an `auto` upstream that found no client), else "". Durations in seconds. `auth` is the field
+    (name, value) that carries the credentials for these upstreams, and for nobody else.
+    """
+
+    name: str
+    ecosystem: str
+    upstreams: tuple[str, ...] = ()
+    ttl: float | None = None
+    grace: float = 86400.0
+    keep: float = 30 * 86400.0
+    offline: bool = False
+    complete_ranges: bool = True
+    auth: tuple[str, str] | None = field(default=None, repr=False)
+    unavailable: str = ""
+
+    def auth_for(self, urls: tuple[str, ...]) -> tuple[str, str] | None:
+        """The credentials, when all of these addresses have the origin (scheme, host, port) of an upstream."""
+        origins = {urlsplit(upstream)[:2] for upstream in self.upstreams}
+        return self.auth if all(urlsplit(url)[:2] in origins for url in urls) else None
+
+
+_STRENGTH = ("sha512", "sha384", "sha256", "blake2b", "sha1", "md5")
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A digest that an index announced for a body: a `hashlib` name and the lower-case hex value."""
+
+    algorithm: str
+    value: str
+
+    @classmethod
+    def from_sri(cls, text: str) -> Digest | None:
+        """The strongest digest of a Subresource Integrity string (`sha512-<base64> ...`), or None."""
+        found = []
+        for token in text.split():
+            algorithm, _, encoded = token.partition("-")
+            try:
+                value = base64.b64decode(encoded.split("?")[0], validate=True).hex()
+            except (binascii.Error, ValueError):
+                continue
+            if algorithm in _STRENGTH and len(value) == 2 * hashlib.new(algorithm, usedforsecurity=False).digest_size:
+                found.append(cls(algorithm, value))
+        return strongest(found)
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.value}"
+
+
+def strongest(digests: Iterable[Digest]) -> Digest | None:
+    """The digest with the strongest known algorithm, or None."""
+    known = [digest for digest in digests if digest.algorithm in _STRENGTH]
+    return min(known, key=lambda digest: _STRENGTH.index(digest.algorithm), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What an index document says of one file: its absolute URL ("": the usual place), its digest, its size in bytes.
+
+    `name` is the file's canonical path below the mirror, as clients ask for it (`/files/packages/.../six-1.0.tar.gz`).
+    """
+
+    name: str
+    url: str = ""
+    digest: Digest | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Which fact a plan still lacks: the fact `name`, in the facts that the documents at `slots` gave.
+
+    `documents` are paths below the mirror, one for each slot, to be fetched (as `accept`, the form that has the facts)
+    when the slot has no such fact; no slots at all: search the facts of all documents of the mirror. `required`:
+    without the fact there is no such file (404); otherwise the plan goes on as it is. `eager`: looked up before a
+    stored answer is used, too, because the fact says which bytes are right now. `found` is the rule once the fact is
+    known.
+    """
+
+    name: str
+    slots: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+    required: bool = False
+    accept: str = "*/*"
+    eager: bool = False
+    found: Rule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """The body that clients get for a stored document, and its media type."""
+
+    body: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """How a stored document becomes what this client asked for. Done when serving, never when storing.
+
+    `variant` names everything that the output depends on besides the stored body (format, base URL).
+    `apply` is pure: stored body and fields in, `Rewritten` out; raises OriginError if the body is no such document.
+    `vary` is the Vary field of the answer.
+    """
+
+    variant: str
+    apply: Callable[[bytes, Headers], Rewritten]
+    vary: str = "Accept"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one request means: which stored answer it wants, where its body comes from, by which rule.
+
+    `key` is the canonical address as clients ask for it (`/pypi/simple/six/`, with `?query` where it counts), after a
+    space the variant where one address has several.
+    `urls` are the addresses at the origin, in order of preference; `send` the fields for it; `digest` and `size` what
+    the body must be; `tags` the surrogate keys; `content_type` replaces the origin's where it is not empty.
+    `check` is pure and raises OriginError when a 200's beginning (its first bytes, at most 512) or fields are not what
+    this path holds (a login page instead of an archive).
+    `facts` is pure: (body, fields) -> what this document says of files; kept under `slot`.
+    """
+
+    key: str
+    urls: tuple[str, ...]
+    rule: Rule
+    send: Headers = Headers()
+    digest: Digest | None = None
+    size: int | None = None
+    tags: tuple[str, ...] = ()
+    rewrite: Rewrite | None = None
+    content_type: str = ""
+    lookup: Lookup | None = None
+    slot: str = ""
+    facts: Callable[[bytes, Headers], Iterable[Fact]] | None = None
+    check: Callable[[bytes, Headers], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An answer that needs neither store nor origin: a redirect to the canonical name, a refusal."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status and fields of a response, with the wall-clock seconds of its request and arrival (RFC 9111 §4.2.3)."""
+
+    status: int
+    headers: Headers
+    requested_at: float
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A stored response without its bytes.
+
+    `head` is what clients see; `validators` are the origin's own ETag / Last-Modified, for conditional requests to it;
+    `blob` is the id of the stored bytes, `size` their number, `digest` their sha256 (hex); `url` where they came from.
+    """
+
+    key: str
+    url: str
+    head: Head
+    validators: Headers
+    blob: str
+    size: int
+    digest: str
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a request; `str()` is the Cache-Status member (RFC 9211 §2), log field and metric label."""
+
+    hit: bool = False
+    fwd: str = ""
+    fwd_status: int = 0
+    stored: bool = False
+    collapsed: bool = False
+    ttl: int | None = None
+    detail: str = ""
+
+    def __str__(self) -> str:
+        parts = ["mirror"]
+        parts += ["hit"] if self.hit else []
+        parts += [f"fwd={self.fwd}"] if self.fwd else []
+        parts += [f"fwd-status={self.fwd_status}"] if self.fwd_status else []
+        parts += [f"ttl={self.ttl}"] if self.ttl is not None else []
+        parts += ["stored"] if self.stored else []
+        parts += ["collapsed"] if self.collapsed else []
+        parts += [f"detail={self.detail}"] if self.detail else []
+        return "; ".join(parts)
+
+    @property
+    def x_cache(self) -> str:
+        """The one word for the eye: HIT, MISS, STALE, REVALIDATED or BYPASS."""
+        if self.hit:
+            return "STALE" if self.ttl is not None and self.ttl < 0 else "HIT"
+        if self.fwd == "stale" and self.fwd_status == 304:
+            return "REVALIDATED"
+        return "BYPASS" if self.fwd in ("bypass", "method", "request") else "MISS"

@@ -1,0 +1,282 @@
+"""How a fill begins: asking the origin, and deciding what its head means for those who wait."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+from mirror.errors import MirrorError, Mismatch, OriginError
+from mirror.heads import client_head, validators
+from mirror.httpcache.conditional import strong_validator
+from mirror.httpcache.conditional import validators as conditional
+from mirror.httpcache.decision import Freshen, Hit, Relay, Store, UseStale, after, before, failed
+from mirror.httpcache.fields import content_range
+from mirror.httpcache.freshness import ttl
+from mirror.model import Entry, Head, Headers, Mirror, Outcome, Plan, Request
+from mirror.ports import Answer, BlobStore, Clock, Index, Note, Origin, Partial
+
+log = logging.getLogger("mirror.fill")
+
+PEEK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is stored may be served after all: renewed by the origin, or stale because the origin failed."""
+
+    entry: Entry
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """The origin sends a body. `begin` is where its bytes start, `partial` where they go (None: nowhere).
+
+    `private`: this answer is for the one who asked first and for nobody else. `verbatim`: it is a part of the
+    object and handed on as it is.
+    """
+
+    head: Head
+    answer: Answer
+    total: int | None
+    begin: int = 0
+    partial: Partial | None = None
+    random_access: bool = False
+    private: bool = False
+    verbatim: bool = False
+
+
+Opened = Found | Streaming
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The ports that a fill needs."""
+
+    origin: Origin
+    store: BlobStore
+    index: Index
+    wall: Clock
+
+
+class Peeked:
+    """An answer of which the first chunk was already looked at."""
+
+    def __init__(self, answer: Answer, chunks: AsyncIterator[bytes], first: bytes) -> None:
+        self.head, self.url, self.length, self.delimited = answer.head, answer.url, answer.length, answer.delimited
+        self.aclose = answer.aclose
+        self._first = first
+        self._rest = chunks
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        if self._first:
+            yield self._first
+        async for chunk in self._rest:
+            yield chunk
+
+
+async def peek(answer: Answer) -> tuple[Peeked, bytes]:
+    """The answer again, and its first bytes."""
+    chunks = answer.chunks()
+    try:
+        first = await anext(chunks, b"")
+    except BaseException:
+        await answer.aclose()
+        raise
+    return Peeked(answer, chunks, first), first[:PEEK]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One question to the origin, on behalf of everybody who waits for the key."""
+
+    outside: Outside
+    mirror: Mirror
+    plan: Plan
+    request: Request
+    wanted: tuple[int, int | None] | None
+
+    async def open(self, *, renew: bool) -> Opened:
+        """Ask and decide. `renew`: a stale entry is to be renewed behind the clients, so that it counts as stale here.
+
+        Raises OriginError when the origin fails and nothing stored may be served in its place.
+        """
+        # 1. A asks, finds nothing. 2. B's fill for the key commits and leaves. 3. A starts a fill. Hence: look again.
+        entry = await self.outside.index.get(self.plan.key)
+        now = self.outside.wall()
+        decision = before(self.request, self.plan, entry, now)
+        if isinstance(decision, Hit):
+            return Found(decision.entry, Outcome(hit=True, ttl=whole(decision.ttl), collapsed=not renew))
+        known = getattr(decision, "entry", None)
+        partial = None if known else await self._resumable()
+        try:
+            return await self._ask(known, partial)
+        except OriginError as exc:
+            stale = failed(self.plan, known, self.outside.wall(), self.request)
+            if stale is None:
+                raise
+            log.warning("%s: %s; what is stored is served", self.plan.key, exc)
+            return self._stale(stale)
+
+    async def _resumable(self) -> Partial | None:
+        """The kept partial of this key, if it is of this object still and can be gone on with."""
+        partial = await self.outside.store.resume(self.plan.key)
+        if partial is None:
+            return None
+        note = partial.note
+        same = note.url in self.plan.urls or self.plan.digest is not None
+        provable = bool(note.strong) or self.plan.digest is not None
+        if same and provable and note.digest == self.plan.digest and next(iter(missing(partial)), None):
+            return partial
+        await partial.discard()
+        await partial.close()
+        return None
+
+    async def _ask(self, known: Entry | None, partial: Partial | None) -> Opened:
+        try:
+            answer = await self._fetch(known, partial)
+            if self._useless(answer, partial):
+                await answer.aclose()
+                await drop(partial)
+                partial, answer = None, await self._fetch(known, None, whole=True)
+        except BaseException:
+            if partial:
+                await partial.keep()
+                await partial.close()
+            raise
+        if answer.head.status == 206:
+            return await self._part(answer, partial)
+        await drop(partial)
+        return await self._decide(answer, known)
+
+    async def _fetch(self, known: Entry | None, partial: Partial | None, *, whole: bool = False) -> Answer:
+        fields = list(self.plan.send)
+        if known:
+            fields += list(conditional(known))
+        elif partial:
+            begin, end = missing(partial)[0]
+            fields.append(("range", f"bytes={begin}-{end - 1}"))
+            fields += [("if-range", partial.note.strong)] if partial.note.strong else []
+        elif self.wanted and not whole:
+            fields.append(("range", self._range(*self.wanted)))
+        auth = self.mirror.auth_for(self.plan.urls)
+        return await self.outside.origin.fetch(self.plan.urls, headers=Headers(tuple(fields)), auth=auth)
+
+    def _range(self, start: int, end: int | None) -> str:
+        last = "" if end is None or self.mirror.complete_ranges else str(end - 1)
+        return f"bytes={start}-{last}"
+
+    async def _decide(self, answer: Answer, known: Entry | None) -> Opened:
+        """What a whole answer means (RFC 9111 §3, §4.3)."""
+        now = self.outside.wall()
+        decision = after(self.request, self.plan, known, answer.head, now)
+        if answer.head.status == 304 and not isinstance(decision, Freshen):  # of another object than the stored one
+            await answer.aclose()
+            return await self._decide(await self._fetch(None, None, whole=True), None)
+        match decision:
+            case Freshen(entry):
+                await answer.aclose()
+                entry = self._renewed(entry, known, answer.head)
+                await self.outside.index.put(entry)
+                return Found(entry, Outcome(fwd="stale", fwd_status=304))
+            case UseStale() as stale:
+                await answer.aclose()
+                log.warning("%s: the origin answered %d; what is stored is served", self.plan.key, answer.head.status)
+                return self._stale(stale)
+            case Relay(reason):
+                log.debug("%s: not stored (%s)", self.plan.key, reason)
+                total = answer.length
+                head = client_head(self.plan, answer.head, total)
+                return Streaming(head, answer, total, private=not self.plan.rule.package)
+            case Store():
+                return await self._whole(answer)
+
+    async def _whole(self, answer: Answer) -> Streaming:
+        if self.plan.check and answer.head.status == 200:
+            answer, first = await peek(answer)
+            try:
+                self.plan.check(first, answer.head.headers)
+            except MirrorError:
+                await answer.aclose()
+                raise
+        good = answer.head.status == 200
+        total = answer.length
+        if good and total is not None and self.plan.size is not None and total != self.plan.size:
+            await answer.aclose()
+            raise Mismatch(f"{self.plan.key}: expected {self.plan.size} bytes, got {total} from {answer.url}")
+        head = client_head(self.plan, answer.head, total)
+        digest = self.plan.digest if good else None
+        if not answer.delimited and digest is None:  # its end cannot be told from a broken connection
+            return Streaming(head, answer, None, private=not self.plan.rule.package)
+        partial = self.outside.store.create(self._note(answer, head, total))
+        return Streaming(head, answer, total, 0, partial, self._random_access(answer, partial.note))
+
+    async def _part(self, answer: Answer, partial: Partial | None) -> Opened:
+        """A 206: the missing bytes of a partial, or the beginning of a new one in the middle of the object."""
+        found = content_range(answer.head.headers.get("content-range"))
+        if partial is not None and found is not None:
+            return Streaming(partial.note.head, answer, partial.note.total, found.start, partial, True)
+        head = answer.head
+        strong = strong_validator(head)
+        begin = (self.wanted or (0, None))[0]
+        if found is None or found.size is None or found.start != begin or found.end <= begin:
+            await answer.aclose()
+            raise OriginError(f"{self.plan.key}: the origin answered a range that was not asked for")
+        as_whole = replace(head, status=200, headers=head.headers.without("content-range"))
+        storable = isinstance(after(self.request, self.plan, None, as_whole, self.outside.wall()), Store)
+        if not storable or (strong is None and self.plan.digest is None):
+            return Streaming(head, answer, answer.length, private=True, verbatim=True)
+        shown = client_head(self.plan, as_whole, found.size)
+        created = self.outside.store.create(self._note(answer, shown, found.size))
+        return Streaming(shown, answer, found.size, found.start, created, True)
+
+    def _useless(self, answer: Answer, partial: Partial | None) -> bool:
+        """True for an answer to a range request that says that there is no such range, or another object now."""
+        if answer.head.status == 416:
+            return partial is not None or self.wanted is not None
+        if answer.head.status != 206 or partial is None:
+            return False
+        found = content_range(answer.head.headers.get("content-range"))
+        strong = strong_validator(answer.head)
+        same = strong == partial.note.strong if partial.note.strong and strong else self.plan.digest is not None
+        begin = missing(partial)[0][0]
+        return not (same and found and found.start == begin and found.size in (None, partial.note.total))
+
+    def _note(self, answer: Answer, head: Head, total: int | None) -> Note:
+        strong = strong_validator(answer.head) or ""
+        good = head.status == 200
+        digest = self.plan.digest if good else None
+        size = total if total is not None else (self.plan.size if good else None)
+        return Note(self.plan.key, answer.url, head, validators(answer.head), size, strong, digest, self.plan.tags)
+
+    def _random_access(self, answer: Answer, note: Note) -> bool:
+        ranges = (answer.head.headers.get("accept-ranges") or "").lower() == "bytes"
+        return ranges and note.total is not None and bool(note.strong or note.digest) and answer.length is not None
+
+    def _renewed(self, entry: Entry, known: Entry | None, head: Head) -> Entry:
+        if known is None or not self.plan.rule.package:
+            return entry
+        # What clients see of a package mirror's answer is ours; a 304 says no more than that it is still right.
+        return replace(known, head=replace(known.head, requested_at=head.requested_at, received_at=head.received_at))
+
+    def _stale(self, stale: UseStale) -> Found:
+        left = ttl(stale.entry, self.plan.rule, self.outside.wall())
+        return Found(stale.entry, Outcome(hit=True, ttl=min(-1, int(left)), detail=stale.detail))
+
+
+def missing(partial: Partial) -> list[tuple[int, int]]:
+    """The holes of a partial; [] when its total is not known, so that it cannot be gone on with."""
+    return [] if partial.note.total is None else list(partial.extents.holes(partial.note.total))
+
+
+def whole(seconds: float) -> int | None:
+    """A ttl as RFC 9211 §2.4 wants it: whole seconds; None for an answer that never gets stale."""
+    return None if seconds == float("inf") else int(seconds)
+
+
+async def drop(partial: Partial | None) -> None:
+    """Forget a partial that is of no use any more."""
+    if partial is not None:
+        await partial.discard()
+        await partial.close()

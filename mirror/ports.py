@@ -1,0 +1,221 @@
+"""What the engine needs of the outside world: bodies, stores, the index, the origin. Every implementation passes the
+contract tests of its port (`tests/contracts/`)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mirror.extents import Extents
+from mirror.model import Digest, Entry, Fact, Head, Headers
+
+Clock = Callable[[], float]
+"""Seconds; wall clock or monotonic, as the parameter's name says."""
+
+
+class Hash(Protocol):
+    """A running digest, as hashlib's."""
+
+    def update(self, chunk: bytes | memoryview, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
+class Span(Protocol):
+    """Bytes `[offset, offset + count)` of an open file: sent by the kernel where the server can, else read in chunks.
+
+    Valid until the next piece is asked for, or its source is closed.
+    """
+
+    @property
+    def fd(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def count(self) -> int: ...
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes in large chunks; StoreError when they cannot be read."""
+        ...
+
+
+Piece = bytes | memoryview | Span
+
+
+class Source(Protocol):
+    """Where a body's bytes come from. An open blob and a running fill look the same."""
+
+    def read(self, start: int, end: int | None) -> AsyncGenerator[Piece, None]:
+        """The bytes `[start, end)` in order (to the end of the body when `end` is None); each as soon as it is there.
+
+        Raises OriginError when the rest cannot be had: what was given then must not look complete to the client.
+        """
+        ...
+
+    async def close(self) -> None:
+        """The reader has gone; idempotent."""
+        ...
+
+
+class Blob(Source, Protocol):
+    """An open stored body; stays readable when it is evicted meanwhile. `entry` is as it was when it was committed."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def entry(self) -> Entry: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What must be known to go on with a partial later: whose it is, its head as clients see it, total size in bytes
+    (None: not announced), the strong validator to resume with ("" when there is none), and where it comes from."""
+
+    key: str
+    url: str
+    head: Head
+    validators: Headers
+    total: int | None
+    strong: str = ""
+    digest: Digest | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Writer(Protocol):
+    """Writes one run of a partial, from a given offset on, in few large writes."""
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next bytes; never waits."""
+        ...
+
+    @property
+    def written(self) -> int:
+        """The offset up to which this run is on disk."""
+        ...
+
+    async def drain(self, mark: int) -> None:
+        """Wait until `written >= mark`; StoreError when the disk refuses."""
+        ...
+
+    async def close(self) -> None:
+        """Write what is left, then give up the file. StoreError when the disk refuses."""
+        ...
+
+
+class Partial(Protocol):
+    """A stored body while bytes of it are missing: a sparse file and the extents that are on disk."""
+
+    note: Note
+
+    @property
+    def extents(self) -> Extents: ...
+    def writer(self, offset: int) -> Writer: ...
+    def span(self, start: int, end: int) -> Span:
+        """Bytes that `extents` covers."""
+        ...
+
+    def hashed(self) -> tuple[int, Hash]:
+        """How far the bytes `[0, at)` are hashed with the note's digest (sha256 without one), and that hash's state."""
+        ...
+
+    async def commit(self, size: int, digest: Digest | None) -> Entry:
+        """Verify, sync, rename: from now on this is a blob. Mismatch when it is not what `digest` or `size` say.
+
+        All writers are closed before. The entry is complete, but not in any index yet.
+        """
+        ...
+
+    async def keep(self) -> None:
+        """Nobody reads any more: note what is there, for a later request or after a restart."""
+        ...
+
+    async def discard(self) -> None:
+        """Forget it; idempotent. Open spans stay readable."""
+        ...
+
+    async def close(self) -> None:
+        """The last reader has gone: spans are invalid from now on; idempotent."""
+        ...
+
+
+class BlobStore(Protocol):
+    """Immutable bodies by id, and the partials that become such."""
+
+    def create(self, note: Note) -> Partial:
+        """A new partial. Its space is reserved before its first byte is written: NoRoom from its writers, or from
+        `commit`, when it does not fit."""
+        ...
+
+    async def resume(self, key: str) -> Partial | None:
+        """The partial that was kept for this key, handed to this caller alone, or None."""
+        ...
+
+    async def open(self, blob: str) -> Blob | None:
+        """The blob, open, or None when there is none (or none that can be trusted)."""
+        ...
+
+    def touch(self, blob: str, now: float) -> None:
+        """It was used at `now` (wall clock, seconds), and is thereby the last to be evicted."""
+        ...
+
+    async def forget(self, matches: Callable[[str], bool]) -> int:
+        """Remove the kept partials of all keys that match (a purge); the bytes that this freed."""
+        ...
+
+    async def delete(self, blob: str) -> int:
+        """Remove it; the bytes that this freed (0: there was none)."""
+        ...
+
+
+class Index(Protocol):
+    """Entries by key. Can be lost and rebuilt from what stands in the blobs."""
+
+    async def get(self, key: str) -> Entry | None: ...
+    async def put(self, entry: Entry) -> None: ...
+    async def delete(self, key: str) -> None: ...
+    def scan(self, prefix: str = "") -> AsyncIterator[list[Entry]]:
+        """All entries whose key begins with `prefix`, in batches, in the order of keys."""
+        ...
+
+
+class FactStore(Protocol):
+    """What index documents say of files, by mirror, slot (the document) and name (the file)."""
+
+    async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact]) -> None:
+        """Replace the slot's facts by those of the document whose bytes have the sha256 `source`."""
+        ...
+
+    async def source(self, mirror: str, slot: str) -> str | None:
+        """The digest of the document that the slot's facts came from; None when there are none."""
+        ...
+
+    async def find(self, mirror: str, slots: Sequence[str], name: str) -> Fact | None:
+        """The fact `name`, in the given slots, or in all of the mirror's when none are given."""
+        ...
+
+
+class Answer(Protocol):
+    """An origin's open response."""
+
+    head: Head
+    url: str
+    length: int | None
+    delimited: bool
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as sent, never decoded; OriginError when it ends early, stalls or is too slow."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class Origin(Protocol):
+    """Speaks to origins; follows redirects, retries, fails over."""
+
+    async def fetch(
+        self,
+        urls: Sequence[str],
+        *,
+        method: str = "GET",
+        headers: Headers = ...,
+        auth: tuple[str, str] | None = None,
+    ) -> Answer: ...

@@ -1,0 +1,76 @@
+"""What the engine gives back for a request: a head, where the bytes come from, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from mirror.model import Head, Outcome, Ready
+from mirror.ports import Answer, Piece, Source
+
+
+class InMemory:
+    """A Source over bytes."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def read(self, start: int, end: int | None) -> AsyncGenerator[Piece, None]:
+        if self._body[start:end]:
+            yield memoryview(self._body)[start:end]
+
+    async def close(self) -> None:
+        return None
+
+
+class Relayed:
+    """A Source over an origin's answer that nobody else reads: once, in order."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    async def read(self, start: int, end: int | None) -> AsyncGenerator[Piece, None]:
+        at = 0
+        async for chunk in self._answer.chunks():
+            piece = memoryview(chunk)[max(0, start - at) : None if end is None else max(0, end - at)]
+            at += len(chunk)
+            if piece:
+                yield piece
+            if end is not None and at >= end:
+                return
+
+    async def close(self) -> None:
+        await self._answer.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`size` in bytes, None where the origin did not announce it. `source` is closed by whoever sends the reply.
+
+    `verbatim`: conditions and ranges were the origin's to answer; the reply goes out as it is. `digest`: the sha256 of
+    the stored bytes, "" while they are not stored.
+    """
+
+    head: Head
+    size: int | None
+    source: Source
+    outcome: Outcome
+    verbatim: bool = False
+    digest: str = ""
+
+
+def ready(answer: Ready, now: float) -> Reply:
+    """The reply for an answer that a plan gave itself."""
+    headers = answer.headers.set("content-length", str(len(answer.body)))
+    head = Head(answer.status, headers, now, now)
+    return Reply(head, len(answer.body), InMemory(answer.body), Outcome(detail="local"), verbatim=True)
+
+
+def in_memory(head: Head, body: bytes, outcome: Outcome, digest: str) -> Reply:
+    """The reply for a body that is in memory whole."""
+    return Reply(head, len(body), InMemory(body), outcome, digest=digest)
+
+
+def bodiless(head: Head, outcome: Outcome) -> Reply:
+    """The reply for an origin's answer to HEAD: its fields, and no byte."""
+    return Reply(head, None, InMemory(b""), outcome, verbatim=True)

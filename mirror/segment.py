@@ -1,0 +1,164 @@
+"""One connection to the origin that fills one hole of a body: the tee, and going on after a broken connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING
+
+from mirror.errors import Changed, Mismatch, OriginError, StoreError, Truncated, Unavailable
+from mirror.httpcache.conditional import strong_validator
+from mirror.httpcache.fields import content_range
+from mirror.ring import Ring
+
+if TYPE_CHECKING:
+    from mirror.body import Body
+    from mirror.ports import Answer
+
+log = logging.getLogger("mirror.fill")
+
+
+class _NoRanges(OriginError):
+    """The whole came instead of the range, and what stands before the range is not here to compare."""
+
+
+PROGRESS = 256 * 1024
+"""Bytes after which a resumed connection counts as a success, so that earlier failures are forgotten."""
+
+
+class Segment:
+    """Bytes `[begin, limit)` of a body, on their way; `at` is the next. `limit` None: to the end, wherever it is."""
+
+    def __init__(self, body: Body, begin: int, limit: int | None, answer: Answer | None = None) -> None:
+        self.body = body
+        self.begin = begin
+        self.at = begin
+        self.limit = limit
+        self.ring = Ring(begin)
+        self.writer = body.partial.writer(begin) if body.partial else None
+        self.running = True
+        self._answer = answer
+
+    @property
+    def done(self) -> bool:
+        return self.limit is not None and self.at >= self.limit
+
+    def reaches(self, offset: int) -> bool:
+        """True when this connection is on its way to that byte."""
+        return self.running and self.at <= offset and (self.limit is None or offset < self.limit)
+
+    async def run(self) -> None:
+        """Fill the hole. Raises OriginError when the origin gives it up, or gives something else."""
+        failures = 0
+        try:
+            while not self.done:
+                before = self.at
+                try:
+                    await self._connection()
+                except (Changed, Mismatch):
+                    raise
+                except _NoRanges:
+                    return self.body.no_ranges(self)
+                except (OriginError, Unavailable) as exc:
+                    failures = 1 if self.at - before >= PROGRESS else failures + 1
+                    if failures > self.body.settings.retries:
+                        raise
+                    log.info("%s: %s; going on at byte %d", self.body.name, exc, self.at)
+                    await self.body.settings.sleep(min(8.0, 0.1 * 2**failures) * random.uniform(0.5, 1.0))  # noqa: S311
+            return await self.body.settle(self)
+        finally:
+            self.running = False
+            if self._answer is not None:
+                await self._answer.aclose()
+            if self.writer is not None:
+                with suppress(StoreError):
+                    await self.writer.close()
+
+    async def _connection(self) -> None:
+        answer, self._answer = self._answer, None
+        if answer is None:
+            answer = await self.body.reopen(self.at, self.limit)
+        try:
+            chunks = await self._positioned(answer)
+            async with aclosing(self.tee(chunks)) as taken:
+                async for _ in taken:
+                    if self.done:
+                        return
+        finally:
+            await answer.aclose()
+        if self.limit is not None:
+            raise Truncated(f"the origin ended the body at byte {self.at} of {self.limit}")
+        self.limit = self.at
+        self.body.ends_at(self.at)
+
+    async def tee(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """Give each chunk of the origin to the followers and to the disk at the same moment, then to who iterates."""
+        async for chunk in chunks:
+            if self.limit is not None and len(chunk) > self.limit - self.at:
+                chunk = chunk[: self.limit - self.at]  # what follows is there already
+            if not chunk:
+                continue
+            start, self.at = self.at, self.at + len(chunk)
+            self.ring.append(chunk)
+            if self.writer:
+                self.writer.add(chunk)
+            self.body.arrived(start, self.at)
+            yield chunk
+            await self.body.pace(self)
+
+    async def _positioned(self, answer: Answer) -> AsyncIterator[bytes]:
+        """The chunks of a (re)opened answer from `at` on; Changed when it is another object than the one begun."""
+        chunks = answer.chunks()
+        if answer is self.body.first:
+            return chunks
+        known = self.body.strong
+        if known and strong_validator(answer.head) not in (known, None if self.body.digest else known):
+            raise Changed(f"the object changed while it was fetched (validator was {known})")
+        if answer.head.status == 206:
+            self._same_range(answer)
+            return chunks
+        if answer.head.status != 200:
+            raise OriginError(f"the origin answered {answer.head.status} to the request to go on")
+        if answer.length is not None and self.body.total is not None and answer.length != self.body.total:
+            raise Changed(f"the object changed while it was fetched (it had {self.body.total} bytes)")
+        if not self.body.received.covers(0, self.at):
+            raise _NoRanges("the origin has no ranges")
+        return self._replayed(chunks)
+
+    def _same_range(self, answer: Answer) -> None:
+        found = content_range(answer.head.headers.get("content-range"))
+        if found is None or found.start != self.at:
+            raise Changed(f"the origin sent another range than the one asked for at byte {self.at}")
+        total = found.size
+        if total is not None and self.body.total is None:
+            self.body.total_is(total)
+            self.limit = total if self.limit is None else self.limit
+        if total is not None and total != self.body.total:
+            raise Changed(f"the object changed while it was fetched ({total} bytes, not {self.body.total})")
+
+    async def _replayed(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """An origin without ranges sends all again: compare what is there byte by byte, then go on.
+
+        What clients get is thereby exactly the new answer's body, whose beginning they already hold.
+        """
+        offset, target = 0, self.at
+        async for chunk in chunks:
+            again = min(len(chunk), target - offset)
+            if again > 0 and not await self.body.same(offset, chunk[:again]):
+                raise Changed(f"the object changed while it was fetched (within {again} bytes of byte {offset})")
+            offset += len(chunk)
+            if again < len(chunk):
+                yield chunk[again:]
+        if offset < target:
+            raise Truncated(f"the origin ended the body at byte {offset} of {target} sent before")
+
+
+async def stopped(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel and wait until all have ended."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)

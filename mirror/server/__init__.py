@@ -1,0 +1,1 @@
+"""How bytes reach a client: uvicorn with a protocol class of our own."""

@@ -1,0 +1,63 @@
+"""The configuration as the parts receive it: one frozen section for each, in seconds, bytes and absolute paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mirror.model import Mirror
+from mirror.values import Address
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """[server]: `public_url` without trailing slash, `hosts` in lower case, `drain` in seconds."""
+
+    listen: Address = field(default_factory=lambda: Address("127.0.0.1", 8000))
+    workers: int = 1
+    public_url: str = ""
+    hosts: tuple[str, ...] = ()
+    drain: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """[cache]: `path` is absolute, sizes are bytes, `durability` is full, data or none."""
+
+    path: Path
+    max_size: int = 50 * 10**9
+    min_free: int = 10**9
+    max_object: int = 20 * 10**9
+    durability: str = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSettings:
+    """[admin]: `token` is "" where changes are allowed from loopback only."""
+
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamSettings:
+    """[upstream]: timeouts in seconds, `min_rate` in bytes per second, `proxy` a URL (with its credentials) or ""."""
+
+    connect_timeout: float = 5.0
+    head_timeout: float = 30.0
+    min_rate: float = 1000.0
+    retries: int = 4
+    max_connections: int = 100
+    proxy: str = field(default="", repr=False)
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration; `path` is the file it was read from."""
+
+    server: ServerSettings
+    cache: CacheSettings
+    admin: AdminSettings
+    upstream: UpstreamSettings
+    mirrors: tuple[Mirror, ...]
+    path: Path

@@ -1,0 +1,1 @@
+"""Where bytes and entries are kept: one file per technology."""

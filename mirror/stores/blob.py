@@ -1,0 +1,98 @@
+"""A blob file: opened once, checked, and then read from that descriptor alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncGenerator, AsyncIterator
+from concurrent.futures import Executor
+from pathlib import Path
+
+from mirror.errors import StoreError
+from mirror.model import Entry
+from mirror.ports import Piece
+from mirror.stores.codec import TRAILER, footer_size, load_footer
+
+CHUNK = 256 * 1024
+"""Bytes read in one executor call; fewer, larger calls cost less, larger ones more memory for each slow reader."""
+
+MAX_FOOTER = 4 * 1024 * 1024
+
+
+class FileSpan:
+    """Bytes of an open file, by descriptor: positioned reads, so that any number of readers share it.
+
+    aiofiles reads through the file's own position, which all readers of one partial would share; hence `os.pread`.
+    """
+
+    __slots__ = ("_executor", "count", "fd", "offset")
+
+    def __init__(self, fd: int, offset: int, count: int, executor: Executor) -> None:
+        self.fd = fd
+        self.offset = offset
+        self.count = count
+        self._executor = executor
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        at, end = self.offset, self.offset + self.count
+        while at < end:
+            try:
+                chunk = await loop.run_in_executor(self._executor, os.pread, self.fd, min(CHUNK, end - at), at)
+            except OSError as exc:
+                raise StoreError(f"cannot read the stored body: {exc}") from exc
+            if not chunk:
+                raise StoreError("the stored body is shorter than it was")
+            at += len(chunk)
+            yield chunk
+
+
+class FileBlob:
+    """A blob, open for one reader."""
+
+    def __init__(self, fd: int, entry: Entry, executor: Executor) -> None:
+        self._fd = fd
+        self.entry = entry
+        self.size = entry.size
+        self._executor = executor
+
+    async def read(self, start: int, end: int | None) -> AsyncGenerator[Piece, None]:
+        end = self.size if end is None else min(end, self.size)
+        if start < end:
+            yield FileSpan(self._fd, start, end - start, self._executor)
+
+    async def close(self) -> None:
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+
+
+def open_blob(path: Path) -> tuple[int, Entry] | None:
+    """Descriptor and entry of the blob file at `path`; None when there is none, or what is there is no whole blob.
+
+    Links, devices and other owners' files are not followed (a planted file is never served). Blocks.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        entry = _entry(fd)
+    except (OSError, StoreError):
+        entry = None
+    if entry is None or entry.blob != path.name:
+        os.close(fd)
+        return None
+    return fd, entry
+
+
+def _entry(fd: int) -> Entry | None:
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_size < TRAILER:
+        return None
+    behind = footer_size(os.pread(fd, TRAILER, status.st_size - TRAILER))
+    if behind is None or not TRAILER < behind <= min(MAX_FOOTER, status.st_size):
+        return None
+    entry = load_footer(os.pread(fd, behind, status.st_size - behind))
+    return entry if entry.size == status.st_size - behind else None

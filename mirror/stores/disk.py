@@ -1,0 +1,244 @@
+"""Blobs and partials in the file system.
+
+cache/
+├── blobs.v1/<ab>/<id>      body and footer; random id, never reused, never changed
+└── partial/<id>.part       a body while bytes of it are missing: a sparse file
+            <id>.json       whose it is, and which extents are on disk
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial as bind
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from mirror.errors import Mismatch, StoreError
+from mirror.evict import Room, on_disk
+from mirror.extents import Extents
+from mirror.model import Digest, Entry
+from mirror.ports import Note
+from mirror.stores.blob import FileBlob, open_blob
+from mirror.stores.codec import dump_note, footer, load_note
+from mirror.stores.files import is_partial, place, remove, taken, write_all
+from mirror.stores.hashes import Hashes
+from mirror.stores.partial import FilePartial, Keeping
+
+Durability = Literal["full", "data", "none"]
+
+T = TypeVar("T")
+
+
+class DiskStore:
+    """Blobs below `path`; what is synced before a blob becomes visible is said by `durability`."""
+
+    def __init__(self, path: Path, room: Room, durability: Durability = "full", threads: int = 8) -> None:
+        self._blobs = path / "blobs.v1"
+        self._partials = path / "partial"
+        self._room = room
+        self._durability = durability
+        self._executor = ThreadPoolExecutor(threads, "mirror-disk")
+        self._kept: dict[str, str] = {}  # key -> file name of the partial that waits for it
+        self._keeping = Keeping(self._commit, self._checkpoint, self._keep, self._discard)
+        self._used: dict[str, float] = {}  # blob -> wall clock of its last use, since the last `note_use`
+
+    async def run(self, call: Callable[..., T], *args: Any) -> T:
+        """`call(*args)` on this store's threads, never on those that resolve names."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call, *args)
+
+    async def start(self) -> None:
+        """Make the folders and find the partials that were kept. StoreError when the path cannot be used."""
+        try:
+            found = await self.run(self._find_partials)
+        except OSError as exc:
+            raise StoreError(f"cannot use the cache at {self._blobs.parent}: {exc.strerror or exc}") from exc
+        self._kept = found
+
+    def _find_partials(self) -> dict[str, str]:
+        for folder in (self._blobs, self._partials):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found: dict[str, str] = {}
+        for path in list(self._partials.iterdir()):
+            if path.suffix == ".part":
+                try:
+                    key = load_note(path.with_suffix(".json").read_bytes())[0].key
+                except (OSError, StoreError):
+                    key = ""
+                if key and key not in found:
+                    found[key] = path.name
+                    continue
+            if path.suffix != ".json" or not path.with_suffix(".part").exists():
+                remove(path)
+        return found
+
+    async def count(self) -> list[str]:
+        """Tell the room what is on disk; the ids of all blobs, least recently used first."""
+        found = sorted(await self.run(lambda: list(self._scan())))
+        kept = set(self._kept.values())  # what was resumed meanwhile is reserved, and not up for eviction
+        found = [known for known in found if not is_partial(known[1]) or known[1] in kept]
+        self._room.count([(name, size) for _, name, size in found])
+        return [name for _, name, _ in found if not is_partial(name)]
+
+    def _scan(self) -> Iterator[tuple[float, str, int]]:
+        for folder in self._blobs.iterdir():
+            with contextlib.suppress(OSError), os.scandir(folder) as files:
+                for file in files:
+                    status = file.stat(follow_symlinks=False)
+                    yield status.st_atime, file.name, on_disk(status.st_size)
+        for name in list(self._kept.values()):
+            with contextlib.suppress(OSError):
+                status = (self._partials / name).stat()
+                yield status.st_atime, name, taken(self._partials / name)
+
+    def _blob(self, blob: str) -> Path:
+        return self._blobs / blob[:2] / blob
+
+    def create(self, note: Note) -> FilePartial:
+        path = self._partials / f"{secrets.token_hex(8)}.part"
+        return FilePartial(path, note, self._executor, self._keeping, self._room.reservation())
+
+    async def resume(self, key: str) -> FilePartial | None:
+        name = self._kept.pop(key, None)
+        if name is None:
+            return None
+        reservation = self._room.reopen(name)
+        path = self._partials / name
+        try:
+            note, extents = load_note(await self.run(path.with_suffix(".json").read_bytes))
+            partial = FilePartial(path, note, self._executor, self._keeping, reservation)
+            partial.extents, partial.has_note = Extents(extents), True
+            await partial.open()
+            if os.fstat(partial.fd).st_size < max((end for _, end in extents), default=0):
+                await partial.close()
+                raise StoreError("the partial is shorter than its note says")  # noqa: TRY301
+        except (OSError, StoreError, ValueError):  # ValueError: a digest that this Python does not know
+            reservation.release()
+            await self.run(remove, path)
+            return None
+        return partial
+
+    async def open(self, blob: str) -> FileBlob | None:
+        if not blob.isalnum():
+            return None
+        opened = await self.run(open_blob, self._blob(blob))
+        return FileBlob(*opened, self._executor) if opened else None
+
+    def touch(self, blob: str, now: float) -> None:
+        """The blob was used at `now` (wall clock, seconds)."""
+        self._room.touch(blob)
+        self._used[blob] = now
+
+    async def note_use(self) -> None:
+        """Write down when blobs were last used, as their files' access times, so that a restart knows the order."""
+        used, self._used = self._used, {}
+        await self.run(self._write_use, used)
+
+    def _write_use(self, used: dict[str, float]) -> None:
+        for blob, at in used.items():
+            with contextlib.suppress(OSError):
+                os.utime(self._blob(blob), (at, at))
+
+    async def delete(self, blob: str) -> int:
+        if is_partial(blob):
+            return await self.forget(lambda key: self._kept[key] == blob)
+        if not blob.isalnum():
+            return 0
+        self._room.remove(blob)
+        self._used.pop(blob, None)
+        return await self.run(remove, self._blob(blob))
+
+    async def forget(self, matches: Callable[[str], bool]) -> int:
+        """Remove the kept partials of all keys that match (a purge); the bytes that this freed."""
+        # Taken from `_kept` before the first wait, as `resume` does: who has the name has the file to itself.
+        return await self._drop([self._kept.pop(key) for key in [key for key in self._kept if matches(key)]])
+
+    async def _drop(self, names: list[str]) -> int:
+        for name in names:
+            self._room.remove(name)
+        return sum([await self.run(remove, self._partials / name) for name in names])
+
+    async def _commit(self, partial: FilePartial, size: int, digest: Digest | None) -> Entry:
+        try:
+            await self._verify(partial, size, digest)  # first: also what finds no room must be right
+            await partial.reserve(size)
+            entry, count = await self.run(self._make_blob, partial, size)
+        except Mismatch:
+            partial.extents = Extents()  # `keep` would be a mistake now
+            await self._discard(partial)
+            raise
+        except OSError as exc:
+            raise StoreError(f"cannot store {partial.note.key}: {exc.strerror or exc}") from exc
+        partial.reservation.release()
+        self._room.add(entry.blob, count)
+        return entry
+
+    async def _verify(self, partial: FilePartial, size: int, digest: Digest | None) -> None:
+        note, hashes = partial.note, partial.hashes
+        if partial.extents != Extents([(0, size)]):
+            raise Mismatch(f"{note.key}: expected {size} bytes, got {partial.extents.size} from {note.url}")
+        if hashes.at < size:
+            await self.run(hashes.update_from, partial.fd, size)
+        value = hashes.of(digest) if digest else None
+        if digest and value is None:
+            hashes = Hashes(digest)  # not the one that was announced at first
+            await self.run(hashes.update_from, partial.fd, size)
+            value = hashes.of(digest)
+        if digest and value != digest.value:
+            raise Mismatch(f"{note.key}: expected {digest}, got {digest.algorithm}:{value} from {note.url}")
+
+    def _make_blob(self, partial: FilePartial, size: int) -> tuple[Entry, int]:
+        note = partial.note
+        blob = partial.path.stem
+        entry = Entry(note.key, note.url, note.head, note.validators, blob, size, partial.hashes.sha256(), note.tags)
+        behind = footer(entry)
+        partial.open_now()  # an empty body has no file yet
+        os.ftruncate(partial.fd, size)
+        write_all(partial.fd, behind, size)
+        if self._durability != "none":
+            os.fdatasync(partial.fd)
+        place(partial.path, self._blob(blob), sync=self._durability == "full")
+        if partial.has_note:
+            partial.path.with_suffix(".json").unlink(missing_ok=True)
+        return entry, on_disk(size + len(behind))
+
+    async def _checkpoint(self, partial: FilePartial) -> None:
+        extents = list(partial.extents)  # before the sync: what is noted must be on disk
+        await self.run(self._write_note, partial, extents)
+
+    def _write_note(self, partial: FilePartial, extents: list[tuple[int, int]]) -> None:
+        if self._durability != "none":
+            os.fdatasync(partial.fd)
+        note = partial.path.with_suffix(".json")
+        draft = note.with_suffix(".draft")
+        draft.write_text(dump_note(partial.note, extents))
+        draft.rename(note)
+        partial.has_note = True
+
+    async def _keep(self, partial: FilePartial) -> None:
+        if not partial.extents.size:
+            return await self._discard(partial)
+        try:
+            await self._checkpoint(partial)
+            size = await self.run(taken, partial.path)
+        except OSError:
+            return await self._discard(partial)
+        partial.reservation.release()
+        older = self._kept.pop(partial.note.key, None)
+        self._kept[partial.note.key] = partial.path.name
+        self._room.add(partial.path.name, size)
+        await self._drop([older] if older else [])
+        return None
+
+    async def _discard(self, partial: FilePartial) -> None:
+        partial.reservation.release()
+        await self.run(remove, partial.path)
+
+    async def close(self) -> None:
+        """Write down what was used; no call is running any more."""
+        await self.note_use()
+        await asyncio.to_thread(bind(self._executor.shutdown, wait=True))

@@ -1,0 +1,64 @@
+"""Blocking calls on files, for the stores' threads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from mirror.evict import on_disk
+
+
+def is_partial(name: str) -> bool:
+    return name.endswith(".part")
+
+
+def taken(path: Path) -> int:
+    """Bytes that a sparse file takes on disk, its note included."""
+    return path.stat().st_blocks * 512 + on_disk(1)
+
+
+def remove(path: Path) -> int:
+    """Unlink a file (of a partial: its note too); the bytes that this freed. Blocks."""
+    freed = 0
+    for name in (path, path.with_suffix(".json")) if path.suffix in (".part", ".json") else (path,):
+        with contextlib.suppress(OSError):
+            size = name.lstat().st_blocks * 512
+            name.unlink()
+            freed += size
+    return freed
+
+
+def sync_folders(folders: set[Path]) -> None:
+    for folder in folders:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def write_all(fd: int, run: bytes, offset: int) -> None:
+    """Write all of `run`: a disk that is nearly full takes a part first and refuses the rest. Blocks."""
+    view = memoryview(run)
+    while view:
+        count = os.pwrite(fd, view, offset)
+        view, offset = view[count:], offset + count
+
+
+def place(path: Path, target: Path, *, sync: bool) -> None:
+    """Rename `path` to `target`, whose folder is made when it is the first there; with `sync` so that a power cut does
+    not undo it. OSError: nothing stands at `target`."""
+    folders = {target.parent}
+    try:
+        path.rename(target)
+    except FileNotFoundError:
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        path.rename(target)
+        folders.add(target.parent.parent)
+    if sync:
+        try:
+            sync_folders(folders)
+        except OSError:
+            target.unlink(missing_ok=True)
+            raise

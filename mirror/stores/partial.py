@@ -1,0 +1,173 @@
+"""A partial on disk: a sparse file, the extents that are in it, and the digest of what is there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mirror.errors import StoreError
+from mirror.evict import Reservation, on_disk
+from mirror.extents import Extents
+from mirror.model import Digest
+from mirror.ports import Hash, Note
+from mirror.stores.blob import FileSpan
+from mirror.stores.files import write_all
+from mirror.stores.hashes import HASH_CHUNK, Hashes
+from mirror.stores.writer import FileWriter
+
+if TYPE_CHECKING:
+    from mirror.model import Entry
+
+CHECKPOINT = 16 * 1024 * 1024
+"""Bytes after which the extents are noted, so that a killed process loses no more of a download than that."""
+
+GROWTH = 4 * 1024 * 1024
+"""Bytes that are reserved at a time for a body of unknown length."""
+
+FOOTER_ROOM = 16 * 1024
+"""Bytes that are reserved for a blob's footer."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What a partial asks of its store: commit it to a name, keep it for later, forget it."""
+
+    commit: Callable[[FilePartial, int, Digest | None], Awaitable[Entry]]
+    checkpoint: Callable[[FilePartial], Awaitable[None]]
+    keep: Callable[[FilePartial], Awaitable[None]]
+    discard: Callable[[FilePartial], Awaitable[None]]
+
+
+class FilePartial:
+    """The sparse file `<id>.part`, its note, and the extents that are on disk."""
+
+    def __init__(self, path: Path, note: Note, executor: Executor, keeping: Keeping, reservation: Reservation) -> None:
+        self.path = path
+        self.note = note
+        self.executor = executor
+        self.extents = Extents()
+        self.hashes = Hashes(note.digest)
+        self.fd = -1
+        self.reservation = reservation
+        self.has_note = False  # `<id>.json` stands on disk
+        self._keeping = keeping
+        self._writers: list[FileWriter] = []
+        self._opening = asyncio.Lock()
+        self._hashing = asyncio.Lock()
+        self._over = False  # discarded or closed: no file may be made any more
+        self._noted = 0  # bytes that the last checkpoint knew
+        self._checkpoint: asyncio.Task[None] | None = None
+
+    async def reserve(self, size: int) -> None:
+        """Make sure that a body of `size` bytes may be written; NoRoom when not. Reserves the whole at once where the
+        total is known, else in steps."""
+        body = max(size, self.note.total or 0)
+        step = body if self.note.total is not None else -(-size // GROWTH) * GROWTH
+        await self.reservation.grow(on_disk(max(body, step) + FOOTER_ROOM), body)
+
+    async def open(self) -> None:
+        """Make the file, when that has not happened yet. OSError when the disk refuses."""
+        async with self._opening:
+            if self.fd < 0:
+                await self.run(self.open_now)
+
+    def open_now(self) -> None:
+        """See `open`. Blocks."""
+        if self._over:
+            raise StoreError("the partial was given up")
+        if self.fd < 0:
+            self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+    async def run(self, call: Callable[..., T], *args: Any) -> T:
+        """`call(*args)` on the store's executor."""
+        return await asyncio.get_running_loop().run_in_executor(self.executor, call, *args)
+
+    def writer(self, offset: int) -> FileWriter:
+        writer = FileWriter(self, offset)
+        self._writers.append(writer)
+        return writer
+
+    def span(self, start: int, end: int) -> FileSpan:
+        return FileSpan(self.fd, start, end - start, self.executor)
+
+    async def wrote(self, start: int, batch: bytes) -> None:
+        """`batch` is on disk at `start` now."""
+        async with self._hashing:
+            if self.hashes.at == start:
+                await self.run(self.hashes.update, batch)
+            await self._note_extent(start, start + len(batch))
+
+    async def write_at_once(self, start: int, batch: bytes) -> None:
+        """Make the file, write `batch` at `start` and hash it, in one executor call."""
+        async with self._opening, self._hashing:
+            await self.run(self._write_at_once, start, batch)
+            await self._note_extent(start, start + len(batch))
+
+    def _write_at_once(self, start: int, batch: bytes) -> None:
+        self.open_now()
+        write_all(self.fd, batch, start)
+        if self.hashes.at == start:
+            self.hashes.update(batch)
+
+    async def _note_extent(self, start: int, end: int) -> None:
+        self.extents.add(start, end)
+        self.reservation.written = self.extents.size
+        await self._catch_up()
+        there = self.extents.size
+        if there - self._noted >= CHECKPOINT and self._checkpoint is None:
+            self._noted = there
+            self._checkpoint = asyncio.get_running_loop().create_task(self._note())
+
+    async def _catch_up(self) -> None:
+        # Two segments have met: hash what the one behind has written, a piece now and a piece with each write.
+        end = min(self.extents.end_of_run(self.hashes.at), self.hashes.at + 8 * HASH_CHUNK)
+        if end > self.hashes.at:
+            await self.run(self.hashes.update_from, self.fd, end)
+
+    async def _note(self) -> None:
+        try:
+            with contextlib.suppress(StoreError, OSError):  # resuming is a kindness; the download goes on without
+                await self._keeping.checkpoint(self)
+        finally:
+            self._checkpoint = None
+
+    async def _settled(self) -> None:
+        if self._checkpoint is not None:
+            await self._checkpoint
+
+    def hashed(self) -> tuple[int, Hash]:
+        return self.hashes.state()
+
+    async def commit(self, size: int, digest: Digest | None) -> Entry:
+        await self._settled()
+        return await self._keeping.commit(self, size, digest)
+
+    async def keep(self) -> None:
+        for writer in self._writers:  # a download that was stopped leaves them open
+            with contextlib.suppress(StoreError):
+                await writer.close()
+        await self._settled()
+        await self._keeping.keep(self)
+
+    async def discard(self) -> None:
+        self._over = True
+        for writer in self._writers:
+            await writer.abandon()
+        await self._settled()
+        async with self._opening:  # a file that is being made is there to be removed afterwards
+            await self._keeping.discard(self)
+
+    async def close(self) -> None:
+        self._over = True
+        async with self._opening:
+            fd, self.fd = self.fd, -1
+            if fd >= 0:
+                os.close(fd)

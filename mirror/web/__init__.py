@@ -1,0 +1,1 @@
+"""Everything that is HTTP routing: the mirrors as plain ASGI, the rest as FastAPI below `/-/`."""

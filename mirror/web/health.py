@@ -1,0 +1,60 @@
+"""`/-/health` and `/-/ready`: is the process alive, and can it do its work."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+
+class Readiness:
+    """What must hold before this server should be asked for anything."""
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        self.started = False
+        self.draining = False
+
+    async def checks(self) -> dict[str, str]:
+        """Each check by name: "ok", or what is wrong."""
+        return {
+            "started": "ok" if self.started else "starting",
+            "draining": "draining" if self.draining else "ok",
+            "cache": await asyncio.to_thread(self._writable),
+        }
+
+    def _writable(self) -> str:
+        probe = self._cache / f"probe-{secrets.token_hex(4)}"
+        try:
+            fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(fd, b"ready")
+            finally:
+                os.close(fd)
+                probe.unlink()
+        except OSError as exc:
+            return f"cannot write: {exc.strerror or exc}"
+        return "ok"
+
+
+def routes(readiness: Readiness) -> APIRouter:
+    """The two routes."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/health")
+    async def health() -> dict[str, str]:
+        """The process is alive."""
+        return {"status": "ok"}
+
+    @router.get("/ready")
+    async def ready() -> JSONResponse:
+        """503 while starting, draining, or unable to write."""
+        checks = await readiness.checks()
+        good = all(result == "ok" for result in checks.values())
+        return JSONResponse({"status": "ok" if good else "unavailable", "checks": checks}, 200 if good else 503)
+
+    return router

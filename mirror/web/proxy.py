@@ -1,0 +1,108 @@
+"""`GET|HEAD /{mirror}/{path}`: the mirrors, as a plain ASGI application."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mirror.engine import Engine
+from mirror.errors import MirrorError, NotAllowed, NotFound, RequestError
+from mirror.model import Headers, Mirror, Outcome, Request
+from mirror.ports import Clock
+from mirror.web.replies import Send, Sent, send_error, send_reply
+
+log = logging.getLogger("mirror.access")
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Where clients see this server: `public_url` ("": as they ask for it), and the hosts that they may ask for."""
+
+    public_url: str = ""
+    hosts: frozenset[str] = frozenset()
+    default: str = "127.0.0.1:8000"
+
+    def base(self, scope: Scope, headers: Headers) -> str:
+        """Scheme and authority of this server for the client that sent this request.
+
+        The Host field is believed only when it names this server: what it says ends up in documents (npm).
+        """
+        if self.public_url:
+            return self.public_url
+        asked = (headers.get("host") or "").lower()
+        name = asked.rsplit(":", 1)[0] if not asked.endswith("]") else asked
+        known = name in self.hosts or asked in self.hosts
+        return f"{scope.get('scheme', 'http')}://{asked if known else self.default}"
+
+
+class Proxy:
+    """Gives a request to the engine, and the reply to the client."""
+
+    def __init__(self, engine: Engine, mirrors: tuple[Mirror, ...], names: Names, wall: Clock) -> None:
+        self._engine = engine
+        self._mirrors = {mirror.name: mirror for mirror in mirrors}
+        self._names = names
+        self._wall = wall
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sent, started = Sent(), time.monotonic()
+        outcome = Outcome(detail="error")
+        try:
+            mirror, request = self._request(scope)
+            reply = await self._engine.answer(mirror, request)
+            outcome = reply.outcome
+            await send_reply(reply, request, send, sent, self._wall())
+        except MirrorError as exc:
+            outcome = Outcome(detail=type(exc).__name__)
+            if sent.status:  # the head is out: the server resets the connection
+                log.warning("%s: broken off after %d bytes: %s", _address(scope), sent.count, exc)
+            else:
+                await send_error(exc, scope["method"], send, sent)
+        finally:
+            spent = 1000 * (time.monotonic() - started)
+            whole = "" if sent.complete else " incomplete"
+            log.info(
+                '%s "%s %s" %d %d bytes %.1f ms%s [%s]',
+                (scope.get("client") or ("-",))[0],
+                scope["method"],
+                _address(scope),
+                sent.status,
+                sent.count,
+                spent,
+                whole,
+                outcome,
+            )
+
+    def _request(self, scope: Scope) -> tuple[Mirror, Request]:
+        raw = scope["raw_path"].decode("ascii", "replace")
+        name, slash, path = raw[1:].partition("/")
+        mirror = self._mirrors.get(name)
+        if mirror is None:
+            known = ", ".join(sorted(f"/{name}/" for name in self._mirrors))
+            raise NotFound(f"there is no mirror at {_printable(raw)}; there are {known or 'none'}")
+        headers = Headers(tuple((key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"]))
+        if scope["method"] in ("GET", "HEAD") and (
+            headers.get("content-length") not in (None, "0") or "transfer-encoding" in headers
+        ):
+            raise RequestError(f"a {scope['method']} request with a body has no meaning here")
+        if scope["method"] in ("CONNECT", "TRACE"):
+            raise NotAllowed(f"{scope['method']} is not possible here")
+        base = f"{self._names.base(scope, headers)}/{name}"
+        query = scope["query_string"].decode("latin-1")
+        return mirror, Request(scope["method"], slash + path or "/", query, headers, base)
+
+
+def _address(scope: Scope) -> str:
+    query = scope["query_string"].decode("latin-1")
+    return _printable(scope["raw_path"].decode("latin-1") + (f"?{query}" if query else ""))
+
+
+def _printable(text: str) -> str:
+    """Text of a client's as it may stand in a log or an error: no control characters, not endless."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:500])

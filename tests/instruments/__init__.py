@@ -1,0 +1,1 @@
+"""Test instruments: checkable bodies, an origin with faults, a verifying reader, a hand-wound clock."""
