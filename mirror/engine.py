@@ -15,7 +15,7 @@ from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, Sta
 from mirror.httpcache.ranges import wanted
 from mirror.lookup import Lookups
 from mirror.model import Entry, Headers, Mirror, Outcome, Plan, Ready, Request
-from mirror.opening import Found, Outside, Streaming, whole
+from mirror.opening import Apart, Found, Opened, Outside, whole
 from mirror.ports import FactStore
 from mirror.reply import Relayed, Reply, bodiless, in_memory, ready
 
@@ -111,15 +111,16 @@ class Engine:
         if reply is not None:
             return reply
         await follower.close()
-        return await self._pass(mirror, plan, request, reason)
+        return await self._pass(mirror, plan, request, reason, apart=isinstance(opened, Apart))
 
-    async def _opened(self, plan: Plan, opened: Found | Streaming, follower: Follower, reason: str) -> Reply | None:
+    async def _opened(self, plan: Plan, opened: Opened, follower: Follower, reason: str) -> Reply | None:
+        """None: this client needs an answer of its own."""
         if isinstance(opened, Found):
             outcome = replace(opened.outcome, collapsed=not follower.first)
             reply = await self._stored(plan, opened.entry, outcome)
             await follower.close()
             return reply
-        if opened.private and not follower.first:
+        if isinstance(opened, Apart) or (opened.private and not follower.first):
             return None
         outcome = Outcome(
             fwd=reason,
@@ -127,7 +128,7 @@ class Engine:
             stored=opened.partial is not None,
             collapsed=not follower.first,
         )
-        return Reply(opened.head, opened.total, follower, outcome, verbatim=opened.verbatim)
+        return Reply(opened.head, opened.total, follower, outcome)
 
     async def _head(self, mirror: Mirror, plan: Plan, reason: str) -> Reply:
         """HEAD on a cold cache: what GET would say, without its body."""
@@ -139,18 +140,18 @@ class Engine:
         head = client_head(plan, answer.head, total)
         return bodiless(head, Outcome(fwd=reason, fwd_status=answer.head.status))
 
-    async def _pass(self, mirror: Mirror, plan: Plan, request: Request, reason: str) -> Reply:
-        """The origin's own answer, for this client alone and never stored."""
-        fields = plan.send if plan.rule.package else Headers((*plan.send, *request.headers.only(CLIENT_CONDITIONS)))
-        answer = await self._outside.origin.fetch(
-            plan.urls, method=request.method, headers=fields, auth=mirror.auth_for(plan.urls)
-        )
+    async def _pass(self, mirror: Mirror, plan: Plan, request: Request, reason: str, *, apart: bool = False) -> Reply:
+        """The origin's own answer, for this client alone, never stored. `apart`: to its range, as the origin has it."""
+        verbatim = apart or not plan.rule.package
+        fields = Headers((*plan.send, *request.headers.only(CLIENT_CONDITIONS))) if verbatim else plan.send
+        auth = mirror.auth_for(plan.urls)
+        answer = await self._outside.origin.fetch(plan.urls, method=request.method, headers=fields, auth=auth)
         head = client_head(plan, answer.head, answer.length)
         part = answer.head.headers.get("content-range")
         if part is not None:
             head = replace(head, headers=head.headers.set("content-range", part))
         outcome = Outcome(fwd=reason, fwd_status=answer.head.status)
-        return Reply(head, answer.length, Relayed(answer), outcome, verbatim=not plan.rule.package)
+        return Reply(head, answer.length, Relayed(answer), outcome, verbatim=verbatim)
 
     async def _rewritten(self, plan: Plan, reply: Reply) -> Reply:
         """The document in the form that this client asked for."""

@@ -13,7 +13,7 @@ from mirror.follower import Follower
 from mirror.heads import same_validators
 from mirror.httpcache.conditional import strong_validator
 from mirror.model import Entry, Headers, Mirror, Plan, Request
-from mirror.opening import Found, Opened, Opening, Outside, Streaming
+from mirror.opening import Opened, Opening, Outside, Streaming
 from mirror.ports import Answer, Partial
 
 log = logging.getLogger("mirror.fill")
@@ -99,7 +99,7 @@ class Fill:
                 await asyncio.wait([after.task])
             opening = Opening(outside, asked.mirror, asked.plan, asked.request, asked.wanted)
             opened = await opening.open(renew=asked.renew)
-            if isinstance(opened, Found):
+            if not isinstance(opened, Streaming):
                 self.opened.set_result(opened)
                 return
             await self._fetch(opened)
@@ -126,7 +126,7 @@ class Fill:
     async def _fetch(self, opened: Streaming) -> None:
         body = self.body = self._body(opened)
         body.followers.update(self._followers)
-        if opened.private and not opened.verbatim:
+        if opened.private:
             self._fills.unshare(self.key)
         # An empty body has no last bytes to withhold; its head alone would look complete.
         empty = opened.total == 0 and body.digest is not None
@@ -148,7 +148,7 @@ class Fill:
             self.opened.set_result(opened)
 
     def _end_of_part(self, opened: Streaming) -> int | None:
-        if opened.verbatim or opened.answer.length is None:
+        if opened.answer.length is None:
             return opened.total
         return opened.begin + opened.answer.length
 

@@ -33,8 +33,7 @@ class Found:
 class Streaming:
     """The origin sends a body. `begin` is where its bytes start, `partial` where they go (None: nowhere).
 
-    `private`: this answer is for the one who asked first and for nobody else. `verbatim`: it is a part of the
-    object and handed on as it is.
+    `private`: this answer is for the one who asked first and for nobody else.
     """
 
     head: Head
@@ -44,10 +43,14 @@ class Streaming:
     partial: Partial | None = None
     random_access: bool = False
     private: bool = False
-    verbatim: bool = False
 
 
-Opened = Found | Streaming
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """The origin has ranges, but nothing that ties them to one object: each client's range is handed on alone."""
+
+
+Opened = Found | Streaming | Apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +229,8 @@ class Opening:
         as_whole = replace(head, status=200, headers=head.headers.without("content-range"))
         storable = isinstance(after(self.request, self.plan, None, as_whole, self.outside.wall()), Store)
         if not storable or (strong is None and self.plan.digest is None):
-            return Streaming(head, answer, answer.length, private=True, verbatim=True)
+            await answer.aclose()
+            return Apart()
         shown = client_head(self.plan, as_whole, found.size)
         created = self.outside.store.create(self._note(answer, shown, found.size))
         return Streaming(shown, answer, found.size, found.start, created, True)

@@ -146,8 +146,8 @@ class Segment:
         """
         offset, target = 0, self.at
         async for chunk in chunks:
-            again = min(len(chunk), target - offset)
-            if again > 0 and not await self.body.same(offset, chunk[:again]):
+            again = max(0, min(len(chunk), target - offset))
+            if again and not await self.body.same(offset, chunk[:again]):
                 raise Changed(f"the object changed while it was fetched (within {again} bytes of byte {offset})")
             offset += len(chunk)
             if again < len(chunk):

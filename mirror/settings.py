@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from mirror.model import Mirror
 from mirror.values import Address
@@ -28,7 +29,7 @@ class CacheSettings:
     max_size: int = 50 * 10**9
     min_free: int = 10**9
     max_object: int = 20 * 10**9
-    durability: str = "full"
+    durability: Literal["full", "data", "none"] = "full"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,164 @@
-"""Where bytes and entries are kept: one file per technology."""
+"""Where bytes and entries are kept: one file per technology, and here all of them together below one path.
+
+cache/
+├── blobs.v1/ partial/      stores/disk.py
+├── index.v1/               stores/sqlite.py
+├── facts.v1/               stores/facts.py
+├── lock                    held while a server uses this path; its process id
+└── clean                   stands while no server does, if the last one stopped as it should
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import stat
+from dataclasses import dataclass, field
+from functools import partial as bind
+from pathlib import Path
+
+from mirror.errors import StoreError
+from mirror.evict import Limits, Room, evict, sweep
+from mirror.stores.disk import DiskStore, Durability
+from mirror.stores.facts import FileFacts
+from mirror.stores.files import sync_folders
+from mirror.stores.sqlite import DiskcacheIndex
+
+log = logging.getLogger("mirror.stores")
+
+FOLDERS = 1_200_000
+"""Bytes that the folders themselves take, at most: 256 of a block or little more."""
+
+USE_NOTED_EVERY = 60.0
+"""Seconds; what a killed server forgets of the order in which blobs were used."""
+
+
+def open_stores(path: Path, limits: Limits, durability: Durability = "full") -> Stores:
+    """All stores below `path`, within `limits`; nothing is touched before `start`."""
+    index = DiskcacheIndex(path / "index.v1")
+    facts = FileFacts(path / "facts.v1")
+    room = Room(
+        limits,
+        free=lambda: _free(path),
+        overhead=lambda: index.bytes_on_disk() + facts.bytes_on_disk() + FOLDERS,
+    )
+    store = DiskStore(path, room, durability)
+    room.evict = bind(evict, store, index)
+    return Stores(store, index, facts, room, path)
+
+
+@dataclass(slots=True)
+class Stores:
+    """The stores of one cache path, which no other server may use at the same time."""
+
+    store: DiskStore
+    index: DiskcacheIndex
+    facts: FileFacts
+    room: Room
+    path: Path
+    _lock: int = field(default=-1, init=False)
+    _clean: bool = field(default=False, init=False)
+    _task: asyncio.Task[None] | None = field(default=None, init=False)
+
+    async def start(self) -> None:
+        """Lock the path and open all; counting what is there goes on behind. StoreError when the path is not to be
+        trusted, used by another server, or cannot be written; nothing is left open then."""
+        try:
+            try:
+                _make_private(self.path)
+                self._lock = _locked(self.path / "lock")
+                self._clean = _taken_away(self.path / "clean")
+            except OSError as exc:
+                raise StoreError(f"cannot use the cache at {self.path}: {exc.strerror or exc}") from exc
+            await self.store.start()
+            await self.facts.start()
+            await self.index.start(check=not self._clean)
+        except BaseException:
+            await self._close()
+            raise
+        self._task = asyncio.get_running_loop().create_task(self._attend())
+
+    async def _attend(self) -> None:
+        try:
+            blobs = await self.store.count()
+            if self.index.rebuilt or not self._clean:
+                adopted, removed = await sweep(self.store, self.index, blobs)
+                if adopted or removed:
+                    log.info("after an unclean stop: %d blobs adopted, %d removed", adopted, removed)
+            self._clean = True
+        except Exception:
+            log.exception("cannot count what is stored")
+            self.room.count([])  # whoever wants to store waits for it
+        while True:
+            await asyncio.sleep(USE_NOTED_EVERY)
+            await self.store.note_use()
+
+    async def close(self) -> None:
+        """Write down what is only in memory and let the path go; idempotent. All fills have ended before."""
+        started = self._task is not None
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        await self._close(clean=started and self._clean and not self.index.suspect)
+
+    async def _close(self, *, clean: bool = False) -> None:
+        if self._lock >= 0:
+            await self.store.close()
+        await self.facts.close()
+        await self.index.close()
+        if self._lock >= 0:
+            if clean:
+                with contextlib.suppress(OSError):
+                    (self.path / "clean").touch(mode=0o600)
+            os.close(self._lock)
+            self._lock = -1
+
+
+def _free(path: Path) -> int:
+    """Bytes that this user may still write on the file system; none where it cannot be asked."""
+    try:
+        status = os.statvfs(path)
+    except OSError:
+        return 0
+    return status.f_bavail * status.f_frsize
+
+
+def _make_private(path: Path) -> None:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = path.stat().st_mode
+    if mode & stat.S_IWOTH:
+        raise StoreError(f"everybody may write to the cache at {path}: what is there cannot be trusted")
+    if mode & 0o077:
+        path.chmod(0o700)
+
+
+def _locked(path: Path) -> int:
+    """A descriptor that holds the lock until it is closed; StoreError when another process has it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, str(os.getpid()).encode(), 0)
+    except BlockingIOError as exc:
+        pid = os.pread(fd, 20, 0).decode("ascii", "replace") or "unknown"
+        os.close(fd)
+        raise StoreError(f"another server (process {pid}) uses the cache at {path.parent}") from exc
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _taken_away(path: Path) -> bool:
+    """True when the marker stood there. It is gone for good then: a power cut must not bring it back."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    sync_folders({path.parent})
+    return True

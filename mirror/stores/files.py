@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from pathlib import Path
 
 from mirror.evict import on_disk
@@ -62,3 +63,20 @@ def place(path: Path, target: Path, *, sync: bool) -> None:
         except OSError:
             target.unlink(missing_ok=True)
             raise
+
+
+def move_aside(path: Path) -> None:
+    """Rename `path` to `broken-<n>` beside it; older ones of that name are removed."""
+    older = aside(path.parent)
+    newest = max((int(other.name.removeprefix("broken-")) for other in older), default=0)
+    path.rename(path.parent / f"broken-{newest + 1}")
+    for other in older:
+        if other.is_dir() and not other.is_symlink():
+            shutil.rmtree(other, ignore_errors=True)
+        else:
+            other.unlink(missing_ok=True)
+
+
+def aside(folder: Path) -> list[Path]:
+    """What `move_aside` left in `folder`."""
+    return [path for path in folder.glob("broken-*") if path.name.removeprefix("broken-").isdecimal()]

@@ -1,0 +1,225 @@
+"""Facts in text files that are searched where they lie: one file for each document.
+
+facts.v1/<mirror>/<id>     id: the first 32 hex digits of the slot's sha256
+    {"slot": ..., "source": ..., "count": ..., "size": ...}      size: bytes of all that follows
+    name <TAB> url <TAB> algorithm:hex <TAB> size                sorted by name as bytes; empty: not known
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mirror.errors import StoreError
+from mirror.evict import on_disk
+from mirror.model import Digest, Fact
+
+LINE = 8 * 1024
+"""Bytes that one fact may take; longer ones are left out, so that one read finds a whole line."""
+
+_TEXT = "[^\x00-\x1f\x7f]"
+_FACT = re.compile(f"{_TEXT}+\t{_TEXT}*\t{_TEXT}*\t[0-9]*\n")
+
+T = TypeVar("T")
+
+
+class FileFacts:
+    """Facts below the folder `path`, on two threads of its own. What is broken is removed: then there are none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._threads = ThreadPoolExecutor(2, "mirror-facts")
+        self._lock = threading.Lock()  # for both:
+        self._files: dict[str, dict[str, None]] = {}  # mirror -> file names, the newest last
+        self._bytes = 0
+
+    async def _run(self, call: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+
+    async def start(self) -> None:
+        """Remove drafts that were never finished and count the rest. StoreError when the folder cannot be used."""
+        try:
+            await self._run(self._count)
+        except OSError as exc:
+            raise StoreError(f"cannot use the facts at {self._path}: {exc.strerror or exc}") from exc
+
+    def _count(self) -> None:
+        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for draft in self._path.glob("*/*.draft"):
+            draft.unlink()
+        self._bytes = sum(on_disk(file.lstat().st_size) for file in self._path.glob("*/*"))
+
+    async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact]) -> None:
+        """See `FactStore.put`. `facts` is gone through on a thread; what it raises is raised here, and the old facts
+        stay. StoreError when the disk refuses. Facts with control characters are left out."""
+        try:
+            await self._run(self._put, mirror, slot, source, facts)
+        except OSError as exc:
+            raise StoreError(f"cannot write the facts of {slot}: {exc.strerror or exc}") from exc
+
+    def _put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact]) -> None:
+        lines = dict(filter(None, map(_line, facts)))
+        body = b"".join(lines[name] for name in sorted(lines))
+        first = json.dumps({"slot": slot, "source": source, "count": len(lines), "size": len(body)})
+        path = self._path / mirror / _file(slot)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{secrets.token_hex(4)}.draft")
+        try:
+            draft.write_bytes(first.encode() + b"\n" + body)
+            with self._lock:
+                self._bytes += on_disk(draft.stat().st_size) - _size(path)
+                draft.rename(path)
+                files = self._listed(mirror)
+                files.pop(path.name, None)
+                files[path.name] = None
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _listed(self, mirror: str) -> dict[str, None]:
+        """The mirror's files, oldest first; held in memory from the first use on. Under the lock."""
+        if mirror not in self._files:
+            found = [file for file in (self._path / mirror).glob("*") if file.suffix != ".draft"]
+            found.sort(key=lambda file: file.lstat().st_mtime_ns)
+            self._files[mirror] = dict.fromkeys(file.name for file in found)
+        return self._files[mirror]
+
+    async def source(self, mirror: str, slot: str) -> str | None:
+        return await self._run(self._source, mirror, slot)
+
+    def _source(self, mirror: str, slot: str) -> str | None:
+        with contextlib.suppress(FileNotFoundError), self._opened(mirror, _file(slot)) as document:
+            return document.source if document.slot == slot else None
+        return None
+
+    async def find(self, mirror: str, slots: Sequence[str], name: str) -> Fact | None:
+        return await self._run(self._find, mirror, slots, name)
+
+    def _find(self, mirror: str, slots: Sequence[str], name: str) -> Fact | None:
+        names = [_file(slot) for slot in slots]
+        if not slots:
+            with self._lock:
+                names = [*reversed(self._listed(mirror))]  # the newest document is right where two disagree
+        for file in names:
+            with contextlib.suppress(FileNotFoundError), self._opened(mirror, file) as document:
+                if fact := document.find(name):
+                    return fact
+        return None
+
+    @contextlib.contextmanager
+    def _opened(self, mirror: str, file: str) -> Iterator[Document]:
+        """The document in that file; FileNotFoundError when there is none, or (then it is removed) a broken one."""
+        path = self._path / mirror / file
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as exc:
+            raise FileNotFoundError(path) from exc
+        try:
+            yield Document(fd)
+        except (OSError, ValueError, TypeError, KeyError) as exc:
+            self._remove(mirror, file)
+            raise FileNotFoundError(path) from exc
+        finally:
+            os.close(fd)
+
+    def _remove(self, mirror: str, file: str) -> None:
+        with self._lock, contextlib.suppress(OSError):
+            self._files.get(mirror, {}).pop(file, None)
+            size = _size(self._path / mirror / file)
+            (self._path / mirror / file).unlink()
+            self._bytes -= size
+
+    async def drop(self, mirror: str) -> None:
+        """Remove all facts of one mirror."""
+        await self._run(self._drop, mirror)
+
+    def _drop(self, mirror: str) -> None:
+        with self._lock:
+            self._bytes -= sum(map(_size, (self._path / mirror).glob("*")))
+            shutil.rmtree(self._path / mirror, ignore_errors=True)
+            self._files.pop(mirror, None)
+
+    def bytes_on_disk(self) -> int:
+        """Bytes that all facts take."""
+        return self._bytes
+
+    async def close(self) -> None:
+        """No call is running any more."""
+        await asyncio.to_thread(self._threads.shutdown)
+
+
+class Document:
+    """An open file of facts. ValueError, KeyError, TypeError or OSError: it is broken. Blocks."""
+
+    def __init__(self, fd: int) -> None:
+        first, found, _ = os.pread(fd, LINE, 0).partition(b"\n")
+        head = json.loads(first) if found else {}
+        self.slot = str(head["slot"])
+        self.source = str(head["source"])
+        self._fd = fd
+        self._begin = len(first) + 1
+        self._end = self._begin + int(head["size"])
+        if os.fstat(fd).st_size != self._end:
+            raise ValueError("it is shorter than it was")
+
+    def find(self, name: str) -> Fact | None:
+        """The fact of that name, by binary search: reads a few KiB for each halving."""
+        wanted = name.encode("utf-8", "surrogatepass")
+        low, high = self._begin, self._end  # both at the beginning of a line
+        while low < high:
+            start, line = self._line_at((low + high) // 2, low, high)
+            found, url, digest, size = line.split(b"\t")
+            if found == wanted:
+                return _fact(name, url.decode(), digest.decode(), size)
+            if found < wanted:
+                low = start + len(line) + 1
+            else:
+                high = start
+        return None
+
+    def _line_at(self, at: int, low: int, high: int) -> tuple[int, bytes]:
+        """Where the line that holds byte `at` begins, and the line."""
+        begin = max(low, at - LINE)
+        window = os.pread(self._fd, min(high, at + LINE) - begin, begin)
+        start = window.rfind(b"\n", 0, at - begin) + 1
+        return begin + start, window[start : window.index(b"\n", at - begin)]
+
+
+def _line(fact: Fact) -> tuple[bytes, bytes] | None:
+    """The fact's name and its line; None for one that cannot stand in a line."""
+    size = "" if fact.size is None else fact.size
+    line = f"{fact.name}\t{fact.url}\t{fact.digest or ''}\t{size}\n"
+    if not _FACT.fullmatch(line):
+        return None
+    try:
+        row = line.encode()
+    except UnicodeEncodeError:
+        return None
+    return (fact.name.encode(), row) if len(row) <= LINE else None
+
+
+def _fact(name: str, url: str, digest: str, size: bytes) -> Fact:
+    algorithm, _, value = digest.partition(":")
+    return Fact(name, url, Digest(algorithm, value) if digest else None, int(size) if size else None)
+
+
+def _file(slot: str) -> str:
+    return hashlib.sha256(slot.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _size(path: Path) -> int:
+    """Bytes that a file takes; 0 when there is none."""
+    try:
+        return on_disk(path.lstat().st_size)
+    except OSError:
+        return 0
