@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mirror.errors import Mismatch, NoRoom, StoreError
@@ -123,7 +123,7 @@ class MemoryBlob:
     def size(self) -> int:
         return self.entry.size
 
-    async def read(self, start: int, end: int | None) -> AsyncIterator[Piece]:
+    async def read(self, start: int, end: int | None) -> AsyncGenerator[Piece, None]:
         end = self.size if end is None else min(end, self.size)
         if start < end:
             yield MemorySpan(self.body, start, end - start)
@@ -164,6 +164,13 @@ class MemoryStore:
     async def open(self, blob: str) -> MemoryBlob | None:
         found = self.blobs.get(blob)
         return MemoryBlob(*found) if found else None
+
+    def touch(self, blob: str, now: float) -> None:
+        pass  # nothing is evicted
+
+    async def forget(self, matches: Callable[[str], bool]) -> int:
+        gone = [self.kept.pop(key) for key in [*self.kept] if matches(key)]
+        return sum(partial.extents.size for partial in gone)
 
     async def delete(self, blob: str) -> int:
         entry, _ = self.blobs.pop(blob, (None, b""))

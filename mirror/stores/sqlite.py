@@ -98,7 +98,7 @@ class DiskcacheIndex:
         try:
             self._open(check)
         except Exception as exc:  # whatever it is that is wrong with it, another one is needed
-            log.warning("the index cannot be opened and is built again: %s", exc)
+            log.warning("the index cannot be opened and is built again: %s", str(exc))
             if self._cache is not None:
                 self._cache.close()
             move_aside(self._path)

@@ -1,0 +1,246 @@
+"""What every fact store keeps to, and what the one on disk survives."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mirror.errors import OriginError, StoreError
+from mirror.model import Digest, Fact
+from mirror.ports import FactStore
+from mirror.stores.facts import FileFacts
+from mirror.stores.memory import MemoryFacts
+
+SHA256 = Digest("sha256", "ab" * 32)
+SIX = Fact("/files/six-1.0.tar.gz", "http://upstream.test/six-1.0.tar.gz", SHA256, 123)
+
+
+class Facts(FactStore, Protocol):
+    async def drop(self, mirror: str) -> None: ...
+
+
+@pytest.fixture
+async def on_disk(tmp_path: Path) -> AsyncIterator[FileFacts]:
+    facts = FileFacts(tmp_path / "facts.v1")
+    await facts.start()
+    yield facts
+    await facts.close()
+
+
+@pytest.fixture(params=["disk", "memory"])
+async def facts(request: pytest.FixtureRequest, on_disk: FileFacts) -> Facts:
+    return on_disk if request.param == "disk" else MemoryFacts()
+
+
+async def reopened(facts: FileFacts) -> FileFacts:
+    await facts.close()
+    again = FileFacts(facts._path)
+    await again.start()
+    return again
+
+
+def files(facts: FileFacts) -> list[Path]:
+    return sorted(path for path in facts._path.rglob("*") if path.is_file())
+
+
+class TestEveryFactStore:
+    async def test_a_fact_is_found_in_its_slot(self, facts: Facts) -> None:
+        await facts.put("pypi", "/simple/six/", "d1", [SIX])
+        assert await facts.find("pypi", ["/simple/six/"], SIX.name) == SIX
+        assert await facts.source("pypi", "/simple/six/") == "d1"
+
+    async def test_what_is_not_known_is_none(self, facts: Facts) -> None:
+        assert await facts.find("pypi", ["/simple/six/"], SIX.name) is None
+        assert await facts.find("pypi", [], SIX.name) is None
+        assert await facts.source("pypi", "/simple/six/") is None
+        await facts.put("pypi", "/simple/six/", "d1", [SIX])
+        assert await facts.find("npm", ["/simple/six/"], SIX.name) is None
+        assert await facts.find("pypi", ["/simple/seven/"], SIX.name) is None
+        for name in ("", "/", SIX.name[:-1], SIX.name + "x", "\uffff", "/files/six-1.0.tar.gz\t", "\ud800"):
+            assert await facts.find("pypi", ["/simple/six/"], name) is None
+
+    async def test_a_document_without_files_is_known_all_the_same(self, facts: Facts) -> None:
+        await facts.put("pypi", "/simple/none/", "d1", [])
+        assert await facts.source("pypi", "/simple/none/") == "d1"
+        assert await facts.find("pypi", ["/simple/none/"], SIX.name) is None
+
+    async def test_what_is_not_known_of_a_file_stays_unknown(self, facts: Facts) -> None:
+        plain, empty = Fact("/a"), Fact("/b", size=0)
+        await facts.put("apt", "/p", "d1", [plain, empty])
+        assert await facts.find("apt", ["/p"], "/a") == plain
+        assert await facts.find("apt", ["/p"], "/b") == empty
+
+    async def test_newer_facts_replace_the_older_as_a_whole(self, facts: Facts) -> None:
+        await facts.put("pypi", "/s", "d1", [SIX, Fact("/old")])
+        await facts.put("pypi", "/s", "d2", [Fact("/new")])
+        assert await facts.source("pypi", "/s") == "d2"
+        assert await facts.find("pypi", ["/s"], "/old") is None
+        assert await facts.find("pypi", ["/s"], "/new") == Fact("/new")
+
+    async def test_slots_are_searched_in_their_order(self, facts: Facts) -> None:
+        await facts.put("apt", "/one", "d1", [Fact("/a", size=1)])
+        await facts.put("apt", "/two", "d2", [Fact("/a", size=2), Fact("/b", size=2)])
+        assert await facts.find("apt", ["/one", "/two"], "/a") == Fact("/a", size=1)
+        assert await facts.find("apt", ["/two", "/one"], "/a") == Fact("/a", size=2)
+        assert await facts.find("apt", ["/none", "/one", "/two"], "/b") == Fact("/b", size=2)
+
+    async def test_without_slots_the_newest_document_of_the_mirror_wins(self, facts: Facts) -> None:
+        await facts.put("apt", "/one", "d1", [Fact("/a", size=1)])
+        await facts.put("apt", "/two", "d2", [Fact("/a", size=2)])
+        await facts.put("npm", "/one", "d3", [Fact("/a", size=3)])
+        assert await facts.find("apt", [], "/a") == Fact("/a", size=2)
+        await facts.put("apt", "/one", "d4", [Fact("/a", size=4)])
+        assert await facts.find("apt", [], "/a") == Fact("/a", size=4)
+
+    async def test_a_document_that_breaks_off_leaves_the_old_facts(self, facts: Facts) -> None:
+        def broken() -> Iterator[Fact]:
+            yield Fact("/new")
+            raise OriginError("the document ends early")
+
+        await facts.put("pypi", "/s", "d1", [SIX])
+        with pytest.raises(OriginError, match="ends early"):
+            await facts.put("pypi", "/s", "d2", broken())
+        assert await facts.source("pypi", "/s") == "d1"
+        assert await facts.find("pypi", ["/s"], SIX.name) == SIX
+        assert await facts.find("pypi", [], "/new") is None
+
+    async def test_the_last_of_two_facts_with_one_name_counts(self, facts: Facts) -> None:
+        await facts.put("pypi", "/s", "d1", [Fact("/a", size=1), Fact("/b"), Fact("/a", size=2)])
+        assert await facts.find("pypi", ["/s"], "/a") == Fact("/a", size=2)
+
+    async def test_drop_removes_one_mirror(self, facts: Facts) -> None:
+        await facts.put("pypi", "/s", "d1", [SIX])
+        await facts.put("npm", "/s", "d1", [SIX])
+        await facts.find("pypi", [], SIX.name)
+        await facts.drop("pypi")
+        await facts.drop("never")
+        assert await facts.source("pypi", "/s") is None
+        assert await facts.find("pypi", [], SIX.name) is None
+        assert await facts.find("npm", [], SIX.name) == SIX
+        await facts.put("pypi", "/s", "d2", [SIX])
+        assert await facts.find("pypi", [], SIX.name) == SIX
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=30)
+
+
+class TestOnDisk:
+    @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.lists(st.builds(Fact, NAMES, NAMES | st.just(""), st.sampled_from([None, SHA256])), max_size=60))
+    async def test_every_name_is_found_among_any_others(self, on_disk: FileFacts, known: list[Fact]) -> None:
+        await on_disk.put("m", "/s", "d", known)
+        last = {fact.name: fact for fact in known}
+        for name, fact in last.items():
+            assert await on_disk.find("m", ["/s"], name) == fact
+            assert (await on_disk.find("m", ["/s"], name + "!") is None) == (name + "! " not in last)
+
+    async def test_all_of_many_are_found_however_long_their_lines(self, on_disk: FileFacts) -> None:
+        known = [Fact(f"/{n}", "u" * (n * 37 % 8100), size=n) for n in range(500)]
+        await on_disk.put("m", "/s", "d", known)
+        for fact in known:
+            assert await on_disk.find("m", ["/s"], fact.name) == fact
+
+    async def test_facts_outlive_the_process(self, on_disk: FileFacts) -> None:
+        await on_disk.put("pypi", "/s", "d1", [SIX])
+        again = await reopened(on_disk)
+        assert await again.find("pypi", [], SIX.name) == SIX
+        assert await again.source("pypi", "/s") == "d1"
+        assert again.bytes_on_disk() == on_disk.bytes_on_disk() > 0
+        await again.close()
+
+    @pytest.mark.parametrize("odd", ["/a\nb", "/a\tb", "/a\x00b", "/a\x7fb", "", "/a\ud800", "/" + "a" * 9000])
+    async def test_a_fact_that_cannot_stand_in_a_line_is_left_out(self, on_disk: FileFacts, odd: str) -> None:
+        sane = Fact("/sane")
+        await on_disk.put("m", "/s", "d", [Fact(odd), Fact("/url", url=odd or "\n"), sane, Fact("/size", size=-1)])
+        for name in (odd, "/url", "/size"):
+            assert await on_disk.find("m", ["/s"], name) is None
+        assert await on_disk.find("m", ["/s"], "/sane") == sane
+
+    async def test_the_size_on_disk_is_kept_up_to_date(self, on_disk: FileFacts) -> None:
+        assert on_disk.bytes_on_disk() == 0
+        await on_disk.put("m", "/s", "d", [Fact(f"/{n}") for n in range(1000)])
+        large = on_disk.bytes_on_disk()
+        assert large > 4096
+        await on_disk.put("m", "/s", "d", [])
+        assert on_disk.bytes_on_disk() == 4096
+        await on_disk.put("m", "/t", "d", [])
+        await on_disk.drop("m")
+        assert on_disk.bytes_on_disk() == 0
+
+    @pytest.mark.parametrize(
+        "how",
+        {
+            "empty": lambda body: b"",
+            "shorter": lambda body: body[:-1],
+            "longer": lambda body: body + b"x",
+            "zeros": lambda body: bytes(len(body)),
+            "zeros behind the first line": lambda body: body.partition(b"\n")[0] + b"\n" + b"\n" * len(body),
+            "a list": lambda body: b"[]\n",
+            "no line": lambda body: b"x" * 100_000,
+        }.items(),
+        ids=lambda how: how[0],
+    )
+    async def test_a_broken_file_is_no_facts(self, on_disk: FileFacts, how: tuple[str, object]) -> None:
+        await on_disk.put("m", "/s", "d", [SIX])
+        (file,) = files(on_disk)
+        file.write_bytes(how[1](file.read_bytes()))  # type: ignore[operator]
+        assert await on_disk.source("m", "/s") is None
+        assert await on_disk.find("m", ["/s"], SIX.name) is None
+        assert await on_disk.find("m", [], SIX.name) is None
+        assert files(on_disk) == []
+        await on_disk.put("m", "/s", "d", [SIX])
+        assert await on_disk.find("m", ["/s"], SIX.name) == SIX
+
+    async def test_lines_that_are_no_facts_are_removed_when_they_are_met(self, on_disk: FileFacts) -> None:
+        await on_disk.put("m", "/s", "d", [SIX])
+        (file,) = files(on_disk)
+        first, _, rest = file.read_bytes().partition(b"\n")
+        file.write_bytes(first + b"\n" + bytes(len(rest)))
+        assert await on_disk.find("m", ["/s"], SIX.name) is None
+        assert await on_disk.source("m", "/s") is None
+
+    async def test_a_draft_of_a_killed_process_is_removed(self, on_disk: FileFacts) -> None:
+        await on_disk.put("m", "/s", "d", [SIX])
+        (file,) = files(on_disk)
+        file.with_suffix(".0000.draft").write_bytes(b"half")
+        again = await reopened(on_disk)
+        assert files(again) == [file]
+        await again.close()
+
+    async def test_a_document_that_breaks_off_leaves_no_draft(self, on_disk: FileFacts) -> None:
+        def broken() -> Iterator[Fact]:
+            yield SIX
+            raise OriginError("no")
+
+        with pytest.raises(OriginError):
+            await on_disk.put("m", "/s", "d", broken())
+        assert files(on_disk) == []
+
+    async def test_a_disk_that_refuses_is_a_store_error_and_the_old_facts_stay(
+        self, on_disk: FileFacts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await on_disk.put("m", "/s", "d", [SIX])
+        before = on_disk.bytes_on_disk()
+
+        def refuse(_path: Path, _to: Path) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "rename", refuse)
+            with pytest.raises(StoreError, match="No space left"):
+                await on_disk.put("m", "/s", "d2", [])
+        assert await on_disk.source("m", "/s") == "d"
+        assert len(files(on_disk)) == 1
+        assert on_disk.bytes_on_disk() == before
+
+    async def test_a_planted_link_is_not_followed(self, on_disk: FileFacts, tmp_path: Path) -> None:
+        await on_disk.put("m", "/s", "d", [SIX])
+        (file,) = files(on_disk)
+        file.rename(tmp_path / "elsewhere")
+        file.symlink_to(tmp_path / "elsewhere")
+        assert await on_disk.source("m", "/s") is None

@@ -1,0 +1,137 @@
+"""The mirror itself in a process of its own, as `mirror serve` runs it: started, killed and started again on one cache."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+class Served:
+    """A mirror server on a loopback port; its folder holds `config.toml`, `cache/` and `log`."""
+
+    def __init__(self, folder: Path, config: str) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.toml").write_text(f'[server]\nlisten = "127.0.0.1:{self.port}"\n{config}')
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    def url(self, path: str) -> str:
+        return self.address + path
+
+    def start(self) -> None:
+        """Start it, and wait until it is ready."""
+        assert self._process is None
+        command = [sys.executable, "-m", "mirror", "serve", "--config", str(self.folder / "config.toml")]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
+        deadline = time.monotonic() + 30
+        while self._status() != 200:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the server did not start:\n{self.log()}")
+            time.sleep(0.01)
+
+    def _status(self) -> int:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/-/ready")
+            return connection.getresponse().status
+        except OSError:
+            return 0
+        finally:
+            connection.close()
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(how)
+        return process.wait(40)
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+    def memory(self) -> int:
+        """Resident bytes now."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def peak(self) -> int:
+        """The most resident bytes so far."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+
+    def cpu(self) -> float:
+        """Seconds of user and system time so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def on_disk(self) -> int:
+        """Bytes that everything below the cache's path takes."""
+        total = 0
+        for folder, _, files in os.walk(self.cache):
+            for path in (folder, *(os.path.join(folder, name) for name in files)):
+                try:
+                    total += os.lstat(path).st_blocks * 512
+                except FileNotFoundError:
+                    continue
+        return total
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def http_mirror(upstream: str, cache: str = 'min_free = "1MB"', mirror: str = "") -> str:
+    """The configuration of one `http` mirror named `o`."""
+    return f"""
+[cache]
+{cache}
+[upstream]
+retries = 4
+[mirrors.o]
+ecosystem = "http"
+upstream = "{upstream}"
+{mirror}
+"""
+
+
+@contextmanager
+def served(folder: Path, config: str) -> Iterator[Served]:
+    """A running server, ended at the end."""
+    server = Served(folder, config)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
