@@ -175,6 +175,17 @@ class Body:
             self._start(at if self.random_access else self.received.end_of_run(0), end)
         elif self.random_access and len(running) < self.settings.max_segments:
             self._start(at, end)
+        elif self.random_access and not any(segment.yielding for segment in running):
+            # All connections are taken: one that nobody waits for ends, and `_go_on` gives its place to who waits.
+            wanted = {waiter for waiter, _ in self._waiters}
+            idle = [segment for segment in running if segment.at not in wanted and not segment.reaches(at)]
+            if idle:
+                idle[0].yielding = True
+
+    def reconsider(self) -> None:
+        """A reader has gone: a connection that only it waited for may serve others."""
+        for at, end in self._waiters:
+            self.need(at, end)
 
     def _start(self, at: int, end: int | None) -> None:
         ahead = [segment.begin for segment in self._segments if segment.running and segment.begin > at]
@@ -296,8 +307,7 @@ class Body:
             await stopped(self._tasks)
 
     def _go_on(self) -> None:
-        for at, end in self._waiters:
-            self.need(at, end)
+        self.reconsider()
         if not self._tasks and self.eager and self.total is not None:
             hole = next(self.received.holes(self.total), None)
             if hole:

@@ -68,6 +68,7 @@ class Fill:
         if self.body:
             self.body.followers.discard(follower)
             self.body.moved()
+            self.body.reconsider()
         if not self._followers and not self._linger and not self.asked.renew and not self.task.done():
             self._linger = asyncio.get_running_loop().call_later(self._fills.settings.linger, self._deserted)
 

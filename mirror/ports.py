@@ -33,8 +33,12 @@ class Span(Protocol):
     def offset(self) -> int: ...
     @property
     def count(self) -> int: ...
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes in large chunks; StoreError when they cannot be read."""
+    def in_memory(self, offset: int, count: int) -> bool:
+        """True when the kernel holds these bytes of the file, so that sending them waits for no disk."""
+        ...
+
+    def chunks(self, offset: int | None = None, count: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes, or those of them, in large chunks; StoreError when they cannot be read."""
         ...
 
 

@@ -40,11 +40,12 @@ class Segment:
         self.ring = Ring(begin)
         self.writer = body.partial.writer(begin) if body.partial else None
         self.running = True
+        self.yielding = False  # ends after the next chunk, because its connection is wanted elsewhere
         self._answer = answer
 
     @property
     def done(self) -> bool:
-        return self.limit is not None and self.at >= self.limit
+        return self.yielding or (self.limit is not None and self.at >= self.limit)
 
     def reaches(self, offset: int) -> bool:
         """True when this connection is on its way to that byte."""

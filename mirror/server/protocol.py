@@ -6,11 +6,14 @@ import asyncio
 import socket
 import struct
 import urllib.parse
+from collections.abc import Callable
 from typing import Any
 
 import httptools
 from uvicorn._types import ASGI3Application, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from mirror.server.zerocopy import FileSender
 
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with no time: closing sends a reset, which no client can take for the proper end of a body."""
@@ -24,6 +27,7 @@ class Cycle(RequestResponseCycle):
     """
 
     _bare = False  # HTTP/1.0 and no length: the end of the connection ends the body
+    file_sender: Callable[[], FileSender] | None = None
 
     async def run_asgi(self, app: ASGI3Application) -> None:
         try:
@@ -61,12 +65,22 @@ class Cycle(RequestResponseCycle):
             if self._bare:
                 # As good as chunked to the parent, which then writes neither length nor chunk header.
                 self.chunked_encoding = False
+        if message["type"] == "http.response.zerocopysend":  # type: ignore[comparison-overlap]
+            return await self._send_file(message)
         if self._bare and message["type"] == "http.response.body":
             return await self._send_bare(message.get("body", b""), message.get("more_body", False))
         await super().send(message)
         if self.disconnected and not self.response_complete:
             raise ConnectionResetError("the client has gone")
         return None
+
+    async def _send_file(self, message: Any) -> None:
+        """ASGI's zero-copy send: `file` is a descriptor; the response must have a length."""
+        offset, count = message["offset"], message["count"]
+        if self.file_sender is None or self.chunked_encoding or count > self.expected_content_length:
+            raise RuntimeError("no zero-copy send in a response without a length")
+        await self.file_sender().send(message["file"], offset, count)
+        self.expected_content_length -= count
 
     async def _send_bare(self, body: bytes, more_body: bool) -> None:
         await self.flow.drain()
@@ -82,6 +96,18 @@ class Cycle(RequestResponseCycle):
 class MirrorProtocol(HttpToolsProtocol):
     """Starts a `Cycle` for each request. The parent's `on_headers_complete` names its own class, hence this one."""
 
+    _file_sender: FileSender | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._file_sender is not None:
+            self._file_sender.close()
+        super().connection_lost(exc)
+
+    def _sends_files(self) -> FileSender:
+        if self._file_sender is None:
+            self._file_sender = FileSender(self.transport, self.loop)
+        return self._file_sender
+
     def on_headers_complete(self) -> None:
         http_version = self.parser.get_http_version()
         self.scope["asgi"]["spec_version"] = "2.4"
@@ -92,6 +118,8 @@ class MirrorProtocol(HttpToolsProtocol):
         self.scope["path"] = urllib.parse.unquote(raw_path.decode("ascii"))
         self.scope["raw_path"] = raw_path
         self.scope["query_string"] = parsed.query or b""
+        plain = self.scheme == "http"
+        self.scope["extensions"] = {"http.response.zerocopysend": {}} if plain else {}
         earlier = self.cycle
         self.cycle = Cycle(
             scope=self.scope,
@@ -106,6 +134,7 @@ class MirrorProtocol(HttpToolsProtocol):
             keep_alive=http_version != "1.0" and self.parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
+        self.cycle.file_sender = self._sends_files if plain else None
         if earlier is None or earlier.response_complete:
             self._start_asgi_task(self.cycle, self.app)
         else:  # pipelined: answered in order

@@ -60,7 +60,7 @@ class Stores:
     room: Room
     path: Path
     _lock: int = field(default=-1, init=False)
-    _clean: bool = field(default=False, init=False)
+    _clean: bool = field(default=False, init=False)  # index and blobs are known to agree
     _task: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def start(self) -> None:
@@ -76,6 +76,7 @@ class Stores:
             await self.store.start()
             await self.facts.start()
             await self.index.start(check=not self._clean)
+            self._clean = self._clean and not self.index.rebuilt
         except BaseException:
             await self._close()
             raise
@@ -84,7 +85,7 @@ class Stores:
     async def _attend(self) -> None:
         try:
             blobs = await self.store.count()
-            if self.index.rebuilt or not self._clean:
+            if not self._clean:
                 adopted, removed = await sweep(self.store, self.index, blobs)
                 if adopted or removed:
                     log.info("after an unclean stop: %d blobs adopted, %d removed", adopted, removed)

@@ -34,9 +34,20 @@ class FileSpan:
         self.count = count
         self._executor = executor
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def in_memory(self, offset: int, count: int) -> bool:
+        probe = bytearray(1)
+        try:
+            # The last byte stands for all: the kernel reads ahead in order, and forgets the oldest first.
+            return os.preadv(self.fd, [probe], offset + count - 1, os.RWF_NOWAIT) == 1
+        except BlockingIOError:
+            return False
+        except OSError:  # a file system that cannot tell
+            return True
+
+    async def chunks(self, offset: int | None = None, count: int | None = None) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
-        at, end = self.offset, self.offset + self.count
+        at = self.offset if offset is None else offset
+        end = self.offset + self.count if count is None else at + count
         while at < end:
             try:
                 chunk = await loop.run_in_executor(self._executor, os.pread, self.fd, min(CHUNK, end - at), at)

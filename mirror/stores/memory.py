@@ -25,9 +25,14 @@ class MemorySpan:
     count: int
     fd: int = -1
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        for at in range(self.offset, self.offset + self.count, CHUNK):
-            yield bytes(self.body[at : min(at + CHUNK, self.offset + self.count)])
+    def in_memory(self, offset: int, count: int) -> bool:
+        return True
+
+    async def chunks(self, offset: int | None = None, count: int | None = None) -> AsyncIterator[bytes]:
+        start = self.offset if offset is None else offset
+        end = self.offset + self.count if count is None else start + count
+        for at in range(start, end, CHUNK):
+            yield bytes(self.body[at : min(at + CHUNK, end)])
 
 
 class MemoryWriter:

@@ -33,13 +33,20 @@ NEVER = 1 << 62
 BROKEN = (sqlite3.Error, diskcache.Timeout, OSError, ValueError, TypeError, AttributeError, StoreError)
 """What a broken, locked or planted database raises out of diskcache."""
 
+WAL_PAGES = 256
+"""Pages after which SQLite moves its log into the database, so that the log stays small."""
+
+WAL_SIZE = 2 * WAL_PAGES * 4096
+"""Bytes that the log is counted as, at least."""
+
 SETTINGS = {
     "eviction_policy": "none",
     "cull_limit": 0,
     "statistics": 0,
     "size_limit": NEVER,
     "disk_min_file_size": NEVER,
-    "sqlite_mmap_size": 0,  # a truncated database would otherwise end the process (SIGBUS), not the statement
+    "sqlite_mmap_size": 0,  # mapped, a read error would be a SIGBUS of the process (sqlite.org/mmap.html)
+    "sqlite_wal_autocheckpoint": WAL_PAGES,
     "sqlite_synchronous": 1,  # NORMAL: a crash of the process loses nothing, and no fsync for each put
 }
 
@@ -163,7 +170,7 @@ class DiskcacheIndex:
         try:
             call()
         except BaseException:
-            # After a full disk the connection can be left inside a transaction, and would refuse all further ones.
+            # A COMMIT that failed leaves the transaction open, and the connection would refuse all further ones.
             with contextlib.suppress(sqlite3.Error):
                 self._cache.close()
             raise
@@ -213,11 +220,12 @@ class DiskcacheIndex:
 
     def bytes_on_disk(self) -> int:
         """Bytes that the database takes; a few calls of stat."""
-        count = self._aside
-        for suffix in ("", "-wal", "-shm"):
+        found = {"": 0, "-wal": 0, "-shm": 0}
+        for suffix in found:
             with contextlib.suppress(OSError):
-                count += os.stat(f"{self._path}/{diskcache.core.DBNAME}{suffix}").st_blocks * 512  # noqa: PTH116
-        return count
+                found[suffix] = os.stat(f"{self._path}/{diskcache.core.DBNAME}{suffix}").st_blocks * 512  # noqa: PTH116
+        # The log grows between two askings; it counts as what it grows to.
+        return self._aside + found[""] + found["-shm"] + max(found["-wal"], WAL_SIZE)
 
     async def close(self) -> None:
         """Close the database; idempotent."""

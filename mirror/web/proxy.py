@@ -12,7 +12,7 @@ from mirror.engine import Engine
 from mirror.errors import MirrorError, NotAllowed, NotFound, RequestError
 from mirror.model import Headers, Mirror, Outcome, Request
 from mirror.ports import Clock
-from mirror.web.replies import Send, Sent, send_error, send_reply
+from mirror.web.replies import ZERO_COPY, Send, Sent, send_error, send_reply
 
 log = logging.getLogger("mirror.access")
 
@@ -51,7 +51,7 @@ class Proxy:
         self._wall = wall
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sent, started = Sent(), time.monotonic()
+        sent, started = Sent(zero_copy=ZERO_COPY in scope.get("extensions", ())), time.monotonic()
         outcome = Outcome(detail="error")
         try:
             mirror, request = self._request(scope)

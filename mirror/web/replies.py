@@ -16,7 +16,7 @@ from mirror.httpcache.fields import format_date
 from mirror.httpcache.freshness import age
 from mirror.httpcache.ranges import Part, Parts, Unsatisfiable, content_range, multipart, select, unsatisfied
 from mirror.model import Headers, Request
-from mirror.ports import Piece
+from mirror.ports import Piece, Span
 from mirror.reply import Reply
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -24,14 +24,20 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 VIA = "1.1 mirror"
 BODILESS = (204, 304)
 
+ZERO_COPY = "http.response.zerocopysend"
+"""The ASGI extension by which a server takes descriptor, offset and count instead of bytes."""
+
+WINDOW = 1024 * 1024
+
 
 @dataclass(slots=True)
 class Sent:
-    """What went out: the status, and the body's bytes so far."""
+    """What went out: the status, and the body's bytes so far. `zero_copy`: this server sends a file's bytes itself."""
 
     status: int = 0
     count: int = 0
     complete: bool = False
+    zero_copy: bool = False
 
 
 async def send_reply(reply: Reply, request: Request, send: Send, sent: Sent, now: float) -> None:
@@ -120,6 +126,7 @@ async def _bare(send: Send, sent: Sent, status: int, headers: Headers) -> None:
 
 async def _start(send: Send, sent: Sent, status: int, headers: Headers) -> None:
     sent.status = status
+    sent.zero_copy = sent.zero_copy and "content-length" in headers
     encoded = [(name.encode("latin-1"), _value(value)) for name, value in headers]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
 
@@ -140,12 +147,24 @@ async def _body(pieces: AsyncGenerator[Piece, None], request: Request, send: Sen
             if isinstance(piece, bytes | memoryview):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 sent.count += len(piece)
-                continue
-            async for chunk in piece.chunks():
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                sent.count += len(chunk)
+            else:
+                await _span(piece, send, sent)
     await send({"type": "http.response.body", "body": b""})
     sent.complete = True
+
+
+async def _span(span: Span, send: Send, sent: Sent) -> None:
+    """Bytes of a file: by the kernel where the server can and the disk need not be waited for, else in chunks."""
+    at, end = span.offset, span.offset + span.count
+    while at < end:
+        count = min(WINDOW, end - at)
+        if sent.zero_copy and span.in_memory(at, count):
+            await send({"type": ZERO_COPY, "file": span.fd, "offset": at, "count": count, "more_body": True})
+        else:
+            async for chunk in span.chunks(at, count):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        at += count
+        sent.count += count
 
 
 async def send_error(error: MirrorError, request_method: str, send: Send, sent: Sent) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+
+from mirror.ports import BlobStore
+from mirror.stores.sqlite import DiskcacheIndex
+from tests.contracts.places import MOST, InMemory, OnDisk, Place
 
 
 def descriptors() -> dict[str, str]:
@@ -27,3 +32,23 @@ def no_descriptor_is_left() -> Iterator[None]:
     gc.collect()
     after = descriptors()
     assert len(after) <= len(before), {name: to for name, to in after.items() if before.get(name) != to}
+
+
+@pytest.fixture
+async def on_disk(tmp_path: Path) -> AsyncIterator[DiskcacheIndex]:
+    index = DiskcacheIndex(tmp_path / "index.v1", timeout=0.05)
+    await index.start()
+    yield index
+    await index.close()
+
+
+@pytest.fixture(params=[OnDisk, InMemory])
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    kept: Place = request.param(tmp_path)
+    yield kept
+    await kept.close()
+
+
+@pytest.fixture
+async def store(place: Place) -> BlobStore:
+    return await place.open(MOST)

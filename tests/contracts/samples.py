@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mirror.model import Digest, Entry, Head, Headers
-from mirror.ports import BlobStore, Note, Source
+from mirror.ports import BlobStore, Index, Note, Source
 
 BODY = bytes(range(256)) * 40
 
@@ -47,3 +47,8 @@ async def read(source: Source, start: int = 0, end: int | None = None) -> bytes:
     async for piece in source.read(start, end):
         parts += [bytes(piece)] if isinstance(piece, bytes | memoryview) else [c async for c in piece.chunks()]
     return b"".join(parts)
+
+
+async def keys(index: Index, prefix: str = "") -> list[str]:
+    """All keys that a scan gives."""
+    return [entry.key async for batch in index.scan(prefix) for entry in batch]

@@ -161,14 +161,12 @@ class TestAnswers:
 
 class TestBrokenBodies:
     async def test_a_body_that_breaks_off_is_reset_and_never_looks_whole(self, both: tuple[Client, Abroad]) -> None:
-        client, origin = both
+        client, _ = both
         for number, fault in enumerate(["cut=50%25&version=2:after=1", "chunked=1&noterm=1&ranges=0&etag=flip"]):
             path = f"/obj/broken{number}/3000000"
-            reading = await read(
-                client.server.url(f"/o{path}?{FRESH}&{fault}"), seed=f"broken{number}", size=3_000_000
-            )
+            reading = await read(client.server.url(f"/o{path}?{FRESH}&{fault}"), seed=f"broken{number}", size=3_000_000)
             assert reading.verdict == "truncated", reading
-            status, fields, _ = await asyncio.to_thread(client.ask, "HEAD", f"/o{path}?{FRESH}&{fault}")
+            _, fields, _ = await asyncio.to_thread(client.ask, "HEAD", f"/o{path}?{FRESH}&{fault}")
             assert fields["x-cache"] != "HIT"
 
     async def test_a_wrong_length_is_never_stored(self, both: tuple[Client, Abroad]) -> None:
@@ -182,7 +180,7 @@ class TestBrokenBodies:
 
 class TestAdmin:
     def test_purge_by_address_prefix_and_everything(self, both: tuple[Client, Abroad]) -> None:
-        client, origin = both
+        client, _ = both
         paths = [f"/o/obj/purge{n}/1000?{FRESH}" for n in range(3)]
         for path in paths:
             client.ask("GET", path)
@@ -200,7 +198,7 @@ class TestAdmin:
         assert json.loads(client.ask("POST", "/-/api/purge", {"urls": ["/o/never"]})[2])["matched"] == 0
 
     def test_a_soft_purge_keeps_the_bytes_and_asks_again(self, both: tuple[Client, Abroad]) -> None:
-        client, origin = both
+        client, _ = both
         path = f"/o/obj/soft/1000?{FRESH}"
         client.ask("GET", path)
         assert json.loads(client.ask("POST", "/-/api/purge", {"urls": [path], "soft": True})[2])["purged"] == 1

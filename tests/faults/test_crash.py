@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.instruments.origin import origin_process
@@ -15,9 +16,10 @@ MB = 1_000_000
 FRESH = "cc=max-age=86400"
 
 
-async def until(holds: object, within: float = 20.0) -> None:
+async def until(holds: Callable[[], bool], within: float = 20.0) -> None:
+    """Until it holds; asked in a thread, because the answer comes from another process."""
     async with asyncio.timeout(within):
-        while not await asyncio.to_thread(holds):  # type: ignore[arg-type]
+        while not await asyncio.to_thread(holds):  # noqa: ASYNC110  another process tells nobody
             await asyncio.sleep(0.02)
 
 

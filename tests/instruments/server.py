@@ -1,4 +1,4 @@
-"""The mirror itself in a process of its own, as `mirror serve` runs it: started, killed and started again on one cache."""
+"""The mirror in a process of its own, as `mirror serve` runs it: started, killed, started again on one cache."""
 
 from __future__ import annotations
 

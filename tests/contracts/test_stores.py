@@ -1,0 +1,210 @@
+"""All stores of one cache path together: who may use it, and what a start finds after which stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from mirror.errors import StoreError
+from mirror.evict import Limits
+from mirror.model import Fact
+from mirror.stores import Stores, open_stores
+from tests.contracts.samples import BODY, entry, note, read, stored
+
+LIMITS = Limits(1 << 40)
+
+
+async def opened(path: Path, limits: Limits = LIMITS) -> Stores:
+    stores = open_stores(path, limits, "none")
+    await stores.start()
+    await stores.room.reservation().grow(0)
+    return stores
+
+
+async def settled(stores: Stores) -> None:
+    """Until what goes on behind the start is done."""
+    async with asyncio.timeout(10):
+        while not stores._clean:  # noqa: ASYNC110  nobody is told
+            await asyncio.sleep(0.001)
+
+
+async def crash(stores: Stores) -> None:
+    """Stop as a killed server does: nothing is written down, the kernel closes the files."""
+    assert stores._task is not None
+    stores._task.cancel()
+    await asyncio.wait([stores._task])
+    stores._task = None
+    await stores.close()
+
+
+async def test_all_is_there_again_after_a_clean_stop(tmp_path: Path) -> None:
+    stores = await opened(tmp_path / "cache")
+    await settled(stores)
+    known = await stored(stores.store)
+    await stores.index.put(known)
+    await stores.facts.put("m", "/s", "d", [Fact("/a")])
+    await stores.close()
+    await stores.close()
+    assert (tmp_path / "cache" / "clean").exists()
+
+    stores = await opened(tmp_path / "cache")
+    assert not (tmp_path / "cache" / "clean").exists()
+    assert await stores.index.get("/m/a") == known
+    assert await stores.facts.find("m", ["/s"], "/a") == Fact("/a")
+    blob = await stores.store.open(known.blob)
+    assert blob is not None
+    assert await read(blob) == BODY
+    await blob.close()
+    await stores.close()
+
+
+async def test_after_a_crash_orphans_are_adopted_and_replaced_blobs_removed(tmp_path: Path) -> None:
+    stores = await opened(tmp_path / "cache")
+    await settled(stores)
+    orphan = await stored(stores.store, key="/m/orphan")
+    old, new = await stored(stores.store), await stored(stores.store)
+    await stores.index.put(new)
+    await crash(stores)
+    assert not (tmp_path / "cache" / "clean").exists()
+
+    stores = await opened(tmp_path / "cache")
+    await settled(stores)
+    assert await stores.index.get("/m/orphan") == orphan
+    assert await stores.index.get("/m/a") == new
+    assert await stores.store.open(old.blob) is None
+    await stores.close()
+
+
+async def test_a_lost_index_is_found_again_in_the_blobs(tmp_path: Path) -> None:
+    stores = await opened(tmp_path / "cache")
+    await settled(stores)
+    known = await stored(stores.store)
+    await stores.index.put(known)
+    await stores.close()
+    for path in (tmp_path / "cache" / "index.v1").iterdir():
+        path.unlink()
+
+    stores = await opened(tmp_path / "cache")
+    await settled(stores)
+    assert [found async for batch in stores.index.scan() for found in batch] == [known]
+    await stores.close()
+
+
+async def test_a_stop_in_the_middle_of_the_sweep_is_no_clean_one(tmp_path: Path) -> None:
+    stores = open_stores(tmp_path / "cache", LIMITS, "none")
+    await stores.start()
+    await stores.close()
+    assert not (tmp_path / "cache" / "clean").exists()
+
+
+async def test_a_full_cache_evicts_blob_and_entry(tmp_path: Path) -> None:
+    stores = await opened(tmp_path / "cache", Limits(3_560_000))
+    await settled(stores)
+    first = await stored(stores.store, bytes(100_000), "/m/first", total=100_000)
+    await stores.index.put(first)
+    second = await stored(stores.store, bytes(100_000), "/m/second", total=100_000)
+    await stores.index.put(second)
+    assert stores.room.used <= 3_560_000
+    assert await stores.index.get("/m/first") is None
+    assert await stores.store.open(first.blob) is None
+    assert await stores.index.get("/m/second") == second
+    await stores.close()
+
+
+async def test_index_and_facts_count_as_well(tmp_path: Path) -> None:
+    stores = await opened(tmp_path / "cache")
+    before = stores.room.used
+    await stores.facts.put("m", "/s", "d", [Fact(f"/{n}") for n in range(10_000)])
+    await stores.index.put(entry(tags=("x" * 3_000_000,)))
+    assert stores.room.used >= before + 60_000 + 1_000_000
+    await stores.close()
+
+
+async def test_a_path_has_one_server(tmp_path: Path) -> None:
+    first = await opened(tmp_path / "cache")
+    second = open_stores(tmp_path / "cache", LIMITS)
+    with pytest.raises(StoreError, match=f"process {os.getpid()}"):
+        await second.start()
+    await second.close()
+    await first.close()
+    third = await opened(tmp_path / "cache")
+    await third.close()
+
+
+async def test_the_lock_of_a_killed_server_is_free(tmp_path: Path) -> None:
+    code = "import os,sys; from pathlib import Path; from mirror.stores import _locked; _locked(Path(sys.argv[1])); "
+    killed = [sys.executable, "-c", code + "os.kill(os.getpid(), 9)", str(tmp_path / "lock")]
+    child = await asyncio.create_subprocess_exec(*killed)
+    assert await child.wait() == -9
+    assert (tmp_path / "lock").read_text()
+    stores = await opened(tmp_path)
+    await stores.close()
+
+
+async def test_a_path_that_everybody_may_write_to_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(StoreError, match="trusted"):
+        await open_stores(tmp_path, LIMITS).start()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_path_is_made_private(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    stores = await opened(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+    await stores.close()
+
+
+@pytest.mark.parametrize("name", ["", "lock", "partial", "facts.v1"])
+async def test_a_path_that_cannot_be_used_is_one_clear_error(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "cache"
+    if name == "lock":
+        (path / name).mkdir(parents=True)
+    elif name:
+        path.mkdir()
+        (path / name).touch()
+    else:
+        path.touch()
+    stores = open_stores(path, LIMITS)
+    with pytest.raises(StoreError, match="cannot use"):
+        await stores.start()
+    await stores.close()
+    if name != "lock":
+        assert name == "" or not (path / "clean").exists()
+
+
+async def test_a_count_that_fails_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stores = open_stores(tmp_path / "cache", LIMITS, "none")
+
+    async def fail() -> list[str]:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(stores.store, "count", fail)
+    await stores.start()
+    async with asyncio.timeout(10):
+        await stored(stores.store)
+    await stores.close()
+    assert not (tmp_path / "cache" / "clean").exists()
+
+
+async def test_downloads_kept_before_a_crash_are_gone_on_with(tmp_path: Path) -> None:
+    stores = await opened(tmp_path / "cache")
+    partial = stores.store.create(note(total=len(BODY)))
+    writer = partial.writer(0)
+    writer.add(BODY[:100])
+    await writer.close()
+    await partial.keep()
+    await partial.close()
+    await crash(stores)
+    stores = await opened(tmp_path / "cache")
+    await settled(stores)
+    resumed = await stores.store.resume("/m/a")
+    assert resumed is not None
+    assert list(resumed.extents) == [(0, 100)]
+    await resumed.discard()
+    await resumed.close()
+    await stores.close()
