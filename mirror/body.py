@@ -17,7 +17,8 @@ from mirror.errors import MirrorError, Mismatch, StoreError
 from mirror.extents import Extents
 from mirror.model import Digest
 from mirror.ports import Answer, Hash, Partial, Piece
-from mirror.segment import Segment, stopped
+from mirror.segment import Segment
+from mirror.segments import Segments
 from mirror.waiters import END, Waiters
 
 MiB = 1024 * 1024
@@ -86,12 +87,10 @@ class Body:
         self.refused: StoreError | None = None
         self.verified = False
         self._held: tuple[int, int] | None = None
-        self._segments: list[Segment] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.paused = False
+        self.segments = Segments(self)
         self._waiters = Waiters()
-        self._turn = asyncio.Event()
         self._moved = asyncio.Event()
-        self._paused = False
         self._hash: Hash | None = None  # of a body without a file; the store has it otherwise
         if digest and not partial:
             self._hash = hashlib.new(digest.algorithm, usedforsecurity=False)
@@ -123,7 +122,7 @@ class Body:
             return None
         if self._held and not self.verified and at < self._held[0]:
             end = min(end, self._held[0])
-        for segment in self._segments:
+        for segment in self.segments:
             view = segment.ring.slice(at, end)
             if view is not None:
                 return view
@@ -150,7 +149,7 @@ class Body:
     async def wait(self, at: int, end: int | None) -> None:
         """Until that byte may be given, the end is known, or the body failed (raises what failed)."""
         self.check()
-        self.need(at, end)
+        self.segments.need(at, end)
         await self._waiters.wait(at, end)
         self.check()
 
@@ -163,52 +162,17 @@ class Body:
         """A follower has taken bytes, or has gone."""
         self._moved.set()
 
-    def need(self, at: int, end: int | None = None) -> None:
-        """Make sure that byte `at` is on its way: by a running segment that is there soon, else by one more."""
-        if self.complete or self.failed or self._paused or self.received.end_of_run(at) > at:
-            return
-        running = [segment for segment in self._segments if segment.running]
-        passing = next((segment for segment in running if segment.reaches(at)), None)
-        if passing and at - passing.at <= self.settings.soon:
-            return
-        if not running:
-            self._start(at if self.random_access else self.received.end_of_run(0), end)
-        elif self.random_access and len(running) < self.settings.max_segments:
-            self._start(at, end)
-        elif self.random_access and not any(segment.yielding for segment in running):
-            # All connections are taken: one that nobody waits for ends, and `_go_on` gives its place to who waits.
-            wanted = {waiter for waiter, _ in self._waiters}
-            idle = [segment for segment in running if segment.at not in wanted and not segment.reaches(at)]
-            if idle:
-                idle[0].yielding = True
-
     def reconsider(self) -> None:
-        """A reader has gone: a connection that only it waited for may serve others."""
+        """A reader has gone, or a segment ended: see whether all who wait are being served."""
         for at, end in self._waiters:
-            self.need(at, end)
-
-    def _start(self, at: int, end: int | None) -> None:
-        ahead = [segment.begin for segment in self._segments if segment.running and segment.begin > at]
-        stops = [self.received.next_start(at), self.total, None if self.eager else end, *ahead]
-        limit = min((stop for stop in stops if stop is not None), default=None)
-        for segment in self._segments:
-            if segment.reaches(at):
-                segment.limit = at
-        self._launch(Segment(self, at, limit))
-
-    def _launch(self, segment: Segment) -> None:
-        self._segments.append(segment)
-        task = asyncio.get_running_loop().create_task(segment.run())
-        self._tasks.add(task)
-        task.add_done_callback(lambda _: self._turn.set())
+            self.segments.need(at, end)
 
     # What segments do
 
     def arrived(self, start: int, end: int) -> None:
         """Bytes `[start, end)` are in a ring now."""
         if self._hash and self.received.end_of_run(0) == start:
-            piece = self._segments[0].ring.slice(start, end)
-            self._hash.update(piece or b"")
+            self._hash.update(next(iter(self.segments)).ring.slice(start, end) or b"")
         self.received.add(start, end)
         if self.complete:
             self._held = (start, end)
@@ -249,10 +213,11 @@ class Body:
         self._waiters.wake_all()
 
     def _take_hash(self, partial: Partial) -> None:
-        if self.digest is None or len(self._segments) != 1 or self._segments[0].begin:
+        first, *others = self.segments
+        if self.digest is None or others or first.begin:
             return
         at, self._hash = partial.hashed()
-        while (piece := self._segments[0].ring.slice(at, self._segments[0].at)) is not None:
+        while (piece := first.ring.slice(at, first.at)) is not None:
             self._hash.update(piece)
             at += len(piece)
 
@@ -264,7 +229,7 @@ class Body:
             except StoreError as exc:
                 self.detach(exc)
         if not self.detached:
-            self._segments.remove(segment)
+            self.segments.remove(segment)
             self._waiters.wake_all()
 
     async def same(self, offset: int, again: bytes) -> bool:
@@ -286,32 +251,27 @@ class Body:
     async def run(self, begin: int, limit: int | None) -> bool:
         """Fetch until nothing is missing: True. False when it was paused. Raises what the origin did wrong."""
         try:
-            self._launch(Segment(self, begin, limit, self.first))
-            while True:
-                await self._turn.wait()
-                self._turn.clear()
-                for task in [task for task in self._tasks if task.done()]:
-                    self._tasks.discard(task)
-                    if not task.cancelled():
-                        task.result()
-                if self._paused:
-                    return False
-                if not self._tasks and self.complete:
+            self.segments.launch(Segment(self, begin, limit, self.first))
+            while not self.paused:
+                await self.segments.turn()
+                if not self.segments.busy and self.complete:
                     self._check_hash()
                     return True
-                self._go_on()
+                if not self.paused:
+                    self._go_on()
+            return False
         except MirrorError as exc:
             self.fail(exc)
             raise
         finally:
-            await stopped(self._tasks)
+            await self.segments.stop()
 
     def _go_on(self) -> None:
         self.reconsider()
-        if not self._tasks and self.eager and self.total is not None:
+        if not self.segments.busy and self.eager and self.total is not None:
             hole = next(self.received.holes(self.total), None)
             if hole:
-                self._start(hole[0], None)
+                self.segments.start(hole[0], None)
 
     def _check_hash(self) -> None:
         if self._hash and self.digest and self._hash.hexdigest() != self.digest.value:
@@ -320,10 +280,8 @@ class Body:
 
     def pause(self) -> None:
         """Nobody reads any more: stop where it is."""
-        self._paused = True
-        for task in self._tasks:
-            task.cancel()
-        self._turn.set()
+        self.paused = True
+        self.segments.interrupt()
 
     def release(self) -> None:
         """All is verified, and stored where it may be: the last bytes may go."""
@@ -344,14 +302,6 @@ class Body:
             await self._moved.wait()
         if self.partial:
             await self.partial.close()
-
-    def no_ranges(self, segment: Segment) -> None:
-        """The origin has no ranges after all: the holes are filled from the beginning."""
-        self.random_access = False
-        self._segments.remove(segment)
-        for other in self._segments:
-            if other.running and other.limit == segment.begin:
-                other.limit = segment.limit
 
     def fail(self, exc: MirrorError) -> None:
         self.failed = exc

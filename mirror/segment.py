@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -62,7 +61,7 @@ class Segment:
                 except (Changed, Mismatch):
                     raise
                 except _NoRanges:
-                    return self.body.no_ranges(self)
+                    return self.body.segments.no_ranges(self)
                 except (OriginError, Unavailable) as exc:
                     failures = 1 if self.at - before >= PROGRESS else failures + 1
                     if failures > self.body.settings.retries:
@@ -155,11 +154,3 @@ class Segment:
                 yield chunk[again:]
         if offset < target:
             raise Truncated(f"the origin ended the body at byte {offset} of {target} sent before")
-
-
-async def stopped(tasks: set[asyncio.Task[None]]) -> None:
-    """Cancel and wait until all have ended."""
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)

@@ -1,0 +1,96 @@
+"""An open response of an origin: its head, and its body as it comes, at a minimum rate."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Self
+
+import httpx
+
+from .errors import OriginTimeout, Truncated
+from .failures import reason
+from .framing import framing, host
+from .gate import Gate
+from .model import Head
+from .transport import OriginSettings
+
+__all__ = ["Answer", "shut"]
+
+
+class Answer:
+    """An open response of an origin. Whoever has it closes it: till then it holds one of the upstream's connections.
+
+    `head` is without the hop-by-hop fields. `url` is the entry of `urls` that answered. `length` is the body's length
+    in bytes where it was announced (0 where there can be no body), else None. `delimited` is False where only the end
+    of the connection ends the body, which can then not be known to be complete (RFC 9112 §8).
+    """
+
+    def __init__(self, response: httpx.Response, head: Head, url: str, settings: OriginSettings, gate: Gate) -> None:
+        self.head = head
+        self.url = url
+        self.length, self.delimited = framing(response)
+        self._response = response
+        self._settings = settings
+        self._gate: Gate | None = gate
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it was sent, never decoded; once. Raises Truncated, OriginTimeout or another OriginError.
+
+        Only waiting for the origin counts towards the minimum rate, not the time that the reader takes between chunks.
+        """
+        window, need = self._settings.min_rate_window, self._settings.min_rate * self._settings.min_rate_window
+        assert isinstance(self._response.stream, httpx.AsyncByteStream)  # noqa: S101 - an AsyncClient has no other
+        source = aiter(self._response.stream)
+        waited, got, total = 0.0, 0, 0
+        while True:
+            started = time.monotonic()
+            # Nothing arrives while a pull waits, so it is known now which window a silent origin fails in.
+            chunk = await self._pull(source, window - waited + (window if got >= need else 0.0))
+            if chunk is None:
+                break
+            waited += time.monotonic() - started
+            if waited >= window:
+                waited, got = waited % window, 0
+            got += len(chunk)
+            total += len(chunk)
+            yield chunk
+        if self.length is not None and total != self.length:
+            raise Truncated(f"{host(self._response.url)} sent {total} bytes and had announced {self.length}")
+
+    async def _pull(self, source: AsyncIterator[bytes], patience: float) -> bytes | None:
+        origin = host(self._response.url)
+        try:
+            async with asyncio.timeout(patience):
+                return await anext(source, None)
+        except (TimeoutError, httpx.TimeoutException) as exc:
+            raise OriginTimeout(f"{origin} sent less than {self._settings.min_rate:g} bytes per second") from exc
+        except (httpx.RequestError, OSError) as exc:
+            raise Truncated(f"{origin} broke off in mid-body ({reason(exc)})") from exc
+
+    def leave_gate(self) -> None:
+        """Give the place among the upstream's connections back although the response stays open."""
+        gate, self._gate = self._gate, None
+        if gate is not None:
+            gate.leave()
+
+    async def aclose(self) -> None:
+        """Close the response and give its place back; may be called again."""
+        try:
+            await shut(self._response)
+        finally:
+            self.leave_gate()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+async def shut(response: httpx.Response) -> None:
+    """Close a response whose connection may be broken already."""
+    with suppress(httpx.HTTPError, OSError):
+        await response.aclose()

@@ -1,0 +1,64 @@
+"""What the head of an origin's response says: its fields, where its body ends, where it redirects to. Pure."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from .errors import OriginError
+from .model import Headers
+
+__all__ = ["end_to_end", "framing", "host", "redirected"]
+
+_HOP_BY_HOP = ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
+
+
+def host(url: httpx.URL) -> str:
+    """Host and port as a person may read them: without userinfo."""
+    return url.netloc.decode("ascii")
+
+
+def end_to_end(headers: httpx.Headers) -> Headers:
+    """The fields less those that concern one connection only (RFC 9110 §7.6.1), each byte of a value one character."""
+    fields = Headers.of((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw)
+    named = [name.strip().lower() for name in (fields.get("connection") or "").split(",")]
+    kept = fields.without(*_HOP_BY_HOP, *named)
+    if "," in (length := kept.get("content-length") or ""):
+        kept = kept.set("content-length", length.partition(",")[0])  # the same several times, see framing()
+    return Headers(tuple(pair for pair in kept if not pair[0].startswith("proxy-")))
+
+
+def framing(response: httpx.Response) -> tuple[int | None, bool]:
+    """The body's announced length in bytes, and whether its end can be told from a broken connection (RFC 9112 §6.3).
+
+    OriginError where the framing is ambiguous (RFC 9112 §6.1, §6.3) or a part comes that was not asked for.
+    """
+    origin, headers = host(response.request.url), response.headers
+    lengths = {part.strip() for part in headers.get("content-length", "").split(",")} - {""}
+    codings = headers.get("transfer-encoding", "").strip().lower()
+    if codings and lengths:
+        raise OriginError(f"{origin} sent Content-Length together with Transfer-Encoding")
+    if codings not in ("", "chunked"):
+        raise OriginError(f"{origin} sent an unknown transfer coding")
+    if len(lengths) > 1 or not all(re.fullmatch(r"[0-9]{1,18}", length) for length in lengths):
+        raise OriginError(f"{origin} sent a Content-Length that has no single meaning")
+    if response.status_code == 206 and "range" not in response.request.headers:
+        raise OriginError(f"{origin} sent a part (206) of what was asked for whole")
+    if response.request.method == "HEAD" or response.status_code in (204, 304):
+        return 0, True
+    return (int(lengths.pop()), True) if lengths else (None, bool(codings))
+
+
+def redirected(response: httpx.Response) -> httpx.URL:
+    """Where a redirect leads; OriginError where that cannot be followed."""
+    source, lines = response.request.url, response.headers.get_list("location")
+    try:
+        target = source.join(lines[0]) if len(lines) == 1 else httpx.URL("")
+    except httpx.InvalidURL as exc:
+        raise OriginError(f"{host(source)} redirects to an address that is not valid") from exc
+    if target.scheme not in ("http", "https") or not target.host:
+        raise OriginError(f"{host(source)} redirects to nowhere that can be followed")
+    if source.scheme == "https" and target.scheme == "http":
+        raise OriginError(f"{host(source)} redirects from https to http")
+    return target

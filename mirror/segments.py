@@ -1,0 +1,112 @@
+"""The connections that fill one body: which hole is fetched by which, and when there is one more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mirror.segment import Segment
+
+if TYPE_CHECKING:
+    from mirror.body import Body
+
+
+class Segments:
+    """The segments of a body: running ones and, where there is no file, those whose ring is all that is left."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self._all: list[Segment] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Event()
+
+    def __iter__(self) -> Iterator[Segment]:
+        return iter(self._all)
+
+    @property
+    def busy(self) -> bool:
+        """True while any connection has something to do."""
+        return bool(self._tasks)
+
+    def need(self, at: int, end: int | None) -> None:
+        """Make sure that byte `at` is on its way: by a running segment that is there soon, else by one more.
+
+        `end` is how far the reader wants to get (None: to the end of the body).
+        """
+        body = self._body
+        if body.complete or body.failed or body.paused or body.received.end_of_run(at) > at:
+            return
+        running = [segment for segment in self._all if segment.running]
+        passing = next((segment for segment in running if segment.reaches(at)), None)
+        if passing and at - passing.at <= body.settings.soon:
+            return
+        if not running:
+            self.start(at if body.random_access else body.received.end_of_run(0), end)
+        elif body.random_access and len(running) < body.settings.max_segments:
+            self.start(at, end)
+        elif body.random_access and not any(segment.yielding for segment in running):
+            # All connections are taken: one that nobody follows ends, and its place goes to who waits.
+            idle = [segment for segment in running if segment is not passing and not self._followed(segment)]
+            if idle:
+                idle[0].yielding = True
+
+    def _followed(self, segment: Segment) -> bool:
+        behind = self._body.settings.soon
+        return any(segment.at - behind <= f.position <= segment.at + behind for f in self._body.followers)
+
+    def start(self, at: int, end: int | None) -> None:
+        """One more connection, from byte `at` to the next byte that is there or on its way."""
+        body = self._body
+        ahead = [segment.begin for segment in self._all if segment.running and segment.begin > at]
+        stops = [body.received.next_start(at), body.total, None if body.eager else end, *ahead]
+        limit = min((stop for stop in stops if stop is not None), default=None)
+        for segment in self._all:
+            if segment.reaches(at):
+                segment.limit = at
+        self.launch(Segment(body, at, limit))
+
+    def launch(self, segment: Segment) -> None:
+        """Let it run."""
+        self._all.append(segment)
+        task = asyncio.get_running_loop().create_task(segment.run())
+        self._tasks.add(task)
+        task.add_done_callback(lambda _: self._turn.set())
+
+    def remove(self, segment: Segment) -> None:
+        """Its bytes are on disk."""
+        self._all.remove(segment)
+
+    def no_ranges(self, segment: Segment) -> None:
+        """The origin has no ranges after all: the holes are filled from the beginning."""
+        self._body.random_access = False
+        self._all.remove(segment)
+        for other in self._all:
+            if other.running and other.limit == segment.begin:
+                other.limit = segment.limit
+
+    async def turn(self) -> None:
+        """Until a segment has ended, or all were interrupted. Raises what it ended with."""
+        await self._turn.wait()
+        self._turn.clear()
+        for task in [task for task in self._tasks if task.done()]:
+            self._tasks.discard(task)
+            if not task.cancelled():
+                task.result()
+
+    def interrupt(self) -> None:
+        """Stop all where they are."""
+        for task in self._tasks:
+            if not task.cancelling():  # a second time would interrupt the closing of its file
+                task.cancel()
+        self._turn.set()
+
+    async def stop(self) -> None:
+        """Stop all, and wait until they have ended."""
+        self.interrupt()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        for task in self._tasks:
+            if not task.cancelled():
+                task.exception()  # the first failure is the one that counts
+        self._tasks.clear()
