@@ -18,7 +18,7 @@ from mirror.documents import Documents
 from mirror.engine import Engine
 from mirror.errors import MirrorError, RequestError
 from mirror.evict import Limits
-from mirror.fill import Fills
+from mirror.fills import Fills
 from mirror.opening import Outside
 from mirror.operations import Operations
 from mirror.origin import Origin, OriginSettings

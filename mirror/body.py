@@ -232,20 +232,6 @@ class Body:
             self.segments.remove(segment)
             self._waiters.wake_all()
 
-    async def same(self, offset: int, again: bytes) -> bool:
-        """True when `again` is what is there at `offset` already."""
-        at, end = offset, offset + len(again)
-        while at < end:
-            piece = self.piece(at, end)
-            if piece is None:
-                return False
-            parts = [bytes(piece)] if isinstance(piece, bytes | memoryview) else [part async for part in piece.chunks()]
-            got = b"".join(parts)
-            if got != again[at - offset : at - offset + len(got)]:
-                return False
-            at += len(got)
-        return True
-
     # Its life
 
     async def run(self, begin: int, limit: int | None) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from mirror.documents import Documents, tag
 from mirror.ecosystems import PLANNERS
 from mirror.errors import MirrorError, NotFound, Offline, OriginError, Unavailable
-from mirror.fill import Asked, Fills
+from mirror.fill import Asked
+from mirror.fills import Fills
 from mirror.follower import Follower
 from mirror.heads import client_head, etag, rewritten_head, stored_head
 from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, only_if_cached

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from mirror.ecosystems import PLANNERS
 from mirror.errors import MirrorError, NotFound, RequestError
-from mirror.fill import Fills
+from mirror.fills import Fills
 from mirror.model import Entry, Mirror, Ready, Request
 from mirror.ports import BlobStore, Index
 

@@ -147,10 +147,24 @@ class Segment:
         offset, target = 0, self.at
         async for chunk in chunks:
             again = max(0, min(len(chunk), target - offset))
-            if again and not await self.body.same(offset, chunk[:again]):
+            if again and not await self._same(offset, chunk[:again]):
                 raise Changed(f"the object changed while it was fetched (within {again} bytes of byte {offset})")
             offset += len(chunk)
             if again < len(chunk):
                 yield chunk[again:]
         if offset < target:
             raise Truncated(f"the origin ended the body at byte {offset} of {target} sent before")
+
+    async def _same(self, offset: int, again: bytes) -> bool:
+        """True when `again` is what is there at `offset` already."""
+        at, end = offset, offset + len(again)
+        while at < end:
+            piece = self.body.piece(at, end)
+            if piece is None:
+                return False
+            parts = [bytes(piece)] if isinstance(piece, bytes | memoryview) else [part async for part in piece.chunks()]
+            got = b"".join(parts)
+            if got != again[at - offset : at - offset + len(got)]:
+                return False
+            at += len(got)
+        return True

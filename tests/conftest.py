@@ -18,7 +18,7 @@ from mirror.body import FillSettings
 from mirror.documents import Documents
 from mirror.engine import Engine
 from mirror.evict import Limits, Room, evict
-from mirror.fill import Fills
+from mirror.fills import Fills
 from mirror.model import Headers, Mirror, Request
 from mirror.opening import Outside
 from mirror.operations import Operations

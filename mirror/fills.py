@@ -1,0 +1,93 @@
+"""Collapsed forwarding: all running fills by key, so that there is one download of a key, however many ask for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from mirror.body import Body, FillSettings
+from mirror.fill import Asked, Fill
+from mirror.model import Entry
+from mirror.opening import Outside
+
+
+@dataclass
+class Fills:
+    """All running fills, by key. `stored` is called with each new entry, before its last bytes go out."""
+
+    outside: Outside
+    settings: FillSettings = field(default_factory=FillSettings)
+    stored: Callable[[Asked, Entry], Awaitable[None]] = field(default=lambda _asked, _entry: _nothing())
+
+    def __post_init__(self) -> None:
+        self._running: dict[str, Fill] = {}
+        self._disowned: set[Fill] = set()
+        self._unshared: dict[str, float] = {}
+        self._retired: set[asyncio.Task[None]] = set()
+
+    def start(self, asked: Asked) -> Fill:
+        """The key's fill; begun now when there is none."""
+        fill = self._running.get(asked.plan.key)
+        if fill is None or fill.pausing:
+            fill = self._running[asked.plan.key] = Fill(self, asked, fill)
+        return fill
+
+    def get(self, key: str) -> Fill | None:
+        """The running fill of that key."""
+        return self._running.get(key)
+
+    def running(self) -> list[Fill]:
+        """All fills that have not ended, those of purged keys too."""
+        return [*self._running.values(), *self._disowned]
+
+    def shared(self, key: str) -> bool:
+        """False while it is remembered that this key's answers are for one client each (hit-for-miss)."""
+        return self._unshared.get(key, 0.0) <= asyncio.get_running_loop().time()
+
+    def unshare(self, key: str) -> None:
+        """This key's answers may not be shared: the next requests go to the origin side by side."""
+        now = asyncio.get_running_loop().time()
+        if len(self._unshared) >= 10_000:
+            self._unshared = {known: until for known, until in self._unshared.items() if until > now}
+        self._unshared[key] = now + self.settings.unshared
+
+    def disown(self, matches: Callable[[str], bool]) -> int:
+        """A purge: running readers finish, their bytes are not published, and the next request starts afresh."""
+        fills = [fill for key, fill in self._running.items() if matches(key)]
+        for fill in fills:
+            fill.published = False
+            del self._running[fill.key]
+            self._disowned.add(fill)
+        self._unshared = {key: until for key, until in self._unshared.items() if not matches(key)}
+        return len(fills)
+
+    def ended(self, fill: Fill) -> None:
+        if self._running.get(fill.key) is fill:
+            del self._running[fill.key]
+        self._disowned.discard(fill)
+
+    def retire(self, fill: Fill, body: Body) -> None:
+        """The bytes are all there, or given up: close the file when the last reader has gone."""
+        if body.partial is not None:
+            task = asyncio.get_running_loop().create_task(body.emptied())
+            self._retired.add(task)
+            task.add_done_callback(self._retired.discard)
+
+    async def close(self) -> None:
+        """Stop all fills where they are; what can be gone on with later is kept."""
+        fills = self.running()
+        for fill in fills:
+            if fill.body is not None:
+                fill.pausing = True
+                fill.body.pause()
+            else:
+                fill.task.cancel()
+        if fills:
+            await asyncio.wait([fill.task for fill in fills])
+        if self._retired:
+            await asyncio.wait(set(self._retired), timeout=5.0)
+
+
+async def _nothing() -> None:
+    return None
