@@ -94,9 +94,8 @@ async def one_round(server: Served, origin: Abroad, number: int, options: argpar
     print(f"  origin: {log.requests(path)} requests, {log.sent(path) / SIZE:.3f} x the object")
     late = lateness(seen, log, path)
     p90 = late[len(late) * 9 // 10]
-    print(
-        f"  first byte after the origin had it: median {statistics.median(late):.1f} ms, p90 {p90:.1f}, most {late[-1]:.1f}"
-    )
+    middle = statistics.median(late)
+    print(f"  first byte after the origin had it: median {middle:.1f} ms, p90 {p90:.1f}, most {late[-1]:.1f}")
     fast = [SIZE / r.duration for e, _, r in seen if kind(e) == "fast" and r.complete]
     if fast:
         print(f"  fast readers: {statistics.median(fast) / MB:.0f} MB/s, alone {alone / MB:.0f} MB/s")

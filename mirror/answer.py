@@ -70,6 +70,12 @@ class Answer:
         except (httpx.RequestError, OSError) as exc:
             raise Truncated(f"{origin} broke off in mid-body ({reason(exc)})") from exc
 
+    def narrow(self, count: int) -> None:
+        """Only about `count` bytes more are wanted: have the origin send no more than that ahead, where possible."""
+        narrow = self._response.extensions.get("narrow")
+        if narrow is not None:
+            narrow(count)
+
     def leave_gate(self) -> None:
         """Give the place among the upstream's connections back although the response stays open."""
         gate, self._gate = self._gate, None

@@ -68,7 +68,7 @@ class Peeked:
 
     def __init__(self, answer: Answer, chunks: AsyncIterator[bytes], first: bytes) -> None:
         self.head, self.url, self.length, self.delimited = answer.head, answer.url, answer.length, answer.delimited
-        self.aclose = answer.aclose
+        self.aclose, self.narrow = answer.aclose, answer.narrow
         self._first = first
         self._rest = chunks
 

@@ -209,6 +209,10 @@ class Answer(Protocol):
         """The body as sent, never decoded; OriginError when it ends early, stalls or is too slow."""
         ...
 
+    def narrow(self, count: int) -> None:
+        """Only about `count` bytes more are wanted; a hint, so that the origin sends less in vain."""
+        ...
+
     async def aclose(self) -> None: ...
 
 

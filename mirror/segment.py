@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("mirror.fill")
 
 
+NARROW = 8 * 1024 * 1024
+"""Bytes before the end of a run that was cut from which the origin is slowed down."""
+
+NARROWEST = 64 * 1024
+
+
 class _NoRanges(OriginError):
     """The whole came instead of the range, and what stands before the range is not here to compare."""
 
@@ -41,10 +47,16 @@ class Segment:
         self.running = True
         self.yielding = False  # ends after the next chunk, because its connection is wanted elsewhere
         self._answer = answer
+        self._cut = False
 
     @property
     def done(self) -> bool:
         return self.yielding or (self.limit is not None and self.at >= self.limit)
+
+    def cut(self, limit: int) -> None:
+        """What follows `limit` comes from elsewhere: its origin, which was asked for more, is to be stopped there."""
+        self.limit = limit
+        self._cut = True
 
     def reaches(self, offset: int) -> bool:
         """True when this connection is on its way to that byte."""
@@ -87,6 +99,9 @@ class Segment:
                 async for _ in taken:
                     if self.done:
                         return
+                    if self._cut and self.limit is not None and self.limit - self.at <= NARROW:
+                        # As the end comes nearer the window closes, by half each round trip: little is sent in vain.
+                        answer.narrow(max(NARROWEST, self.limit - self.at))
         finally:
             await answer.aclose()
         if self.limit is not None:

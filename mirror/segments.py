@@ -63,7 +63,7 @@ class Segments:
         limit = min((stop for stop in stops if stop is not None), default=None)
         for segment in self._all:
             if segment.reaches(at):
-                segment.limit = at
+                segment.cut(at)
         self.launch(Segment(body, at, limit))
 
     def launch(self, segment: Segment) -> None:
