@@ -11,22 +11,23 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
 
-from mirror.body import FillSettings
 from mirror.documents import Documents
 from mirror.engine import Engine
-from mirror.errors import MirrorError, RequestError
+from mirror.errors import MirrorError, Refused, RequestError, Unavailable
 from mirror.evict import Limits
 from mirror.fills import Fills
 from mirror.opening import Outside
 from mirror.operations import Operations
 from mirror.origin import Origin, OriginSettings
-from mirror.settings import Config
+from mirror.settings import Config, FillSettings
 from mirror.stores import open_stores
 from mirror.web import admin, health
+from mirror.web.auth import check_right
 from mirror.web.proxy import Names, Proxy, Receive, Scope
-from mirror.web.replies import Send
+from mirror.web.replies import Send, Sent, marked, send_error
 
 log = logging.getLogger("mirror")
 
@@ -38,6 +39,7 @@ class App:
         self.config = config
         self.readiness = health.Readiness(config.cache.path)
         self._fill_settings = fill_settings or FillSettings(retries=config.upstream.retries)
+        self._names = names(config)
         self._proxy: Proxy | None = None
         self._purge: admin.PurgeByMethod | None = None
         self._site = FastAPI(
@@ -50,14 +52,33 @@ class App:
         )
         self._site.add_exception_handler(MirrorError, _mirror_error)
         self._site.add_exception_handler(RequestValidationError, _invalid)
+        self._site.add_exception_handler(HTTPException, _refused)
         self._site.include_router(health.routes(self.readiness), prefix="/-")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["path"].startswith("/-/") and self._proxy and self._purge:
-            to = self._purge if scope["method"] == "PURGE" else self._proxy
-            await to(scope, receive, send)
-        else:
+        if scope["type"] != "http":
             await self._site(scope, receive, send)  # type: ignore[arg-type]
+        elif refused := self._refused(scope):
+            await send_error(refused, scope["method"], send, Sent(), time.time())
+        elif scope["raw_path"].startswith(b"/-/"):
+            await self._site(scope, receive, marked(send, time.time()))  # type: ignore[arg-type]
+        elif scope["method"] == "PURGE" and self._purge:
+            await self._purge(scope, receive, marked(send, time.time()))
+        elif self._proxy:
+            await self._proxy(scope, receive, send)
+
+    def _refused(self, scope: Scope) -> MirrorError | None:
+        """What is answered before anybody looks at what is asked."""
+        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+        if "http.request.absolute_form" in scope.get("extensions", ()) and not self._names.known(host, scope):
+            return Refused("this server is no proxy: it answers for its own names only")
+        if self.readiness.draining and not scope["raw_path"].startswith(b"/-/"):
+            return Unavailable("this server is about to end")
+        return None
+
+    def _may_change(self, request: Request) -> None:
+        host = request.headers.get("host", "")
+        check_right(request, self.config.admin.token, lambda asked: self._names.known(host, asked.scope))
 
     @asynccontextmanager
     async def _lifespan(self, site: FastAPI) -> AsyncIterator[None]:
@@ -83,10 +104,10 @@ class App:
         stack.push_async_callback(engine.close)
         stack.push_async_callback(fills.close)
         operations = Operations(stores.store, stores.index, fills, config.mirrors)
-        self._proxy = Proxy(engine, config.mirrors, names(config), time.time)
-        self._purge = admin.PurgeByMethod(operations, config.admin.token)
+        self._proxy = Proxy(engine, config.mirrors, self._names, time.time)
+        self._purge = admin.PurgeByMethod(operations, self._may_change)
         below = APIRouter(prefix="/-")
-        below.include_router(admin.routes(operations, config.admin.token))
+        below.include_router(admin.routes(operations, self._may_change))
         site.include_router(below)
 
 
@@ -94,10 +115,12 @@ def names(config: Config) -> Names:
     """Which Host values are this server's own."""
     listen = config.server.listen
     hosts = {"localhost", "127.0.0.1", "[::1]", *config.server.hosts}
-    if listen.host and listen.host not in ("0.0.0.0", "::"):  # noqa: S104  compared, not bound
-        hosts.add(listen.host.lower())
-    default = f"{listen.host}:{listen.port}" if listen.host else "localhost"
-    return Names(config.server.public_url, frozenset(hosts), default)
+    if not listen.host:
+        return Names(config.server.public_url, frozenset(hosts), "localhost")
+    if listen.host in ("0.0.0.0", "::"):  # noqa: S104  compared, not bound
+        return Names(config.server.public_url, frozenset(hosts))
+    hosts.add(f"[{listen.host}]" if ":" in listen.host else listen.host.lower())
+    return Names(config.server.public_url, frozenset(hosts), str(listen).lower())
 
 
 def _origin_settings(config: Config) -> OriginSettings:
@@ -106,17 +129,18 @@ def _origin_settings(config: Config) -> OriginSettings:
     return OriginSettings(**settings)
 
 
-async def _mirror_error(_request: Request, exc: Exception) -> JSONResponse:
+async def _mirror_error(_request: Request, exc: Exception) -> Response:
     status = exc.status if isinstance(exc, MirrorError) else 500
-    return _problem(status, str(exc))
+    return admin.refusal(status, str(exc))
 
 
-async def _invalid(_request: Request, exc: Exception) -> JSONResponse:
+async def _refused(_request: Request, exc: Exception) -> Response:
+    if not isinstance(exc, HTTPException):
+        raise exc
+    return admin.refusal(exc.status_code, str(exc.detail), exc.headers)
+
+
+async def _invalid(_request: Request, exc: Exception) -> Response:
     problems: list[Any] = list(exc.errors()) if isinstance(exc, RequestValidationError) else []
-    lines = [f"{'.'.join(str(part) for part in problem['loc'][1:])}: {problem['msg']}" for problem in problems]
-    return _problem(RequestError.status, "; ".join(lines) or str(exc))
-
-
-def _problem(status: int, detail: str) -> JSONResponse:
-    body = {"type": "about:blank", "title": "Refused", "status": status, "detail": detail, "error": detail}
-    return JSONResponse(body, status, media_type="application/problem+json")
+    lines = [f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in problems]
+    return admin.refusal(RequestError.status, "; ".join(lines) or str(exc))

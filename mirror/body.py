@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from mirror.errors import MirrorError, Mismatch, StoreError
@@ -19,28 +18,13 @@ from mirror.model import Digest
 from mirror.ports import Answer, Hash, Partial, Piece
 from mirror.segment import Segment
 from mirror.segments import Segments
+from mirror.settings import FillSettings
 from mirror.waiters import END, Waiters
 
 MiB = 1024 * 1024
 
 MAX_SPAN = 8 * MiB
 """Bytes of one piece from the file, so that a follower looks into the ring again when it has caught up."""
-
-
-@dataclass(frozen=True, slots=True)
-class FillSettings:
-    """Bytes and seconds. `ring`: kept in memory for each segment; `soon`: how far ahead of a running segment a reader
-    waits instead of starting another; `finish`: missing bytes that are fetched though nobody reads any more; `linger`:
-    how long a fill without readers waits for one; `unshared`: how long a key is known as not to be shared."""
-
-    ring: int = 4 * MiB
-    soon: int = 8 * MiB
-    max_segments: int = 4
-    retries: int = 4
-    finish: int = 16 * MiB
-    linger: float = 2.0
-    unshared: float = 120.0
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class Reader(Protocol):
@@ -92,6 +76,7 @@ class Body:
         self._waiters = Waiters()
         self._moved = asyncio.Event()
         self._hash: Hash | None = None  # of a body without a file; the store has it otherwise
+        self._hashed = 0
         if digest and not partial:
             self._hash = hashlib.new(digest.algorithm, usedforsecurity=False)
 
@@ -122,14 +107,19 @@ class Body:
             return None
         if self._held and not self.verified and at < self._held[0]:
             end = min(end, self._held[0])
-        for segment in self.segments:
-            view = segment.ring.slice(at, end)
-            if view is not None:
-                return view
-        if self.partial is None:
-            return None
+        return self.there(at, end)
+
+    def there(self, at: int, end: int) -> Piece | None:
+        """The bytes from `at` on that are held, be they to be given or not."""
+        view = self._in_memory(at, end)
+        if view is not None or self.partial is None:
+            return view
         there = min(self.partial.extents.end_of_run(at), end)
         return self.partial.span(at, there) if there > at else None
+
+    def _in_memory(self, at: int, end: int) -> memoryview | None:
+        views = (segment.ring.slice(at, end) for segment in self.segments)
+        return next((view for view in views if view is not None), None)
 
     def over(self, at: int) -> bool:
         """True when `at` is the end of the body, and all of it may be trusted."""
@@ -149,6 +139,7 @@ class Body:
     async def wait(self, at: int, end: int | None) -> None:
         """Until that byte may be given, the end is known, or the body failed (raises what failed)."""
         self.check()
+        self.moved()  # to where it waits: one who read elsewhere may have held up the origin
         self.segments.need(at, end)
         await self._waiters.wait(at, end)
         self.check()
@@ -171,17 +162,24 @@ class Body:
 
     def arrived(self, start: int, end: int) -> None:
         """Bytes `[start, end)` are in a ring now."""
-        if self._hash and self.received.end_of_run(0) == start:
-            self._hash.update(next(iter(self.segments)).ring.slice(start, end) or b"")
+        self._hash_on()
         self.received.add(start, end)
         if self.complete:
-            self._held = (start, end)
+            self._held = self._held or (start, end)
+        elif self.total is None and self.digest:  # any chunk may turn out to be the last
+            self._hold((start, end))
         else:
             self._waiters.wake(start, end)
+
+    def _hold(self, newest: tuple[int, int] | None) -> None:
+        before, self._held = self._held, newest
+        if before:
+            self._waiters.wake(*before)
 
     def total_is(self, total: int) -> None:
         """The length was not announced at first, and is known now."""
         self.total = total
+        self._hold(None)
 
     def ends_at(self, end: int) -> None:
         """The body ended, properly framed, at `end`."""
@@ -209,17 +207,16 @@ class Body:
         """The disk refused: go on without it. What was written stays readable, and nothing will be stored."""
         if self.refused is None and self.partial:
             self.refused = exc
-            self._take_hash(self.partial)
+            self.random_access = False  # each connection more would leave a ring in memory, and a gap in the hash
+            if self.digest:
+                self._hashed, self._hash = self.partial.hashed()
+                self._hash_on()
         self._waiters.wake_all()
 
-    def _take_hash(self, partial: Partial) -> None:
-        first, *others = self.segments
-        if self.digest is None or others or first.begin:
-            return
-        at, self._hash = partial.hashed()
-        while (piece := first.ring.slice(at, first.at)) is not None:
-            self._hash.update(piece)
-            at += len(piece)
+    def _hash_on(self) -> None:
+        while self._hash and (view := self._in_memory(self._hashed, END)):
+            self._hash.update(view)
+            self._hashed += len(view)
 
     async def settle(self, segment: Segment) -> None:
         """A segment has all its bytes: put them on disk, so that its ring can go."""
@@ -228,7 +225,9 @@ class Body:
                 await segment.writer.close()
             except StoreError as exc:
                 self.detach(exc)
-        if not self.detached:
+        if self.detached:
+            self.segments.shed()
+        else:
             self.segments.remove(segment)
             self._waiters.wake_all()
 
@@ -236,6 +235,8 @@ class Body:
 
     async def run(self, begin: int, limit: int | None) -> bool:
         """Fetch until nothing is missing: True. False when it was paused. Raises what the origin did wrong."""
+        stops = (limit, self.total, self.received.next_start(begin))
+        limit = min((stop for stop in stops if stop is not None), default=None)
         try:
             self.segments.launch(Segment(self, begin, limit, self.first))
             while not self.paused:
@@ -260,7 +261,11 @@ class Body:
                 self.segments.start(hole[0], None)
 
     def _check_hash(self) -> None:
-        if self._hash and self.digest and self._hash.hexdigest() != self.digest.value:
+        if self.digest is None or not self.detached:  # the store verifies what it has
+            return
+        if self._hash is None or self._hashed != self.total:
+            raise Mismatch(f"{self.name}: the disk refused, and what came out of order cannot be verified")
+        if self._hash.hexdigest() != self.digest.value:
             got = f"{self.digest.algorithm}:{self._hash.hexdigest()}"
             raise Mismatch(f"{self.name}: expected {self.digest}, got {got}")
 

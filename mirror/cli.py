@@ -78,7 +78,8 @@ def welcome(config: Config) -> str:
     """What the server says when it starts: its address, the mirrors, and the line that points each client here."""
     listen = config.server.listen
     host = "localhost" if listen.host in ("0.0.0.0", "::", "127.0.0.1") else listen.host  # noqa: S104
-    base = config.server.public_url or (f"http://{host}:{listen.port}" if listen.host else str(listen))
+    shown = str(replace(listen, host=host)) if listen.host else str(listen)
+    base = config.server.public_url or (f"http://{shown}" if listen.host else shown)
     lines = [f"mirror at {base}/  (cache: {config.cache.path})", ""]
     for mirror in config.mirrors:
         lines.append(f"  /{mirror.name}/  {mirror.ecosystem}, from {_upstreams(mirror)}")

@@ -16,6 +16,10 @@ MAX_DOCUMENT = 256 * 1024 * 1024
 """Bytes; an index that is larger than this is none."""
 
 
+class NoDocument(OriginError):
+    """The body came whole, and is no document of the kind that stands there."""
+
+
 async def whole(source: Source) -> bytes:
     """All bytes of a source; OriginError when there are more than MAX_DOCUMENT."""
     parts: list[bytes] = []
@@ -31,7 +35,8 @@ async def whole(source: Source) -> bytes:
 
 
 class Documents:
-    """Rewritten documents, by the digest of what is stored and the variant; at most `limit` bytes of them are kept."""
+    """Rewritten documents, by a name of what is stored (key and digest) and the variant; at most `limit` bytes of them
+    are kept."""
 
     def __init__(self, limit: int = 64 * 1024 * 1024) -> None:
         self._limit = limit
@@ -40,19 +45,22 @@ class Documents:
         # One thread: rewriting is Python's own work, a second would only take turns with the first.
         self._executor = ThreadPoolExecutor(1, "mirror-rewrite")
 
-    def known(self, digest: str, rewrite: Rewrite) -> Rewritten | None:
+    def known(self, name: str, rewrite: Rewrite) -> Rewritten | None:
         """What was made of that stored body for this variant before."""
-        found = self._kept.get((digest, rewrite.variant))
+        found = self._kept.get((name, rewrite.variant))
         if found is not None:
-            self._kept.move_to_end((digest, rewrite.variant))
+            self._kept.move_to_end((name, rewrite.variant))
         return found
 
-    async def rewritten(self, digest: str, rewrite: Rewrite, source: Source, headers: Headers) -> Rewritten:
-        """What clients get of the stored body; with `digest` "" not remembered. OriginError: it is no such document."""
+    async def rewritten(self, name: str, rewrite: Rewrite, source: Source, headers: Headers) -> Rewritten:
+        """What clients get of the body; with `name` "" not remembered. NoDocument: it is none of the kind."""
         body = await whole(source)
-        made = await asyncio.get_running_loop().run_in_executor(self._executor, rewrite.apply, body, headers)
-        if digest and len(made.body) <= self._limit // 4:
-            self._keep((digest, rewrite.variant), made)
+        try:
+            made = await asyncio.get_running_loop().run_in_executor(self._executor, rewrite.apply, body, headers)
+        except OriginError as exc:
+            raise NoDocument(str(exc)) from exc
+        if name and len(made.body) <= self._limit // 4:
+            self._keep((name, rewrite.variant), made)
         return made
 
     def _keep(self, key: tuple[str, str], made: Rewritten) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from mirror.documents import Documents, tag
+from mirror.documents import Documents, NoDocument, tag
 from mirror.ecosystems import PLANNERS
 from mirror.errors import MirrorError, NotFound, Offline, OriginError, Unavailable
 from mirror.fill import Asked
 from mirror.fills import Fills
 from mirror.follower import Follower
 from mirror.heads import client_head, etag, rewritten_head, stored_head
+from mirror.httpcache import vary
 from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, only_if_cached
 from mirror.httpcache.ranges import wanted
 from mirror.lookup import Lookups
@@ -50,7 +51,7 @@ class Engine:
     async def _carry_out(self, mirror: Mirror, plan: Plan, request: Request) -> Reply:
         if plan.lookup is not None and plan.lookup.eager:
             plan = await self._lookups.resolve(mirror, plan)
-        entry = await self._outside.index.get(plan.key)
+        plan, entry = await self._known(plan, request)
         decision = before(request, plan, entry, self._outside.wall())
         if mirror.offline:
             return await self._offline(plan, decision)
@@ -70,6 +71,18 @@ class Engine:
                 return await self._fill(mirror, plan, request, reason)
             case Pass(reason):
                 return await self._pass(mirror, plan, request, reason)
+
+    async def _known(self, plan: Plan, request: Request) -> tuple[Plan, Entry | None]:
+        """What is stored for this request, and the plan for the key under which it is (RFC 9111 §4.1)."""
+        entry = await self._outside.index.get(plan.key)
+        if entry is not None or plan.rule.package:  # what varies stands under keys of its own
+            return plan, entry
+        async for batch in self._outside.index.scan(f"{plan.key} "):
+            for other in batch:
+                chosen = other.key == vary.key(plan.key, other.head, request)
+                if chosen and (entry is None or other.head.received_at > entry.head.received_at):
+                    entry = other
+        return (plan, None) if entry is None else (replace(plan, key=entry.key), entry)
 
     async def _offline(self, plan: Plan, decision: Decision) -> Reply:
         if isinstance(decision, Hit | StaleHit | Revalidate):
@@ -102,10 +115,12 @@ class Engine:
         if not self._fills.shared(plan.key):
             return await self._pass(mirror, plan, request, reason)
         asked = Asked(mirror, plan, _plain(request), _range(mirror, request))
-        follower = self._fills.start(asked).follow()
+        fill = self._fills.start(asked)
+        follower = fill.follow()
         try:
             opened = await follower.opened()
-            reply = await self._opened(plan, opened, follower, reason)
+            same = plan.rule.package or _alike(opened, request, fill.asked.request)
+            reply = await self._opened(plan, opened, follower, reason) if same else None
         except BaseException:
             await follower.close()
             raise
@@ -139,7 +154,7 @@ class Engine:
         length = answer.head.headers.get("content-length")
         total = int(length) if length and length.isascii() and length.isdigit() else plan.size
         head = client_head(plan, answer.head, total)
-        return bodiless(head, Outcome(fwd=reason, fwd_status=answer.head.status))
+        return bodiless(head, total, Outcome(fwd=reason, fwd_status=answer.head.status))
 
     async def _pass(self, mirror: Mirror, plan: Plan, request: Request, reason: str, *, apart: bool = False) -> Reply:
         """The origin's own answer, for this client alone, never stored. `apart`: to its range, as the origin has it."""
@@ -160,10 +175,11 @@ class Engine:
         if rewrite is None:
             return reply
         try:
-            made = self._documents.known(reply.digest, rewrite) if reply.digest else None
+            name = f"{plan.key} {reply.digest}" if reply.digest else ""
+            made = self._documents.known(name, rewrite) if name else None
             if made is None:
-                made = await self._documents.rewritten(reply.digest, rewrite, reply.source, reply.head.headers)
-        except OriginError as exc:
+                made = await self._documents.rewritten(name, rewrite, reply.source, reply.head.headers)
+        except NoDocument as exc:
             log.warning("%s: %s", plan.key, exc)
             await self._outside.index.delete(plan.key)
             raise
@@ -197,6 +213,14 @@ class Engine:
 
 def _no_document(plan: Plan, reply: Reply) -> MirrorError:
     return OriginError(f"{plan.key}: the origin answered {reply.head.status}, and it could not be stored")
+
+
+def _alike(opened: Opened, request: Request, other: Request) -> bool:
+    """Whether the answer to the other request, which caused the fill, is one to this request, too (RFC 9111 §4.1)."""
+    if isinstance(opened, Apart):
+        return True
+    head = opened.entry.head if isinstance(opened, Found) else opened.head
+    return request is other or vary.key("", head, request) == vary.key("", head, other)
 
 
 def _plain(request: Request) -> Request:

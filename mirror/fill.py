@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mirror.body import Body
 from mirror.errors import Changed, MirrorError, Mismatch, OriginError, StoreError
 from mirror.follower import Follower
 from mirror.heads import same_validators
+from mirror.httpcache import vary
 from mirror.httpcache.conditional import strong_validator
 from mirror.model import Entry, Headers, Mirror, Plan, Request
 from mirror.opening import Opened, Opening, Streaming
@@ -50,6 +51,8 @@ class Fill:
         self._had = False
         self._satisfied = False
         self._linger: asyncio.TimerHandle | None = None
+        if asked.renew:  # nobody need ever follow it
+            self._wait_for_readers()
         self.task = loop.create_task(self._run(after))
 
     def follow(self) -> Follower:
@@ -72,22 +75,35 @@ class Fill:
             self.body.followers.discard(follower)
             self.body.moved()
             self.body.reconsider()
-        if not self._followers and not self._linger and not self.asked.renew and not self.task.done():
-            self._linger = asyncio.get_running_loop().call_later(self._fills.settings.linger, self._deserted)
+        if not self._followers and not self._linger and not self.task.done():
+            self._wait_for_readers()
+
+    def _wait_for_readers(self) -> None:
+        self._linger = asyncio.get_running_loop().call_later(self._fills.settings.linger, self._deserted)
 
     def _deserted(self) -> None:
         self._linger = None
         if self.task.done():
             return
         if self.body is not None and not self._worth_finishing(self.body):
-            self.pausing = True
+            self.stop()
+        else:
+            self._wait_for_readers()
+
+    def stop(self) -> None:
+        """Stop where it is; what can be gone on with later is kept."""
+        self.pausing = True
+        if self.body is not None:
             self.body.pause()
         else:
-            self._linger = asyncio.get_running_loop().call_later(self._fills.settings.linger, self._deserted)
+            self.task.cancel()
+            self._failed(OriginError(f"{self.key}: the download was given up"))  # it may be that it never began
 
     def _worth_finishing(self, body: Body) -> bool:
         if body.detached or not self.published:
             return False
+        if self.asked.renew:
+            return True
         if body.missing is None:
             return body.received.size <= self._fills.settings.finish
         if not body.eager:
@@ -118,6 +134,9 @@ class Fill:
         finally:
             if self._linger:
                 self._linger.cancel()
+            if not self.published:
+                # 1. A purge disowns this fill and forgets partials. 2. It keeps its own, as it was about to.
+                await outside.store.forget(lambda key: key == self.key)
             self._fills.ended(self)
 
     def _failed(self, exc: MirrorError) -> None:
@@ -137,11 +156,10 @@ class Fill:
         if not empty:
             self.opened.set_result(opened)
         try:
-            limit = opened.total if opened.answer.head.status != 206 else self._end_of_part(opened)
-            if await body.run(opened.begin, limit):
+            if await body.run(opened.begin, self._end_of_part(opened)):
                 await self._publish(body)
-            elif body.partial is not None:
-                await (body.partial.keep() if body.resumable and self.published else body.partial.discard())
+            else:
+                raise OriginError(f"{self.key}: the download was stopped")  # noqa: TRY301
         except BaseException:
             if body.partial is not None:
                 await self._salvage(body, body.partial)
@@ -152,8 +170,8 @@ class Fill:
             self.opened.set_result(opened)
 
     def _end_of_part(self, opened: Streaming) -> int | None:
-        if opened.answer.length is None:
-            return opened.total
+        if opened.answer.head.status != 206 or opened.answer.length is None:
+            return None
         return opened.begin + opened.answer.length
 
     def _body(self, opened: Streaming) -> Body:
@@ -176,16 +194,17 @@ class Fill:
         """A connection that goes on at byte `at`; whether it does is the segment's to check."""
         plan, body = self.asked.plan, self.body
         fields = plan.send.without("range", "if-range")
-        if at or limit is not None:
+        # A range of what nothing ties to the bytes before could be of another object: then all is fetched and compared.
+        if (at or limit is not None) and body and (body.strong or body.digest):
             last = "" if limit is None else str(limit - 1)
             fields = Headers((*fields, ("range", f"bytes={at}-{last}")))
-            if body and body.strong:
+            if body.strong:
                 fields = fields.set("if-range", body.strong)
         auth = self.asked.mirror.auth_for(plan.urls)
         return await self._fills.outside.origin.fetch(plan.urls, headers=fields, auth=auth)
 
     async def _salvage(self, body: Body, partial: Partial) -> None:
-        """The origin gave up: what came so far is worth keeping where it can be gone on with."""
+        """It ends here: what came so far is worth keeping where it can be gone on with."""
         if body.resumable and self.published and not isinstance(body.failed, Changed | Mismatch):
             await partial.keep()
         else:
@@ -199,6 +218,9 @@ class Fill:
                 await partial.discard()
             body.release()
             return
+        if not self.asked.plan.rule.package:
+            found = vary.key(self.key, partial.note.head, self.asked.request)
+            partial.note = replace(partial.note, key=found or self.key)
         try:
             entry = await partial.commit(body.total, body.digest)
         except StoreError as exc:
@@ -218,6 +240,14 @@ class Fill:
         if older is not None:
             entry = same_validators(entry, older)
         await outside.index.put(entry)
+        if older is not None and older.key != entry.key:  # it did not vary, and does now
+            await outside.index.delete(older.key)
         if older is not None and older.blob != entry.blob:
             await outside.store.delete(older.blob)
-        await self._fills.stored(self.asked, entry)
+        if self.published:
+            await self._fills.stored(self.asked, entry)
+            return
+        # 1. This looks the index up. 2. A purge goes through it. 3. This puts the entry.
+        if await outside.index.get(entry.key) == entry:
+            await outside.index.delete(entry.key)
+        await outside.store.delete(entry.blob)

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from mirror.body import Body, FillSettings
+from mirror.body import Body
 from mirror.fill import Asked, Fill
 from mirror.model import Entry
 from mirror.opening import Outside
+from mirror.settings import FillSettings
 
 
 @dataclass
@@ -21,8 +22,8 @@ class Fills:
     stored: Callable[[Asked, Entry], Awaitable[None]] = field(default=lambda _asked, _entry: _nothing())
 
     def __post_init__(self) -> None:
-        self._running: dict[str, Fill] = {}
-        self._disowned: set[Fill] = set()
+        self._running: dict[str, Fill] = {}  # whom the next request for a key joins
+        self._all: set[Fill] = set()  # also those of purged keys, and those that pause
         self._unshared: dict[str, float] = {}
         self._retired: set[asyncio.Task[None]] = set()
 
@@ -31,6 +32,7 @@ class Fills:
         fill = self._running.get(asked.plan.key)
         if fill is None or fill.pausing:
             fill = self._running[asked.plan.key] = Fill(self, asked, fill)
+            self._all.add(fill)
         return fill
 
     def get(self, key: str) -> Fill | None:
@@ -39,7 +41,7 @@ class Fills:
 
     def running(self) -> list[Fill]:
         """All fills that have not ended, those of purged keys too."""
-        return [*self._running.values(), *self._disowned]
+        return list(self._all)
 
     def shared(self, key: str) -> bool:
         """False while it is remembered that this key's answers are for one client each (hit-for-miss)."""
@@ -54,18 +56,17 @@ class Fills:
 
     def disown(self, matches: Callable[[str], bool]) -> int:
         """A purge: running readers finish, their bytes are not published, and the next request starts afresh."""
-        fills = [fill for key, fill in self._running.items() if matches(key)]
+        fills = [fill for fill in self._all if fill.published and matches(fill.key)]
         for fill in fills:
             fill.published = False
-            del self._running[fill.key]
-            self._disowned.add(fill)
+            self._running.pop(fill.key, None)
         self._unshared = {key: until for key, until in self._unshared.items() if not matches(key)}
         return len(fills)
 
     def ended(self, fill: Fill) -> None:
         if self._running.get(fill.key) is fill:
             del self._running[fill.key]
-        self._disowned.discard(fill)
+        self._all.discard(fill)
 
     def retire(self, fill: Fill, body: Body) -> None:
         """The bytes are all there, or given up: close the file when the last reader has gone."""
@@ -78,13 +79,11 @@ class Fills:
         """Stop all fills where they are; what can be gone on with later is kept."""
         fills = self.running()
         for fill in fills:
-            if fill.body is not None:
-                fill.pausing = True
-                fill.body.pause()
-            else:
-                fill.task.cancel()
+            fill.stop()
         if fills:
             await asyncio.wait([fill.task for fill in fills])
+        for fill in fills:
+            self.ended(fill)  # one that was cancelled before its first step could not say so
         if self._retired:
             await asyncio.wait(set(self._retired), timeout=5.0)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from mirror.errors import Changed, OriginError
 from mirror.httpcache.conditional import strong_validator
 from mirror.httpcache.fields import content_range
-from mirror.ports import Piece
+from mirror.ports import Answer, Piece
+from mirror.segment import same_object
 
 if TYPE_CHECKING:
     from mirror.body import Body
@@ -57,26 +58,41 @@ class Follower:
                 return
             else:
                 await body.wait(at, end)
-        if body.total is not None and at >= body.total:
+        if body.total == 0:
             await body.finished()  # an empty body has no last bytes that would have waited for it
         self.satisfied = True
 
     async def _alone(self, body: Body, at: int, end: int | None) -> AsyncGenerator[Piece, None]:
         """The rest from a connection of its own: the disk refused, and this reader fell behind what memory holds."""
-        self._fill.left(self)
-        answer = await body.reopen(at, end)
+        last = body.total if end is None else end
+        ends = last == body.total  # then it may get the end only when the others may, and is waited for
+        if not (ends and body.digest):
+            self._fill.left(self)
+        answer = await body.reopen(at, last)
         try:
-            found = content_range(answer.head.headers.get("content-range"))
-            known = body.strong and strong_validator(answer.head) == body.strong
-            if answer.head.status != 206 or found is None or found.start != at or not (known or body.digest):
-                raise Changed(f"{body.name}: the rest cannot be fetched apart (at byte {at})")
+            self._check(body, answer, at, last)
             async for chunk in answer.chunks():
-                yield chunk
-                at += len(chunk)
-            if at < (end or body.total or at):
+                piece = chunk if last is None else chunk[: last - at]
+                at = self.position = at + len(piece)
+                body.moved()
+                if at == last and ends and body.digest:
+                    await body.finished()
+                yield piece
+                if at == last:
+                    return
+            if last is not None:
                 raise OriginError(f"{body.name}: the origin ended at byte {at}")
         finally:
             await answer.aclose()
+
+    def _check(self, body: Body, answer: Answer, at: int, last: int | None) -> None:
+        """Changed unless this is for certain the rest of the same object."""
+        found = content_range(answer.head.headers.get("content-range"))
+        known = body.strong and strong_validator(answer.head) == body.strong
+        whole = found is not None and found.start == at and found.size in (None, body.total)
+        if answer.head.status != 206 or not known or not whole or (last is None and body.digest):
+            raise Changed(f"{body.name}: the rest cannot be fetched apart (at byte {at})")
+        same_object(body, answer)
 
     async def close(self) -> None:
         self._fill.left(self)

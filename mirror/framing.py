@@ -35,6 +35,8 @@ def framing(response: httpx.Response) -> tuple[int | None, bool]:
     OriginError where the framing is ambiguous (RFC 9112 §6.1, §6.3) or a part comes that was not asked for.
     """
     origin, headers = host(response.request.url), response.headers
+    if not 200 <= response.status_code <= 599:
+        raise OriginError(f"{origin} sent the status {response.status_code}, which there is not")
     lengths = {part.strip() for part in headers.get("content-length", "").split(",")} - {""}
     codings = headers.get("transfer-encoding", "").strip().lower()
     if codings and lengths:

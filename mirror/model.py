@@ -226,7 +226,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Status and fields of a response, with the wall-clock seconds of its request and arrival (RFC 9111 §4.2.3)."""
+    """Status and fields of a response, with the wall-clock seconds of its request and arrival (RFC 9111 §4.2.3).
+
+    Made to expire by an operator: `requested_at` is negative, `received_at` is when that was.
+    """
 
     status: int
     headers: Headers

@@ -20,6 +20,8 @@ log = logging.getLogger("mirror.fill")
 
 PEEK = 512
 
+FAILING = (429, 500, 502, 503, 504)
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -142,7 +144,8 @@ class Opening:
             if self._useless(answer, partial):
                 await answer.aclose()
                 await drop(partial)
-                partial, answer = None, await self._fetch(known, None, whole=True)
+                partial = None
+                answer = await self._fetch(known, None, whole=True)
         except BaseException:
             if partial:
                 await partial.keep()
@@ -150,7 +153,11 @@ class Opening:
             raise
         if answer.head.status == 206:
             return await self._part(answer, partial)
-        await drop(partial)
+        if partial and answer.head.status in FAILING:  # says nothing of the object
+            await partial.keep()
+            await partial.close()
+        else:
+            await drop(partial)
         return await self._decide(answer, known)
 
     async def _fetch(self, known: Entry | None, partial: Partial | None, *, whole: bool = False) -> Answer:
@@ -176,6 +183,8 @@ class Opening:
         decision = after(self.request, self.plan, known, answer.head, now)
         if answer.head.status == 304 and not isinstance(decision, Freshen):  # of another object than the stored one
             await answer.aclose()
+            if known is None:
+                raise OriginError(f"{self.plan.key}: the origin answered 304 though nothing was asked about")
             return await self._decide(await self._fetch(None, None, whole=True), None)
         match decision:
             case Freshen(entry):
@@ -242,6 +251,8 @@ class Opening:
         if answer.head.status != 206 or partial is None:
             return False
         found = content_range(answer.head.headers.get("content-range"))
+        if answer.head.headers.get("content-encoding") not in (None, partial.note.head.headers.get("content-encoding")):
+            return True
         strong = strong_validator(answer.head)
         same = strong == partial.note.strong if partial.note.strong and strong else self.plan.digest is not None
         begin = missing(partial)[0][0]
@@ -252,7 +263,8 @@ class Opening:
         good = head.status == 200
         digest = self.plan.digest if good else None
         size = total if total is not None else (self.plan.size if good else None)
-        return Note(self.plan.key, answer.url, head, validators(answer.head), size, strong, digest, self.plan.tags)
+        known = (self.plan.key, answer.url, head, validators(answer.head))
+        return Note(*known, size, strong, digest, self.plan.tags)
 
     def _random_access(self, answer: Answer, note: Note) -> bool:
         ranges = (answer.head.headers.get("accept-ranges") or "").lower() == "bytes"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from mirror.ecosystems import PLANNERS
 from mirror.errors import MirrorError, NotFound, RequestError
 from mirror.fills import Fills
+from mirror.httpcache.freshness import expire
 from mirror.model import Entry, Mirror, Ready, Request
 from mirror.ports import BlobStore, Index
 
@@ -53,12 +54,11 @@ class Operations:
         RequestError names what cannot be meant.
         """
         urls = frozenset(self._key(url) for url in selection.urls)
-        for prefix in selection.prefixes:
-            self._check(prefix)
+        prefixes = tuple(self._prefix(prefix) for prefix in selection.prefixes)
 
         def matches(key: str) -> bool:
             address = key.partition(" ")[0]
-            return selection.everything or address in urls or address.startswith(selection.prefixes)
+            return selection.everything or address in urls or address.startswith(prefixes)
 
         purged = Purged(soft=soft, dry_run=dry_run)
         if dry_run or soft:
@@ -66,7 +66,7 @@ class Operations:
         else:
             # Before the entries: a download that commits meanwhile must not put its key back.
             purged.in_flight = self._fills.disown(matches)
-        async for entry in self._entries(selection, urls):
+        async for entry in self._entries(selection.everything, urls, prefixes):
             purged.matched += 1
             if len(purged.entries) < LISTED:
                 purged.entries.append(entry.key)
@@ -79,23 +79,22 @@ class Operations:
 
     async def _remove(self, entry: Entry, *, soft: bool) -> int:
         if soft:
-            # Received so long ago that no rule calls it fresh; the bytes and what clients see of them stay.
-            await self._index.put(replace(entry, head=replace(entry.head, requested_at=0.0, received_at=0.0)))
+            await self._index.put(replace(entry, head=expire(entry.head, self._fills.outside.wall())))
             return 0
         await self._index.delete(entry.key)
         return await self._store.delete(entry.blob)
 
-    async def _entries(self, selection: Selection, urls: frozenset[str]) -> AsyncIterator[Entry]:
-        if selection.everything:
+    async def _entries(self, everything: bool, urls: frozenset[str], prefixes: tuple[str, ...]) -> AsyncIterator[Entry]:
+        if everything:
             async for batch in self._index.scan():
                 for entry in batch:
                     yield entry
             return
         seen: set[str] = set()
-        for prefix in (*urls, *selection.prefixes):
+        for prefix in (*urls, *prefixes):
             async for batch in self._index.scan(prefix):
                 for entry in batch:
-                    exact = prefix in selection.prefixes or entry.key.partition(" ")[0] == prefix
+                    exact = prefix in prefixes or entry.key.partition(" ")[0] == prefix
                     if exact and entry.key not in seen:
                         seen.add(entry.key)
                         yield entry
@@ -108,6 +107,11 @@ class Operations:
             raise RequestError(f"{address!r} is not below a mirror ({known})")
         return mirror
 
+    def _prefix(self, prefix: str) -> str:
+        """`/npm` means what is below it, and not the mirror `/npm-private/` too."""
+        self._check(prefix)
+        return prefix if "/" in prefix[1:] else f"{prefix}/"
+
     def _key(self, url: str) -> str:
         """The canonical address of what a client asks with this URL path: the plan's key, less its variant."""
         mirror = self._check(url)
@@ -119,5 +123,6 @@ class Operations:
         except MirrorError as exc:
             raise RequestError(f"{url!r}: {exc}") from exc
         if isinstance(plan, Ready):
-            return plan.headers.get("location") or url
+            location = (plan.headers.get("location") or url).partition("?")[0]
+            return location if location == url else self._key(location)
         return plan.key.partition(" ")[0]

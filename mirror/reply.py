@@ -71,6 +71,6 @@ def in_memory(head: Head, body: bytes, outcome: Outcome, digest: str) -> Reply:
     return Reply(head, len(body), InMemory(body), outcome, digest=digest)
 
 
-def bodiless(head: Head, outcome: Outcome) -> Reply:
+def bodiless(head: Head, size: int | None, outcome: Outcome) -> Reply:
     """The reply for an origin's answer to HEAD: its fields, and no byte."""
-    return Reply(head, None, InMemory(b""), outcome, verbatim=True)
+    return Reply(head, size, InMemory(b""), outcome)

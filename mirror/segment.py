@@ -34,6 +34,20 @@ PROGRESS = 256 * 1024
 """Bytes after which a resumed connection counts as a success, so that earlier failures are forgotten."""
 
 
+def same_object(body: Body, answer: Answer) -> None:
+    """Changed when what the answer's head says is not about the object that the body began with."""
+    known = body.strong
+    if known and strong_validator(answer.head) not in (known, None if body.digest else known):
+        raise Changed(f"{body.name}: the object changed while it was fetched (validator was {known})")
+    if answer.head.status == 206 and not (known or body.digest):
+        raise Changed(f"{body.name}: nothing ties this part to what was fetched before")
+    # Of one entity tag there may be two codings where an origin is careless. A 206 need not repeat it (RFC 9110
+    # §15.3.7); then the same length must speak for it.
+    coding, begun = (head.headers.get("content-encoding") for head in (answer.head, body.first.head))
+    if coding != begun and (coding is not None or body.total is None):
+        raise Changed(f"{body.name}: the coding changed while it was fetched (it was {begun})")
+
+
 class Segment:
     """Bytes `[begin, limit)` of a body, on their way; `at` is the next. `limit` None: to the end, wherever it is."""
 
@@ -43,7 +57,7 @@ class Segment:
         self.at = begin
         self.limit = limit
         self.ring = Ring(begin)
-        self.writer = body.partial.writer(begin) if body.partial else None
+        self.writer = body.partial.writer(begin) if body.partial and not body.detached else None
         self.running = True
         self.yielding = False  # ends after the next chunk, because its connection is wanted elsewhere
         self._answer = answer
@@ -118,7 +132,7 @@ class Segment:
                 continue
             start, self.at = self.at, self.at + len(chunk)
             self.ring.append(chunk)
-            if self.writer:
+            if self.writer and not self.body.detached:  # nobody would wait for a disk that is behind
                 self.writer.add(chunk)
             self.body.arrived(start, self.at)
             yield chunk
@@ -129,9 +143,7 @@ class Segment:
         chunks = answer.chunks()
         if answer is self.body.first:
             return chunks
-        known = self.body.strong
-        if known and strong_validator(answer.head) not in (known, None if self.body.digest else known):
-            raise Changed(f"the object changed while it was fetched (validator was {known})")
+        same_object(self.body, answer)
         if answer.head.status == 206:
             self._same_range(answer)
             return chunks
@@ -174,7 +186,7 @@ class Segment:
         """True when `again` is what is there at `offset` already."""
         at, end = offset, offset + len(again)
         while at < end:
-            piece = self.body.piece(at, end)
+            piece = self.body.there(at, end)
             if piece is None:
                 return False
             parts = [bytes(piece)] if isinstance(piece, bytes | memoryview) else [part async for part in piece.chunks()]

@@ -37,6 +37,8 @@ class Segments:
         body = self._body
         if body.complete or body.failed or body.paused or body.received.end_of_run(at) > at:
             return
+        if body.total is not None and at >= body.total:  # who waits there waits for the whole to be verified
+            return
         running = [segment for segment in self._all if segment.running]
         passing = next((segment for segment in running if segment.reaches(at)), None)
         if passing and at - passing.at <= body.settings.soon:
@@ -76,6 +78,11 @@ class Segments:
     def remove(self, segment: Segment) -> None:
         """Its bytes are on disk."""
         self._all.remove(segment)
+
+    def shed(self) -> None:
+        """There is no disk, and memory is short: of the segments that have ended, only the newest keep their ring."""
+        for segment in [segment for segment in self._all if not segment.running][: -self._body.settings.max_segments]:
+            self._all.remove(segment)
 
     def no_ranges(self, segment: Segment) -> None:
         """The origin has no ranges after all: the holes are filled from the beginning."""

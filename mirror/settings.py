@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -62,3 +64,19 @@ class Config:
     upstream: UpstreamSettings
     mirrors: tuple[Mirror, ...]
     path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FillSettings:
+    """Bytes and seconds. `ring`: kept in memory for each segment; `soon`: how far ahead of a running segment a reader
+    waits instead of starting another; `finish`: missing bytes that are fetched though nobody reads any more; `linger`:
+    how long a fill without readers waits for one; `unshared`: how long a key is known as not to be shared."""
+
+    ring: int = 4 << 20
+    soon: int = 8 << 20
+    max_segments: int = 4
+    retries: int = 4
+    finish: int = 16 << 20
+    linger: float = 2.0
+    unshared: float = 120.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from mirror.body import FillSettings
 from mirror.documents import Documents
 from mirror.engine import Engine
 from mirror.evict import Limits, Room, evict
@@ -25,6 +24,7 @@ from mirror.operations import Operations
 from mirror.origin import Origin as Client
 from mirror.origin import OriginSettings
 from mirror.reply import Reply
+from mirror.settings import FillSettings
 from mirror.stores.disk import DiskStore
 from mirror.stores.memory import MemoryFacts, MemoryIndex
 from tests.instruments import bodies

@@ -64,6 +64,26 @@ class TestFreshness:
         assert world.origin.requests("/obj/a/100000") == 5
 
 
+class TestVariants:
+    QUERY = "cc=max-age=60&vary=Accept-Language"
+
+    async def test_variants_of_one_address_live_side_by_side(self, world: World) -> None:
+        for language in ("en", "de", "en", "de"):
+            got = await world.get("/obj/a/1000", self.QUERY, accept_language=language)
+            assert right(got, "a", 1000)
+        assert got.reply.outcome.hit
+        assert [dict(record.headers)["accept-language"] for record in world.origin.log] == ["en", "de"]
+
+    async def test_who_joins_a_download_of_another_variant_gets_its_own(self, world: World) -> None:
+        languages = ["en", "de", "en", "fr"]
+        answers = await asyncio.gather(
+            *(world.get("/obj/a/100000", self.QUERY, accept_language=language) for language in languages)
+        )
+        assert all(right(got, "a", 100_000) for got in answers)
+        asked = sorted(dict(record.headers)["accept-language"] for record in world.origin.log)
+        assert asked == ["de", "en", "fr"]
+
+
 class TestWhenTheOriginFails:
     async def test_a_dead_origin_is_not_noticed_while_stale_may_be_served(self, world: World) -> None:
         expires(world, keep=3600.0)

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from mirror.body import FillSettings
 from mirror.errors import Changed, OriginError
 from mirror.operations import Selection
+from mirror.settings import FillSettings
 from tests.conftest import World, right, take
 from tests.instruments import bodies
 from tests.instruments.clock import eventually

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from mirror.httpcache import vary
 from mirror.httpcache.conditional import contradicts, describes, renewed
 from mirror.httpcache.fields import Directives, cache_control
-from mirror.httpcache.freshness import NEGATIVE, age, asked, directives, ttl
+from mirror.httpcache.freshness import NEGATIVE, age, asked, directives, expired, ttl
 from mirror.httpcache.storing import refusal
 from mirror.model import Entry, Head, Plan, Request, Rule
 
@@ -109,6 +109,8 @@ def before(request: Request, plan: Plan, entry: Entry | None, now: float) -> Dec
         return Miss("miss")
     if _proven(plan, entry):
         return Hit(entry, inf)
+    if expired(entry.head):
+        return Miss("request") if client is not None and "only-if-cached" in client else Revalidate(entry)
     return _package(request, plan.rule, entry, now) if client is None else _shared(client, plan.rule, entry, now)
 
 

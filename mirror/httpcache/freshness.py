@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mirror.httpcache.fields import Directives, cache_control, delta_seconds, parse_date, targeted
 from mirror.model import Entry, Head, Headers, Request, Rule
 
@@ -73,9 +75,19 @@ def age(head: Head, now: float) -> float:
     Of a list in Age the first value counts; what is not all digits is ignored (§5.1).
     """
     apparent = max(0.0, head.received_at - _dated(head))
-    delay = max(0.0, head.received_at - head.requested_at)
+    delay = max(0.0, head.received_at - abs(head.requested_at))
     told = delta_seconds((head.headers.get("age") or "").partition(",")[0].strip(" \t")) or 0
     return max(apparent, told + delay) + max(0.0, now - head.received_at)
+
+
+def expire(head: Head, now: float) -> Head:
+    """The head, stale from now on whatever any rule says (a soft purge); its age goes on."""
+    return replace(head, requested_at=-abs(head.requested_at), received_at=now)
+
+
+def expired(head: Head) -> bool:
+    """True for a head that was made to expire."""
+    return head.requested_at < 0
 
 
 def ttl(entry: Entry, rule: Rule, now: float, known: Directives | None = None) -> float:
@@ -88,6 +100,8 @@ def ttl(entry: Entry, rule: Rule, now: float, known: Directives | None = None) -
     nobody knows how old the entry is, so that the distance counts as its age, lest it stay fresh for years.
     """
     head = entry.head
+    if expired(head):
+        return min(0.0, head.received_at - now)
     overruled = ruled(head.status, rule)
     if overruled is None:
         remaining = _granted(head, known or directives(head.headers)) - age(head, now)

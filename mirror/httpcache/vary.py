@@ -37,6 +37,18 @@ def signature(names: tuple[str, ...], request: Request) -> str:
     return hashlib.sha256(repr(chosen).encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
+def key(plain: str, head: Head, request: Request) -> str:
+    """The key under which the answer with this head to that request is stored: `plain`, or a variant's behind it.
+
+    "" where Vary is `*`, which no request ever matches.
+    """
+    chosen = names(head)
+    address = plain.partition(" ")[0]
+    if chosen is None:
+        return ""
+    return f"{address} {signature(chosen, request)}" if chosen else address
+
+
 def _normal(name: str, value: str | None) -> tuple[str, ...] | None:
     if value is None:
         return None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import resource
+import socket
 import sys
+import time
 from types import FrameType
 from typing import Any
 
@@ -13,17 +16,43 @@ import uvicorn
 from mirror.server.protocol import MirrorProtocol
 from mirror.settings import ServerSettings
 
+log = logging.getLogger("mirror.server")
+
 
 class Server(uvicorn.Server):
-    """uvicorn, telling the application that it drains before it stops accepting."""
+    """uvicorn, whose end is finite and in order: no new downloads, the running ones get `drain` seconds, then the rest.
 
-    def __init__(self, config: uvicorn.Config, readiness: Any) -> None:
+    The listener stays open meanwhile, so that whoever asks for the readiness is told.
+    """
+
+    def __init__(self, config: uvicorn.Config, readiness: Any, drain: float) -> None:
         super().__init__(config)
         self._readiness = readiness
+        self._drain = drain
+        self._hurry = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A second signal does not wait for downloads.
+
+        uvicorn's own would leave the stores as they are then, and raise the signal again at the end: exit code -15.
+        """
         self._readiness.draining = True
-        super().handle_exit(sig, frame)
+        self._hurry = self.should_exit
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        deadline = time.monotonic() + self._drain
+        while self._answering() and time.monotonic() < deadline and not self._hurry:  # noqa: ASYNC110  uvicorn tells of no end
+            await asyncio.sleep(0.05)
+        if left := self._answering():
+            log.warning("%d answers are cut off: the time to drain is over", len(left))
+        for connection in left:
+            connection.reset()
+        await super().shutdown(sockets)
+
+    def _answering(self) -> list[MirrorProtocol]:
+        connections = list(self.server_state.connections)
+        return [known for known in connections if isinstance(known, MirrorProtocol) and known.answering]
 
 
 def run(app: Any, settings: ServerSettings) -> int:
@@ -43,11 +72,11 @@ def run(app: Any, settings: ServerSettings) -> int:
         date_header=False,
         proxy_headers=False,
         timeout_keep_alive=60,
-        timeout_graceful_shutdown=max(1, int(settings.drain)),
+        timeout_graceful_shutdown=2,  # of what is left after `drain`: nothing but the ends of tasks
         backlog=4096,
         **where,
     )
-    server = Server(config, app.readiness)
+    server = Server(config, app.readiness, settings.drain)
     server.run()
     return 0 if server.started else 1
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+from collections.abc import Awaitable, Callable
+
+from mirror.errors import StoreError
 
 WINDOW = 1024 * 1024
 """Bytes after which other connections get their turn."""
@@ -16,40 +20,55 @@ class FileSender:
     What the transport has buffered must be out first, or the file's bytes would overtake it.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, drain: Callable[[], Awaitable[None]]
+    ) -> None:
         self._transport = transport
         self._loop = loop
+        self._drain = drain
         self._fd = os.dup(transport.get_extra_info("socket").fileno())
         self._writable: asyncio.Future[None] | None = None
 
     async def send(self, fd: int, offset: int, count: int) -> None:
-        """Send `count` bytes of `fd`. OSError when the client has gone, EOFError when the file ends early."""
+        """Send `count` bytes of `fd`. ConnectionResetError when the client has gone, StoreError when the file fails."""
         await self._flushed()
         end = offset + count
         turn = offset + WINDOW
         while offset < end:
             if self._fd < 0:
                 raise ConnectionResetError("the client has gone")
-            try:
-                sent = os.sendfile(self._fd, fd, offset, min(WINDOW, end - offset))
-            except BlockingIOError:
+            sent = self._some(fd, offset, min(WINDOW, end - offset))
+            if sent is None:
                 await self._wait()
                 turn = offset + WINDOW
                 continue
-            if not sent:
-                raise EOFError("the stored body is shorter than it was")
             offset += sent
             if offset >= turn:
                 turn = offset + WINDOW
                 await asyncio.sleep(0)
 
+    def _some(self, fd: int, offset: int, count: int) -> int | None:
+        """How many bytes went; None when the client takes no more for now."""
+        try:
+            sent = os.sendfile(self._fd, fd, offset, count)
+        except BlockingIOError:
+            return None
+        except OSError as exc:
+            if exc.errno == errno.EIO:
+                raise StoreError(f"cannot read the stored body: {exc}") from exc
+            raise ConnectionResetError("the client has gone") from exc
+        if not sent:
+            raise StoreError("the stored body is shorter than it was")
+        return sent
+
     async def _flushed(self) -> None:
-        delay = 0.0
-        while self._transport.get_write_buffer_size():
-            if self._transport.is_closing():
-                raise ConnectionResetError("the client has gone")
-            await asyncio.sleep(delay)  # the head leaves within a turn of the loop; more only behind a slow client
-            delay = min(0.02, delay + 0.001)
+        if not self._transport.get_write_buffer_size():
+            return
+        self._transport.set_write_buffer_limits(0)  # resume_writing then comes when the buffer is empty, not before
+        try:
+            await self._drain()
+        finally:
+            self._transport.set_write_buffer_limits()
 
     async def _wait(self) -> None:
         self._writable = self._loop.create_future()

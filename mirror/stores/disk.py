@@ -125,7 +125,12 @@ class DiskStore:
     async def open(self, blob: str) -> FileBlob | None:
         if not blob.isalnum():
             return None
-        opened = await self.run(open_blob, self._blob(blob))
+        opening = asyncio.ensure_future(self.run(open_blob, self._blob(blob)))
+        try:
+            opened = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_unwanted)
+            raise
         return FileBlob(*opened, self._executor) if opened else None
 
     def touch(self, blob: str, now: float) -> None:
@@ -164,7 +169,7 @@ class DiskStore:
 
     async def _commit(self, partial: FilePartial, size: int, digest: Digest | None) -> Entry:
         try:
-            await self._verify(partial, size, digest)  # first: also what finds no room must be right
+            await self._verified(partial, size, digest)  # first: also what finds no room must be right
             await partial.reserve(size)
             entry, count = await self.run(self._make_blob, partial, size)
         except Mismatch:
@@ -176,6 +181,14 @@ class DiskStore:
         partial.reservation.release()
         self._room.add(entry.blob, count)
         return entry
+
+    async def _verified(self, partial: FilePartial, size: int, digest: Digest | None) -> None:
+        try:
+            await self._verify(partial, size, digest)
+        except (OSError, StoreError) as exc:
+            if digest is None:
+                raise
+            raise Mismatch(f"{partial.note.key}: cannot be read back to be verified: {exc}") from exc
 
     async def _verify(self, partial: FilePartial, size: int, digest: Digest | None) -> None:
         note, hashes = partial.note, partial.hashes
@@ -194,7 +207,8 @@ class DiskStore:
     def _make_blob(self, partial: FilePartial, size: int) -> tuple[Entry, int]:
         note = partial.note
         blob = partial.path.stem
-        entry = Entry(note.key, note.url, note.head, note.validators, blob, size, partial.hashes.sha256(), note.tags)
+        known = (note.key, note.url, note.head, note.validators)
+        entry = Entry(*known, blob, size, partial.hashes.sha256(), note.tags)
         behind = footer(entry)
         partial.open_now()  # an empty body has no file yet
         os.ftruncate(partial.fd, size)
@@ -242,3 +256,9 @@ class DiskStore:
         """Write down what was used; no call is running any more."""
         await self.note_use()
         await asyncio.to_thread(bind(self._executor.shutdown, wait=True))
+
+
+def _unwanted(opening: asyncio.Future[tuple[int, Entry] | None]) -> None:
+    """Who asked for a blob has gone while a thread opened it."""
+    if not opening.cancelled() and opening.exception() is None and (opened := opening.result()):
+        os.close(opened[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING
 
 import aiofiles
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncFileIO
 
     from mirror.stores.partial import FilePartial
+
+log = logging.getLogger("mirror.stores")
 
 BATCH = 512 * 1024
 """Bytes gathered before they are written: one executor call for each, so few and large."""
@@ -84,6 +87,10 @@ class FileWriter:
             self._failed = StoreError(f"cannot write to the cache: {exc.strerror or exc}")
         except StoreError as exc:
             self._failed = exc
+        except Exception as exc:
+            # To go on would put the next bytes where these belong.
+            log.exception("writing to the cache broke")
+            self._failed = StoreError(f"cannot write to the cache: {exc}")
         finally:
             self._task = None
             if self._failed:

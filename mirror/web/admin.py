@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from mirror.errors import MirrorError
 from mirror.operations import Operations, Selection
-from mirror.web.auth import check_right
+from mirror.web.replies import problem
 
 
 class PurgeBody(BaseModel):
-    """What to purge; at least one of `urls`, `prefixes` and `everything`."""
+    """What to purge: all that any of `urls`, `prefixes` and `everything` names."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,11 +39,15 @@ class PurgeAnswer(BaseModel):
     entries: list[str]
 
 
-def routes(operations: Operations, token: str) -> APIRouter:
-    """The routes; `token` "" allows changes from loopback only."""
+Right = Callable[[Request], None]
+"""Raises HTTPException 401 or 403 where the request may not make a change."""
+
+
+def routes(operations: Operations, right: Right) -> APIRouter:
+    """The routes."""
 
     async def may_change(request: Request) -> None:
-        check_right(request, token)
+        right(request)
 
     router = APIRouter(prefix="/api", tags=["admin"])
 
@@ -59,20 +64,26 @@ def routes(operations: Operations, token: str) -> APIRouter:
 class PurgeByMethod:
     """`PURGE /{mirror}/path`: the same for one address with all its variants; 404 when nothing was stored."""
 
-    def __init__(self, operations: Operations, token: str) -> None:
+    def __init__(self, operations: Operations, right: Right) -> None:
         self._operations = operations
-        self._token = token
+        self._right = right
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        request = Request(scope)
+        answer: Response
         try:
-            check_right(request, self._token)
-            query = f"?{request.url.query}" if scope["query_string"] else ""
-            url = scope["raw_path"].decode("ascii", "replace") + query
+            self._right(Request(scope))
+            query = scope["query_string"].decode("latin-1")
+            url = scope["raw_path"].decode("ascii", "replace") + (f"?{query}" if query else "")
             purged = await self._operations.purge(Selection(urls=(url,)))
-            status, body = 200 if purged.purged or purged.in_flight else 404, asdict(purged)
+            answer = JSONResponse(asdict(purged), 200 if purged.purged or purged.in_flight else 404)
         except HTTPException as exc:
-            status, body = exc.status_code, {"detail": exc.detail, "error": exc.detail}
+            answer = refusal(exc.status_code, exc.detail, exc.headers)
         except MirrorError as exc:
-            status, body = exc.status, {"detail": str(exc), "error": str(exc)}
-        await JSONResponse(body, status)(scope, receive, send)
+            answer = refusal(exc.status, str(exc))
+        await answer(scope, receive, send)
+
+
+def refusal(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An error of ours as Starlette's response."""
+    fields, body = problem(status, detail)
+    return Response(body, status, {**dict(fields), **(headers or {})})

@@ -45,11 +45,13 @@ def routes(readiness: Readiness) -> APIRouter:
     """The two routes."""
     router = APIRouter(tags=["health"])
 
+    @router.head("/health", include_in_schema=False)
     @router.get("/health")
     async def health() -> dict[str, str]:
         """The process is alive."""
         return {"status": "ok"}
 
+    @router.head("/ready", include_in_schema=False)
     @router.get("/ready")
     async def ready() -> JSONResponse:
         """503 while starting, draining, or unable to write."""

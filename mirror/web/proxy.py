@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -16,17 +17,22 @@ from mirror.web.replies import ZERO_COPY, Send, Sent, send_error, send_reply
 
 log = logging.getLogger("mirror.access")
 
+_AUTHORITY = re.compile(r"([a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Where clients see this server: `public_url` ("": as they ask for it), and the hosts that they may ask for."""
+    """Where clients see this server: `public_url` ("": as they ask for it), and the hosts that they may ask for.
+
+    `hosts` are in lower case, with a port or for any port. `default` "": the address that the client has reached.
+    """
 
     public_url: str = ""
     hosts: frozenset[str] = frozenset()
-    default: str = "127.0.0.1:8000"
+    default: str = ""
 
     def base(self, scope: Scope, headers: Headers) -> str:
         """Scheme and authority of this server for the client that sent this request.
@@ -36,9 +42,14 @@ class Names:
         if self.public_url:
             return self.public_url
         asked = (headers.get("host") or "").lower()
-        name = asked.rsplit(":", 1)[0] if not asked.endswith("]") else asked
-        known = name in self.hosts or asked in self.hosts
-        return f"{scope.get('scheme', 'http')}://{asked if known else self.default}"
+        authority = asked if self.known(asked, scope) else self.default or _reached(scope)
+        return f"{scope.get('scheme', 'http')}://{authority}"
+
+    def known(self, host: str, scope: Scope) -> bool:
+        """True where a Host (`name` or `name:port`) is this server's own."""
+        asked = host.lower()
+        parts = _AUTHORITY.fullmatch(asked)
+        return parts is not None and (parts[1] in self.hosts or asked in self.hosts or asked == _reached(scope))
 
 
 class Proxy:
@@ -63,21 +74,15 @@ class Proxy:
             if sent.status:  # the head is out: the server resets the connection
                 log.warning("%s: broken off after %d bytes: %s", _address(scope), sent.count, exc)
             else:
-                await send_error(exc, scope["method"], send, sent)
+                await send_error(exc, scope["method"], send, sent, self._wall())
+        except ConnectionError:  # the client has left
+            raise
+        except Exception:
+            log.exception("%s: an error of the mirror's own", _address(scope))
+            if not sent.status:
+                await send_error(MirrorError("an error of the mirror's own"), scope["method"], send, sent, self._wall())
         finally:
-            spent = 1000 * (time.monotonic() - started)
-            whole = "" if sent.complete else " incomplete"
-            log.info(
-                '%s "%s %s" %d %d bytes %.1f ms%s [%s]',
-                (scope.get("client") or ("-",))[0],
-                scope["method"],
-                _address(scope),
-                sent.status,
-                sent.count,
-                spent,
-                whole,
-                outcome,
-            )
+            _log(scope, sent, 1000 * (time.monotonic() - started), outcome)
 
     def _request(self, scope: Scope) -> tuple[Mirror, Request]:
         raw = scope["raw_path"].decode("ascii", "replace")
@@ -96,6 +101,20 @@ class Proxy:
         base = f"{self._names.base(scope, headers)}/{name}"
         query = scope["query_string"].decode("latin-1")
         return mirror, Request(scope["method"], slash + path or "/", query, headers, base)
+
+
+def _reached(scope: Scope) -> str:
+    """The local end of the client's connection, as an authority."""
+    host, port = scope.get("server") or ("localhost", None)
+    name = f"[{host}]" if ":" in host else host
+    return name if port is None else f"{name}:{port}"
+
+
+def _log(scope: Scope, sent: Sent, spent: float, outcome: Outcome) -> None:
+    whole = "" if sent.complete else " incomplete"
+    client = (scope.get("client") or ("-",))[0]
+    line = '%s "%s %s" %d %d bytes %.1f ms%s [%s]'
+    log.info(line, client, scope["method"], _address(scope), sent.status, sent.count, spent, whole, outcome)
 
 
 def _address(scope: Scope) -> str:

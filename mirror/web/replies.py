@@ -24,6 +24,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 VIA = "1.1 mirror"
 BODILESS = (204, 304)
 
+OURS = ("age", "cache-status", "via", "x-cache")
+IN_REFUSAL = (*OURS, "accept-ranges", "content-range", "date", "etag", "vary")
+
 ZERO_COPY = "http.response.zerocopysend"
 """The ASGI extension by which a server takes descriptor, offset and count instead of bytes."""
 
@@ -59,10 +62,11 @@ async def _selected(reply: Reply, request: Request, send: Send, sent: Sent, now:
     headers = _fields(reply, now)
     verdict = evaluate(request, reply.head.status, headers, now)
     if verdict == 304:
-        await _bare(send, sent, 304, not_modified(headers))
+        await _start(send, sent, 304, Headers((*not_modified(headers), *headers.only(OURS))))
+        await _end(send, sent)
         return
     if verdict == 412:
-        await _bare(send, sent, 412, headers.set("content-length", "0"))
+        await _refuse(send, sent, request, 412, "what is here is not what the request's condition names", headers)
         return
     selection = select(request, headers, reply.size) if reply.head.status == 200 else None
     match selection:
@@ -73,8 +77,8 @@ async def _selected(reply: Reply, request: Request, send: Send, sent: Sent, now:
         case Parts(ranges) if reply.size is not None:
             await _several(reply, ranges, headers, request, send, sent)
         case Unsatisfiable() if reply.size is not None:
-            fields = headers.set("content-range", unsatisfied(reply.size)).set("content-length", "0")
-            await _bare(send, sent, 416, fields)
+            fields = headers.set("content-range", unsatisfied(reply.size))
+            await _refuse(send, sent, request, 416, f"there are only {reply.size} bytes here", fields)
         case _:
             await _start(send, sent, reply.head.status, headers)
             await _body(reply.source.read(0, reply.size), request, send, sent)
@@ -118,14 +122,23 @@ def _fields(reply: Reply, now: float) -> Headers:
     return headers.set("cache-status", status).set("x-cache", reply.outcome.x_cache).set("via", via)
 
 
-async def _bare(send: Send, sent: Sent, status: int, headers: Headers) -> None:
-    await _start(send, sent, status, headers)
-    await send({"type": "http.response.body", "body": b""})
+async def _refuse(send: Send, sent: Sent, request: Request, status: int, detail: str, headers: Headers) -> None:
+    """412 and 416 are answers of ours: nothing of the stored fields that describes its body, or how long it holds."""
+    fields, body = problem(status, detail)
+    await _start(send, sent, status, Headers((*headers.only(IN_REFUSAL), *fields)))
+    await _end(send, sent, body if request.method != "HEAD" else b"")
+
+
+async def _end(send: Send, sent: Sent, body: bytes = b"") -> None:
+    await send({"type": "http.response.body", "body": body})
+    sent.count += len(body)
     sent.complete = True
 
 
 async def _start(send: Send, sent: Sent, status: int, headers: Headers) -> None:
     sent.status = status
+    if status in BODILESS:  # RFC 9110 §8.6
+        headers = headers.without("content-length")
     sent.zero_copy = sent.zero_copy and "content-length" in headers
     encoded = [(name.encode("latin-1"), _value(value)) for name, value in headers]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
@@ -139,8 +152,7 @@ def _value(value: str) -> bytes:
 
 async def _body(pieces: AsyncGenerator[Piece, None], request: Request, send: Send, sent: Sent) -> None:
     if request.method == "HEAD" or sent.status in BODILESS:
-        await send({"type": "http.response.body", "body": b""})
-        sent.complete = True
+        await _end(send, sent)
         return
     async with aclosing(pieces):
         async for piece in pieces:
@@ -149,8 +161,7 @@ async def _body(pieces: AsyncGenerator[Piece, None], request: Request, send: Sen
                 sent.count += len(piece)
             else:
                 await _span(piece, send, sent)
-    await send({"type": "http.response.body", "body": b""})
-    sent.complete = True
+    await _end(send, sent)
 
 
 async def _span(span: Span, send: Send, sent: Sent) -> None:
@@ -167,24 +178,46 @@ async def _span(span: Span, send: Send, sent: Sent) -> None:
         sent.count += count
 
 
-async def send_error(error: MirrorError, request_method: str, send: Send, sent: Sent) -> None:
-    """An error of ours as `application/problem+json` (RFC 9457); `error` repeats `detail`, which is what npm prints."""
-    detail = str(error)
-    title = HTTPStatus(error.status).phrase
-    problem = {"type": "about:blank", "title": title, "status": error.status, "detail": detail, "error": detail}
-    body = json.dumps(problem, ensure_ascii=False).encode()
+def problem(status: int, detail: str) -> tuple[Headers, bytes]:
+    """Fields and body of an error of ours (RFC 9457); `error` repeats `detail`, which is what npm prints."""
+    title = HTTPStatus(status).phrase
+    text = {"type": "about:blank", "title": title, "status": status, "detail": detail, "error": detail}
+    body = json.dumps(text, ensure_ascii=False).encode("utf-8", "backslashreplace")
     fields = {
         "content-type": "application/problem+json",
         "content-length": str(len(body)),
         "cache-control": "no-store",
-        "cache-status": "mirror; detail=error",
-        "x-cache": "ERROR",
-        "via": VIA,
     }
+    return Headers.of(fields), body
+
+
+async def send_error(error: MirrorError, request_method: str, send: Send, sent: Sent, now: float) -> None:
+    """An error of ours as `application/problem+json`."""
+    fields, body = problem(error.status, str(error))
+    if error.status == 400:  # whoever asks so may mean more by it than we read
+        fields = fields.set("connection", "close")
     if error.status in (502, 503, 504):
-        fields["retry-after"] = "5"
+        fields = fields.set("retry-after", "5")
     if error.status == 405:
-        fields["allow"] = "GET, HEAD"
-    await _start(send, sent, error.status, Headers.of(fields))
-    await send({"type": "http.response.body", "body": b"" if request_method == "HEAD" else body})
-    sent.complete = True
+        fields = fields.set("allow", "GET, HEAD")
+    await _start(send, sent, error.status, Headers((*fields, *marks("mirror; detail=error", "ERROR", now))))
+    await _end(send, sent, b"" if request_method == "HEAD" else body)
+
+
+def marks(status: str, x_cache: str, now: float) -> Headers:
+    """What every answer carries, those that no cache was asked for too."""
+    return Headers.of({"cache-status": status, "x-cache": x_cache, "via": VIA, "date": format_date(now)})
+
+
+def marked(send: Send, now: float) -> Send:
+    """`send` for answers that others make: with the marks, and not to be stored."""
+    ours = Headers((*marks("mirror; detail=local", "BYPASS", now), ("cache-control", "no-store")))
+
+    async def sending(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            there = {name for name, _ in message["headers"]}
+            added = [(name.encode(), _value(value)) for name, value in ours if name.encode() not in there]
+            message = {**message, "headers": [*message["headers"], *added]}
+        await send(message)
+
+    return sending

@@ -74,8 +74,7 @@ class RawOrigin:
             pass
         finally:
             if path in self.reset:
-                linger = struct.pack("ii", 1, 0)
-                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                _end_by_reset(writer)
             writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
             self._writers.discard(writer)
             await self._count(-1)
@@ -104,12 +103,22 @@ class RawOrigin:
         async with asyncio.timeout(10), self.changed:
             await self.changed.wait_for(true)
 
+    def cut(self) -> None:
+        """Reset all connections."""
+        for writer in tuple(self._writers):
+            _end_by_reset(writer)
+            writer.transport.abort()
+
     async def stop(self) -> None:
         self._server.close()
         for writer in tuple(self._writers):
             writer.transport.abort()
         await asyncio.gather(*self._tasks)
         await self._server.wait_closed()
+
+
+def _end_by_reset(writer: asyncio.StreamWriter) -> None:
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 async def collect(answer: Answer, into: list[bytes]) -> None:

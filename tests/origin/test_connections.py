@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -82,6 +83,23 @@ async def test_bytes_that_come_while_the_connection_rests_do_not_answer_the_next
         assert await get(origin, raw.url + "/hello") == b"hello"
         assert await get(origin, raw.url + "/hello") == b"hello"
     await other.stop()
+
+
+async def test_a_resting_connection_that_is_reset_is_replaced_without_a_word(raw: RawOrigin, make: Make) -> None:
+    heard: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: heard.append(context))
+    raw.scripts["/x"], raw.later["/x"] = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", b"hello"
+    raw.kept.add("/x")
+    origin = await make()
+    answer = await origin.fetch([raw.url + "/x"])
+    raw.go.set()
+    assert await body(answer) == b"hellohello"
+    raw.cut()
+    await raw.until(lambda: raw.open == 0)
+    assert await get(origin, raw.url + "/hello") == b"hello"
+    del answer
+    gc.collect()  # asyncio tells of exceptions that nobody has looked at when they are collected
+    assert (heard, raw.connections) == ([], 2)
 
 
 async def test_answers_still_open_break_off_when_the_client_closes(raw: RawOrigin, make: Make) -> None:
