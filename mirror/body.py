@@ -252,6 +252,7 @@ class Body:
             raise
         finally:
             await self.segments.stop()
+            await self.first.aclose()  # a segment that is stopped before its first step closes nothing
 
     def _go_on(self) -> None:
         self.reconsider()

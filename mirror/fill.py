@@ -124,7 +124,7 @@ class Fill:
                 return
             await self._fetch(opened)
         except MirrorError as exc:
-            log.warning("%s: %s", self.key, exc)
+            log.log(logging.INFO if self.pausing else logging.WARNING, "%s: %s", self.key, exc)
             self._failed(exc)
         except BaseException as exc:
             if not isinstance(exc, asyncio.CancelledError):
