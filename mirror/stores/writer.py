@@ -35,6 +35,7 @@ class FileWriter:
         self._task: asyncio.Task[None] | None = None
         self._failed: StoreError | None = None
         self._closing = False
+        self._closed: asyncio.Task[None] | None = None
         self.written = offset
 
     def add(self, chunk: bytes) -> None:
@@ -59,9 +60,11 @@ class FileWriter:
         finally:
             if self._task is not None:  # cancelled in the middle of a write, which still has the handle
                 await asyncio.shield(self._task)
-            if self._handle is not None:
-                handle, self._handle = self._handle, None
-                await handle.close()
+            if self._handle is not None and self._closed is None:
+                # A task of its own: who is cancelled here must not take the closing out of the executor's queue.
+                self._closed = asyncio.get_running_loop().create_task(self._handle.close())
+            if self._closed is not None:
+                await asyncio.shield(self._closed)
 
     async def abandon(self) -> None:
         """Give up the file and what is not written yet."""

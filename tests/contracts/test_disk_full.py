@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -186,3 +188,24 @@ class TestDurability:
             await partial.close()
             assert files(tmp_path) == []
             assert room.used == 0
+
+
+async def test_a_close_that_is_cancelled_closes_its_file_all_the_same(tmp_path: Path) -> None:
+    async with disk(tmp_path / "cache") as (store, _):
+        before = len(os.listdir("/proc/self/fd"))
+        partial = store.create(note(total=2 * MB))
+        writer = partial.writer(0)
+        writer.add(bytes(MB))
+        await writer.drain(MB)  # the file is open now
+        gate = threading.Event()
+        busy = [store._executor.submit(gate.wait) for _ in range(2)]  # both threads: the closing waits in the queue
+        closing = asyncio.create_task(writer.close())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing])
+        gate.set()
+        assert all(job.result(10) for job in busy)
+        await partial.discard()
+        await partial.close()
+        assert len(os.listdir("/proc/self/fd")) == before
