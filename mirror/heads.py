@@ -57,8 +57,8 @@ def stored_head(plan: Plan, entry: Entry) -> Head:
 
 
 def same_validators(entry: Entry, older: Entry) -> Entry:
-    """`entry` under the validators that clients know from `older`, when the bytes are the same (PROTOCOLS: an origin
-    without validators is asked for the whole again; our clients still get their 304)."""
+    """`entry` under the validators that clients know from `older`, when the bytes are the same: an origin without
+    validators is asked for the whole again, and our clients still get their 304."""
     if entry.digest != older.digest or entry.head.status != older.head.status:
         return entry
     headers = entry.head.headers
