@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from mirror.errors import Changed, Mismatch
 from mirror.evict import Limits
 from mirror.model import Request
 from mirror.ports import Piece
+from mirror.reply import Reply
 from tests.conftest import Got, World, take
 from tests.instruments import bodies
 from tests.instruments.origin import Response
@@ -102,6 +103,17 @@ async def _gather(pieces: AsyncIterator[Piece], into: list[bytes]) -> None:
         into.append(bytes(piece))  # type: ignore[arg-type]
 
 
+async def _fallen_behind(world: World) -> tuple[Reply, AsyncGenerator[Piece, None], bytes]:
+    """A reader that has one piece of a body which is stored nowhere, and whose download another one has finished."""
+    world.origin.route(FILE, body=ranged(GOOD))
+    world.room.limits = Limits(MB)
+    reply = await world.ask(f"/files{FILE}", "")
+    slow = reply.source.read(0, reply.size)
+    first = bytes(await anext(slow))  # type: ignore[arg-type]
+    assert (await world.get(f"/files{FILE}", "")).body == GOOD
+    return reply, slow, first
+
+
 async def _part(world: World, start: int, end: int) -> Got:
     reply = await world.ask(f"/files{FILE}", "", range=f"bytes={start}-{end - 1}")
     return await take(reply, start, end)
@@ -124,12 +136,7 @@ class TestWithheld:
         assert both[1].body == GOOD[11 * MB : 12 * MB]
 
     async def test_who_fell_behind_gets_no_other_object_from_a_connection_of_its_own(self, index: World) -> None:
-        index.origin.route(FILE, body=ranged(GOOD))
-        index.room.limits = Limits(MB)
-        reply = await index.ask(f"/files{FILE}", "")
-        slow = reply.source.read(0, reply.size)
-        first = bytes(await anext(slow))  # type: ignore[arg-type]
-        assert (await index.get(f"/files{FILE}", "")).body == GOOD
+        reply, slow, first = await _fallen_behind(index)
         index.origin.route(FILE, body=ranged(bytes(len(GOOD)), '"two"', lies=True))
         rest = [first]
         with pytest.raises(Changed):
@@ -138,12 +145,7 @@ class TestWithheld:
         assert GOOD.startswith(b"".join(rest))
 
     async def test_who_fell_behind_and_the_same_object(self, index: World) -> None:
-        index.origin.route(FILE, body=ranged(GOOD))
-        index.room.limits = Limits(MB)
-        reply = await index.ask(f"/files{FILE}", "")
-        slow = reply.source.read(0, reply.size)
-        first = bytes(await anext(slow))  # type: ignore[arg-type]
-        assert (await index.get(f"/files{FILE}", "")).body == GOOD
+        reply, slow, first = await _fallen_behind(index)
         rest = [bytes(piece) async for piece in slow]  # type: ignore[arg-type]
         await reply.source.close()
         assert first + b"".join(rest) == GOOD

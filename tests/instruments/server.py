@@ -49,7 +49,7 @@ class Served:
         while self._status() != 200:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the server did not start:\n{self.log()}")
-            time.sleep(0.01)
+            time.sleep(0.01)  # another process: it tells nobody when it is ready, it can only be asked
 
     def _status(self) -> int:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
