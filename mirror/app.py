@@ -19,9 +19,9 @@ from mirror.engine import Engine
 from mirror.errors import MirrorError, Refused, RequestError, Unavailable
 from mirror.evict import Limits
 from mirror.fills import Fills
-from mirror.opening import Outside
 from mirror.operations import Operations
 from mirror.origin import Origin, OriginSettings
+from mirror.outside import Outside
 from mirror.settings import Config, FillSettings
 from mirror.stores import open_stores
 from mirror.web import admin, health

@@ -101,19 +101,26 @@ class _Reading:
             self.wrong(where, "ecosystem", f"missing (one of {', '.join(_lifetimes())})")
         if good.get("ecosystem") == "http" and isinstance(tree, dict) and tree.get("upstream", "auto") == "auto":
             self.wrong(where, "upstream", "an http mirror needs a URL")
+        for key in _HTTP_ONLY & good.keys() if good.get("ecosystem", "http") != "http" else ():
+            self.wrong(where, key, "only http mirrors have it")
         return _mirror(name, good) if len(self.problems) == before else None
+
+
+_HTTP_ONLY = {"redirects", "client_auth"}
 
 
 def _mirror(name: str, good: dict[str, Any]) -> Mirror:
     ecosystem = good["ecosystem"]
     upstreams = tuple(values.rooted(url, ecosystem) for url in good.pop("upstream", ()))
-    return Mirror(**{"name": name, "upstreams": upstreams} | _lifetimes()[ecosystem] | good)
+    follow = good.pop("redirects", "pass") == "follow"
+    known = {"name": name, "upstreams": upstreams, "follow": follow, "client_auth": ecosystem == "http"}
+    return Mirror(**known | _lifetimes()[ecosystem] | good)
 
 
 def _lifetimes() -> dict[str, dict[str, Any]]:
-    """The lifetimes, in seconds, that differ by ecosystem; those of http are the origin's own."""
+    """The lifetimes, in seconds, that differ by ecosystem; freshness on http mirrors is the origin's own affair."""
     return {
-        "http": {"ttl": None, "grace": 0.0, "keep": 0.0},
+        "http": {"ttl": None, "grace": 0.0},
         "pypi": {"ttl": 600.0},
         "npm": {"ttl": 300.0},
         "apt": {"ttl": 120.0},
@@ -159,6 +166,8 @@ def _mirror_readers(folder: Path) -> _Readers:
         "keep": values.duration,
         "offline": values.flag,
         "complete_ranges": values.flag,
+        "redirects": lambda value: values.choice(value, "pass", "follow"),
+        "client_auth": values.flag,
         "auth": partial(credentials.auth, folder=folder),
     }
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from mirror import variants
 from mirror.documents import Documents, NoDocument, tag
 from mirror.ecosystems import PLANNERS
+from mirror.errand import Errand
 from mirror.errors import MirrorError, NotFound, Offline, OriginError, Unavailable
-from mirror.fill import Asked
 from mirror.fills import Fills
-from mirror.follower import Follower
-from mirror.heads import client_head, etag, rewritten_head, stored_head
+from mirror.forwarding import Forwarding, relayed
+from mirror.heads import etag, rewritten_head
 from mirror.httpcache import vary
 from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, only_if_cached
-from mirror.httpcache.ranges import wanted
+from mirror.httpcache.invalidation import answers_get
+from mirror.joining import Joining
 from mirror.lookup import Lookups
-from mirror.model import Entry, Headers, Mirror, Outcome, Plan, Ready, Request
-from mirror.opening import Apart, Found, Opened, Outside, whole
-from mirror.ports import FactStore
-from mirror.reply import Relayed, Reply, bodiless, in_memory, ready
+from mirror.model import Entry, Mirror, Outcome, Plan, Ready, Request
+from mirror.outside import Found, Outside, whole
+from mirror.ports import FactStore, Hop
+from mirror.reply import Reply, bodiless, in_memory, ready
 
 log = logging.getLogger("mirror.engine")
-
-CLIENT_CONDITIONS = ("range", "if-range", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since")
 
 
 class Engine:
@@ -34,140 +34,104 @@ class Engine:
         self._fills = fills
         self._documents = documents
         self._lookups = Lookups(facts, outside.store, self._document)
+        self._forwarding = Forwarding(outside, fills)
+        self._joining = Joining(outside, fills, self._forwarding)
         fills.stored = self._lookups.stored
 
-    async def answer(self, mirror: Mirror, request: Request) -> Reply:
+    async def answer(self, mirror: Mirror, request: Request, hop: Hop = Hop()) -> Reply:  # noqa: B008 - it is frozen
         """The reply to a client's request; its source is the caller's to close. Raises MirrorError."""
         if mirror.unavailable:
             raise Unavailable(mirror.unavailable)
         plan = PLANNERS[mirror.ecosystem](mirror, request)
         if isinstance(plan, Ready):
             return ready(plan, self._outside.wall())
-        reply = await self._carry_out(mirror, plan, request)
+        reply = await self._carry_out(Errand(mirror, plan, request, hop))
         if plan.rewrite is None or reply.head.status != 200:
             return reply
         return await self._rewritten(plan, reply)
 
-    async def _carry_out(self, mirror: Mirror, plan: Plan, request: Request) -> Reply:
-        if plan.lookup is not None and plan.lookup.eager:
-            plan = await self._lookups.resolve(mirror, plan)
-        plan, entry = await self._known(plan, request)
-        decision = before(request, plan, entry, self._outside.wall())
-        if mirror.offline:
-            return await self._offline(plan, decision)
+    async def _carry_out(self, errand: Errand) -> Reply:
+        if errand.plan.lookup is not None and errand.plan.lookup.eager:
+            errand = replace(errand, plan=await self._lookups.resolve(errand.mirror, errand.plan))
+        errand = await self._known(errand)
+        decision = before(errand.request, errand.plan, errand.entry, self._outside.wall())
+        if errand.mirror.offline:
+            return await self._offline(errand.plan, decision)
         match decision:
             case Hit(entry, ttl):
-                reply = await self._stored(plan, entry, Outcome(hit=True, ttl=whole(ttl)))
-                return reply or await self._fill(mirror, plan, request, "uri-miss")
+                reply = await self._outside.reply(errand.plan, entry, Outcome(hit=True, ttl=whole(ttl)))
+                return reply or await self._fill(replace(errand, entry=None), "uri-miss")
             case StaleHit(entry, ttl):
-                reply = await self._stored(plan, entry, Outcome(hit=True, ttl=min(-1, int(ttl))))
+                reply = await self._outside.reply(errand.plan, entry, Outcome(hit=True, ttl=min(-1, int(ttl))))
                 if reply is None:
-                    return await self._fill(mirror, plan, request, "uri-miss")
-                self._fills.start(Asked(mirror, plan, _plain(request), renew=True))
+                    return await self._fill(replace(errand, entry=None), "uri-miss")
+                self._joining.renew(errand)
                 return reply
             case Revalidate():
-                return await self._fill(mirror, plan, request, "stale")
+                return await self._fill(errand, "stale")
             case Miss(reason):
-                return await self._fill(mirror, plan, request, reason)
+                return await self._fill(replace(errand, entry=None), "vary-miss" if errand.others else reason)
             case Pass(reason):
-                return await self._pass(mirror, plan, request, reason)
+                return await self._pass(errand, reason)
 
-    async def _known(self, plan: Plan, request: Request) -> tuple[Plan, Entry | None]:
-        """What is stored for this request, and the plan for the key under which it is (RFC 9111 §4.1)."""
-        entry = await self._outside.index.get(plan.key)
-        if entry is not None or plan.rule.package:  # what varies stands under keys of its own
-            return plan, entry
-        async for batch in self._outside.index.scan(f"{plan.key} "):
-            for other in batch:
-                chosen = other.key == vary.key(plan.key, other.head, request)
-                if chosen and (entry is None or other.head.received_at > entry.head.received_at):
-                    entry = other
-        return (plan, None) if entry is None else (replace(plan, key=entry.key), entry)
+    async def _known(self, errand: Errand) -> Errand:
+        """With what is stored for this request, and the key under which it is (RFC 9111 §4.1)."""
+        plan, index = errand.plan, self._outside.index
+        if plan.rule.package:
+            return replace(errand, entry=await index.get(plan.key))
+        chosen, others = None, []
+        async for entry in variants.stored(index, plan.key):
+            if entry.key == plan.key:  # it does not vary, so that it is for all
+                return replace(errand, entry=entry)
+            if entry.key != vary.key(plan.key, entry.head, errand.request):
+                others.append(entry)
+            elif chosen is None or entry.head.received_at > chosen.head.received_at:
+                chosen = entry
+        if chosen is None:
+            return replace(errand, others=tuple(others))
+        return replace(errand, plan=replace(plan, key=chosen.key), entry=chosen)
 
     async def _offline(self, plan: Plan, decision: Decision) -> Reply:
         if isinstance(decision, Hit | StaleHit | Revalidate):
             ttl = None if isinstance(decision, Revalidate) else whole(decision.ttl)
-            reply = await self._stored(plan, decision.entry, Outcome(hit=True, ttl=ttl, detail="offline"))
+            reply = await self._outside.reply(plan, decision.entry, Outcome(hit=True, ttl=ttl, detail="offline"))
             if reply is not None:
                 return reply
         raise Offline(f"{plan.key} is not stored, and this mirror is set to stay offline")
 
-    async def _stored(self, plan: Plan, entry: Entry, outcome: Outcome) -> Reply | None:
-        """The stored answer; None when its bytes are not there any more, which makes it a miss."""
-        blob = await self._outside.store.open(entry.blob)
-        if blob is None:
-            # 1. A reads the entry. 2. A fill replaces it and deletes its blob. 3. A opens. Only a stale row goes.
-            if await self._outside.index.get(entry.key) == entry:
-                log.warning("%s: its stored body is gone or damaged; fetched again", entry.key)
-                await self._outside.index.delete(entry.key)
-            return None
-        self._outside.store.touch(entry.blob, self._outside.wall())
-        return Reply(stored_head(plan, entry), entry.size, blob, outcome, digest=entry.digest)
-
-    async def _fill(self, mirror: Mirror, plan: Plan, request: Request, reason: str) -> Reply:
+    async def _fill(self, errand: Errand, reason: str) -> Reply:
+        """From the key's fill, or else as `_pass`."""
+        plan, request = errand.plan, errand.request
         if not plan.rule.package and only_if_cached(request):
             raise Offline(f"{plan.key} is not stored, and the request wants nothing else")
-        running = self._fills.get(plan.key) is not None
-        if not running:
-            plan = await self._lookups.resolve(mirror, plan)
+        if self._fills.get(plan.key) is None:
+            plan = await self._lookups.resolve(errand.mirror, plan)
+            errand = replace(errand, plan=plan)
             if request.method == "HEAD" and plan.rewrite is None:
-                return await self._head(mirror, plan, reason)
-        if not self._fills.shared(plan.key):
-            return await self._pass(mirror, plan, request, reason)
-        asked = Asked(mirror, plan, _plain(request), _range(mirror, request))
-        fill = self._fills.start(asked)
-        follower = fill.follow()
-        try:
-            opened = await follower.opened()
-            same = plan.rule.package or _alike(opened, request, fill.asked.request)
-            reply = await self._opened(plan, opened, follower, reason) if same else None
-        except BaseException:
-            await follower.close()
-            raise
-        if reply is not None:
-            return reply
-        await follower.close()
-        return await self._pass(mirror, plan, request, reason, apart=isinstance(opened, Apart))
+                return await self._head(errand, reason)
+        joined = await self._joining.join(errand, reason) if self._fills.shared(plan.key) else None
+        return joined if isinstance(joined, Reply) else await self._pass(errand, reason, apart=joined is not None)
 
-    async def _opened(self, plan: Plan, opened: Opened, follower: Follower, reason: str) -> Reply | None:
-        """None: this client needs an answer of its own."""
-        if isinstance(opened, Found):
-            outcome = replace(opened.outcome, collapsed=not follower.first)
-            reply = await self._stored(plan, opened.entry, outcome)
-            await follower.close()
-            return reply
-        if isinstance(opened, Apart) or (opened.private and not follower.first):
-            return None
-        outcome = Outcome(
-            fwd=reason,
-            fwd_status=opened.answer.head.status,
-            stored=opened.partial is not None,
-            collapsed=not follower.first,
-        )
-        return Reply(opened.head, opened.total, follower, outcome)
+    async def _head(self, errand: Errand, reason: str) -> Reply:
+        """HEAD where nothing stored may be used unasked: what GET would say, without its body."""
+        told = await self._forwarding.head(errand)
+        if isinstance(told, Found):
+            reply = await self._outside.reply(errand.plan, told.entry, told.outcome)
+            return reply or await self._head(replace(errand, entry=None), "uri-miss")
+        length = told.headers.get("content-length")
+        total = int(length) if length is not None else errand.plan.size
+        return bodiless(told, total, Outcome(fwd=reason, fwd_status=told.status))
 
-    async def _head(self, mirror: Mirror, plan: Plan, reason: str) -> Reply:
-        """HEAD on a cold cache: what GET would say, without its body."""
-        origin = self._outside.origin
-        answer = await origin.fetch(plan.urls, method="HEAD", headers=plan.send, auth=mirror.auth_for(plan.urls))
-        await answer.aclose()
-        length = answer.head.headers.get("content-length")
-        total = int(length) if length and length.isascii() and length.isdigit() else plan.size
-        head = client_head(plan, answer.head, total)
-        return bodiless(head, total, Outcome(fwd=reason, fwd_status=answer.head.status))
-
-    async def _pass(self, mirror: Mirror, plan: Plan, request: Request, reason: str, *, apart: bool = False) -> Reply:
-        """The origin's own answer, for this client alone, never stored. `apart`: to its range, as the origin has it."""
-        verbatim = apart or not plan.rule.package
-        fields = Headers((*plan.send, *request.headers.only(CLIENT_CONDITIONS))) if verbatim else plan.send
-        auth = mirror.auth_for(plan.urls)
-        answer = await self._outside.origin.fetch(plan.urls, method=request.method, headers=fields, auth=auth)
-        head = client_head(plan, answer.head, answer.length)
-        part = answer.head.headers.get("content-range")
-        if part is not None:
-            head = replace(head, headers=head.headers.set("content-range", part))
-        outcome = Outcome(fwd=reason, fwd_status=answer.head.status)
-        return Reply(head, answer.length, Relayed(answer), outcome, verbatim=verbatim)
+    async def _pass(self, errand: Errand, reason: str, *, apart: bool = False) -> Reply:
+        """The origin's own answer, for this client alone. `apart`: to its range, as the origin has it."""
+        plan, verbatim = errand.plan, apart or not errand.plan.rule.package
+        answer = await self._forwarding.ask(errand, verbatim=verbatim)
+        again = answers_get(errand.request.method, answer.url, answer.head) and self._fills.get(plan.key) is None
+        if again and plan.rule.store and not plan.rule.package:
+            joined = await self._joining.join(replace(errand, entry=None), reason, answer)
+            if isinstance(joined, Reply):
+                return joined
+        return relayed(plan, answer, reason, verbatim=verbatim)
 
     async def _rewritten(self, plan: Plan, reply: Reply) -> Reply:
         """The document in the form that this client asked for."""
@@ -193,7 +157,7 @@ class Engine:
         plan = PLANNERS[mirror.ecosystem](mirror, request)
         if isinstance(plan, Ready):
             raise NotFound(f"{request.path} is no document")
-        reply = await self._carry_out(mirror, plan, request)
+        reply = await self._carry_out(Errand(mirror, plan, request))
         try:
             async for piece in reply.source.read(0, None):  # to the end: then it is in the index
                 del piece
@@ -213,24 +177,3 @@ class Engine:
 
 def _no_document(plan: Plan, reply: Reply) -> MirrorError:
     return OriginError(f"{plan.key}: the origin answered {reply.head.status}, and it could not be stored")
-
-
-def _alike(opened: Opened, request: Request, other: Request) -> bool:
-    """Whether the answer to the other request, which caused the fill, is one to this request, too (RFC 9111 §4.1)."""
-    if isinstance(opened, Apart):
-        return True
-    head = opened.entry.head if isinstance(opened, Found) else opened.head
-    return request is other or vary.key("", head, request) == vary.key("", head, other)
-
-
-def _plain(request: Request) -> Request:
-    """The request as the key's fill makes it: what one client wants of the answer is not the others' concern."""
-    return replace(request, method="GET", headers=request.headers.without(*CLIENT_CONDITIONS))
-
-
-def _range(mirror: Mirror, request: Request) -> tuple[int, int | None] | None:
-    """The range with which a cold object is begun, None for its beginning."""
-    asked = wanted(request) if request.method == "GET" else None
-    if asked is None or (asked[0] == 0 and (mirror.complete_ranges or asked[1] is None)):
-        return None
-    return asked

@@ -3,26 +3,109 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
+from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 
-__all__ = ["Exchange"]
+__all__ = ["Exchange", "Handler", "Interim", "listening"]
+
+_SWITCHING = 101
+
+
+Interim = Callable[[int, tuple[tuple[bytes, bytes], ...]], None]
+"""Is told the status and the fields of an interim response."""
+
+_listener: ContextVar[Interim | None] = ContextVar("interim", default=None)
+
+
+@contextmanager
+def listening(interim: Interim | None) -> Iterator[None]:
+    """Whom the exchanges that are begun within tell of interim responses: aiohttp makes them, and hands nothing on."""
+    token = _listener.set(interim)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+class Handler(ResponseHandler):
+    """A connection that tells of interim responses, and whose bodies end where they were said to.
+
+    aiohttp passes interim responses over without a word, and gives a whole response up where bytes follow its body:
+    its parser takes them for the next response, in vain. They are nobody's (RFC 9112 §9.2), and the connection is not
+    used again.
+    """
+
+    interim: Interim | None = None
+    _heading = False  # a head is being read
+    _seen = b""  # the last bytes of it, in which its end may have begun
+    _left: int | None = None  # bytes of the body that are still to come; None: its end is the parser's to find
+
+    async def read(self) -> Any:
+        message, payload = await super().read()
+        if self.interim is not None and 100 < message.code < 200 and message.code != _SWITCHING:
+            self.interim(message.code, message.raw_headers)
+        return message, payload
+
+    def set_response_params(self, **params: Any) -> None:
+        self._heading, self._seen, self._left = True, b"", None
+        super().set_response_params(**params)
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        message, payload = data
+        if message.code >= 200:
+            self._heading = False
+            lengths = message.headers.getall("Content-Length", ())
+            if payload is aiohttp.streams.EMPTY_PAYLOAD:
+                self._left = 0
+            elif len(lengths) == 1 and lengths[0].isdigit() and "Transfer-Encoding" not in message.headers:
+                self._left = int(lengths[0])
+        super().feed_data(data, size)
+
+    def data_received(self, data: bytes) -> None:
+        while self._heading and data:
+            end = self._end_of_head(data)
+            super().data_received(data[:end])
+            data = data[end:]
+            if not data:
+                return
+        if self._left is not None:
+            if len(data) > self._left:
+                self.force_close()
+                data = data[: self._left]
+            self._left -= len(data)
+        super().data_received(data)  # of no data, too: with that aiohttp itself goes on with what it has
+
+    def _end_of_head(self, data: bytes) -> int:
+        """How many bytes of `data` are of the head."""
+        text = self._seen + data
+        found = text.find(b"\r\n\r\n")
+        self._seen = b"" if found >= 0 else text[-3:]
+        return len(data) if found < 0 else found + 4 - (len(text) - len(data))
 
 
 class Exchange(aiohttp.ClientResponse):
     """A response that leaves no connection behind and takes no answer for its own that came before the question."""
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        protocol = connection.protocol
         try:
-            _check(connection.protocol)
+            _check(protocol)
+            if isinstance(protocol, Handler):
+                protocol.interim = _listener.get()
             await super().start(connection)
         except BaseException:
             _abort(connection)
             raise
+        finally:
+            if isinstance(protocol, Handler):
+                protocol.interim = None
         if self._protocol is not None and not self.content.is_eof():
             _watch(self._protocol, self.content)
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mirror.body import Body
@@ -13,25 +13,16 @@ from mirror.follower import Follower
 from mirror.heads import same_validators
 from mirror.httpcache import vary
 from mirror.httpcache.conditional import strong_validator
-from mirror.model import Entry, Headers, Mirror, Plan, Request
-from mirror.opening import Opened, Opening, Streaming
-from mirror.ports import Answer, Partial
+from mirror.model import Entry, Headers
+from mirror.opening import Asked, Opened, Opening, Streaming
+from mirror.ports import Answer, Interim, Partial
 
 if TYPE_CHECKING:
     from mirror.fills import Fills
 
+__all__ = ["Asked", "Fill"]
+
 log = logging.getLogger("mirror.fill")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a fill is for."""
-
-    mirror: Mirror
-    plan: Plan
-    request: Request
-    wanted: tuple[int, int | None] | None = None
-    renew: bool = False
 
 
 class Fill:
@@ -55,9 +46,9 @@ class Fill:
             self._wait_for_readers()
         self.task = loop.create_task(self._run(after))
 
-    def follow(self) -> Follower:
-        """One more reader, registered before it waits for anything."""
-        follower = Follower(self, first=not self._had and not self.asked.renew)
+    def follow(self, interim: Interim | None = None) -> Follower:
+        """One more reader, registered before it waits for anything; `interim` is told of interim responses."""
+        follower = Follower(self, first=not self._had and not self.asked.renew, interim=interim)
         self._had = True
         self._followers.add(follower)
         if self.body:
@@ -66,6 +57,11 @@ class Fill:
             self._linger.cancel()
             self._linger = None
         return follower
+
+    def _interim(self, status: int, headers: Headers) -> None:
+        for follower in tuple(self._followers):
+            if follower.interim is not None:
+                follower.interim(status, headers)
 
     def left(self, follower: Follower) -> None:
         """A reader has gone; when it was the last, the fill goes on alone only where that is worth it."""
@@ -117,8 +113,8 @@ class Fill:
         try:
             if after is not None:
                 await asyncio.wait([after.task])
-            opening = Opening(outside, asked.mirror, asked.plan, asked.request, asked.wanted)
-            opened = await opening.open(renew=asked.renew)
+            opening = Opening(outside, asked, self._interim)
+            opened = await opening.open()
             if not isinstance(opened, Streaming):
                 self.opened.set_result(opened)
                 return
@@ -201,7 +197,7 @@ class Fill:
             if body.strong:
                 fields = fields.set("if-range", body.strong)
         auth = self.asked.mirror.auth_for(plan.urls)
-        return await self._fills.outside.origin.fetch(plan.urls, headers=fields, auth=auth)
+        return await self._fills.outside.origin.fetch(plan.urls, headers=fields, auth=auth, follow=plan.follow)
 
     async def _salvage(self, body: Body, partial: Partial) -> None:
         """It ends here: what came so far is worth keeping where it can be gone on with."""

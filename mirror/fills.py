@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from mirror.body import Body
 from mirror.fill import Asked, Fill
 from mirror.model import Entry
-from mirror.opening import Outside
+from mirror.outside import Outside
 from mirror.settings import FillSettings
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mirror.errors import Changed, OriginError
 from mirror.httpcache.conditional import strong_validator
 from mirror.httpcache.fields import content_range
-from mirror.ports import Answer, Piece
+from mirror.ports import Answer, Interim, Piece
 from mirror.segment import same_object
 
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ class Follower:
     `first`: it caused the fill, so that an answer which may not be shared is for it.
     """
 
-    def __init__(self, fill: Fill, *, first: bool) -> None:
+    def __init__(self, fill: Fill, *, first: bool, interim: Interim | None = None) -> None:
         self._fill = fill
         self.first = first
+        self.interim = interim
         self.position = 0
         self.satisfied = False  # it got all that it asked for
 

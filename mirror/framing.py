@@ -9,7 +9,7 @@ import httpx
 from .errors import OriginError
 from .model import Headers
 
-__all__ = ["end_to_end", "framing", "host", "redirected"]
+__all__ = ["end_to_end", "framing", "host", "reason_phrase", "redirected"]
 
 _HOP_BY_HOP = ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 
@@ -29,13 +29,21 @@ def end_to_end(headers: httpx.Headers) -> Headers:
     return Headers(tuple(pair for pair in kept if not pair[0].startswith("proxy-")))
 
 
+def reason_phrase(response: httpx.Response) -> str:
+    """The phrase of the status line where it is not the usual one, else "" (RFC 9112 §4)."""
+    told: bytes = response.extensions.get("reason_phrase", b"")
+    usual = httpx.codes.get_reason_phrase(response.status_code)
+    phrase = told.decode("latin-1")
+    return "" if phrase == usual else phrase
+
+
 def framing(response: httpx.Response) -> tuple[int | None, bool]:
     """The body's announced length in bytes, and whether its end can be told from a broken connection (RFC 9112 §6.3).
 
     OriginError where the framing is ambiguous (RFC 9112 §6.1, §6.3) or a part comes that was not asked for.
     """
     origin, headers = host(response.request.url), response.headers
-    if not 200 <= response.status_code <= 599:
+    if not 200 <= response.status_code <= 999:
         raise OriginError(f"{origin} sent the status {response.status_code}, which there is not")
     lengths = {part.strip() for part in headers.get("content-length", "").split(",")} - {""}
     codings = headers.get("transfer-encoding", "").strip().lower()

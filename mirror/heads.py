@@ -15,9 +15,9 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 
 def client_head(plan: Plan, head: Head, total: int | None) -> Head:
     """The head under which the body is stored and served; `total` is the body's length in bytes, None if unknown."""
-    headers = head.headers.without("content-length", "content-range")
+    headers = head.headers.without("content-length")
     if plan.rule.package:
-        headers = _package(plan, headers, head)
+        headers, head = _package(plan, headers, head), replace(head, reason="")
     if total is not None:
         headers = headers.set("content-length", str(total))
     return replace(head, headers=headers)

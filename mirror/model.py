@@ -28,6 +28,10 @@ __all__ = [
 ]
 
 
+VIA = "1.1 mirror"
+"""What this server adds to Via, in requests and answers (RFC 9110 §7.6.3)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Headers:
     """Header fields in order, names in lower case, repeated lines kept (RFC 9110 §5.2, §5.3)."""
@@ -112,7 +116,8 @@ class Mirror:
 
     `upstreams` are base URLs without a trailing slash, in order of preference. `unavailable` is the reason why the
     mirror cannot work (an `auto` upstream that found no client), else "". Durations in seconds. `auth` is the field
-    (name, value) that carries the credentials for these upstreams, and for nobody else.
+    (name, value) that carries the credentials for these upstreams, and for nobody else. Of `http` mirrors: `follow`
+    follows redirects instead of handing them on, `client_auth` hands on a client's credentials and cookies.
     """
 
     name: str
@@ -125,6 +130,8 @@ class Mirror:
     complete_ranges: bool = True
     auth: tuple[str, str] | None = field(default=None, repr=False)
     unavailable: str = ""
+    follow: bool = False
+    client_auth: bool = False
 
     def auth_for(self, urls: tuple[str, ...]) -> tuple[str, str] | None:
         """The credentials, when all of these addresses have the origin (scheme, host, port) of an upstream."""
@@ -195,6 +202,7 @@ class Plan:
     space the variant where one address has several.
     `urls` are the addresses at the origin, in order of preference; `send` the fields for it; `digest` and `size` what
     the body must be; `tags` the surrogate keys; `content_type` replaces the origin's where it is not empty.
+    `follow`: redirects are followed, and the answer is stored under the address that was asked for.
     `check` is pure and raises OriginError when a 200's beginning (its first bytes, at most 512) or fields are not what
     this path holds (a login page instead of an archive).
     `facts` is pure: (body, fields) -> what this document says of files; kept under `slot`.
@@ -213,6 +221,7 @@ class Plan:
     slot: str = ""
     facts: Callable[[bytes, Headers], Iterable[Fact]] | None = None
     check: Callable[[bytes, Headers], None] | None = None
+    follow: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,13 +237,15 @@ class Ready:
 class Head:
     """Status and fields of a response, with the wall-clock seconds of its request and arrival (RFC 9111 §4.2.3).
 
-    Made to expire by an operator: `requested_at` is negative, `received_at` is when that was.
+    Made to expire by an operator: `requested_at` is negative, `received_at` is when that was. `reason` is the phrase
+    of the status line, "" for the usual one.
     """
 
     status: int
     headers: Headers
     requested_at: float
     received_at: float
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from mirror.errors import MirrorError, Mismatch, OriginError
 from mirror.heads import client_head, validators
-from mirror.httpcache.conditional import strong_validator
+from mirror.httpcache.conditional import chosen, offered, strong_validator
 from mirror.httpcache.conditional import validators as conditional
 from mirror.httpcache.decision import Freshen, Hit, Relay, Store, UseStale, after, before, failed
 from mirror.httpcache.fields import content_range
-from mirror.httpcache.freshness import ttl
 from mirror.model import Entry, Head, Headers, Mirror, Outcome, Plan, Request
-from mirror.ports import Answer, BlobStore, Clock, Index, Note, Origin, Partial
+from mirror.outside import Found, Outside, whole
+from mirror.peeked import peek
+from mirror.ports import Answer, Interim, Note, Partial
 
 log = logging.getLogger("mirror.fill")
-
-PEEK = 512
 
 FAILING = (429, 500, 502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What is stored may be served after all: renewed by the origin, or stale because the origin failed."""
+class Asked:
+    """What a fill is for. `others`: stored variants that the origin may choose one of; `given`: its answer, if there
+    is one already."""
 
-    entry: Entry
-    outcome: Outcome
+    mirror: Mirror
+    plan: Plan
+    request: Request
+    wanted: tuple[int, int | None] | None = None
+    renew: bool = False
+    others: tuple[Entry, ...] = ()
+    given: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,73 +60,37 @@ Opened = Found | Streaming | Apart
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
-    """The ports that a fill needs."""
-
-    origin: Origin
-    store: BlobStore
-    index: Index
-    wall: Clock
-
-
-class Peeked:
-    """An answer of which the first chunk was already looked at."""
-
-    def __init__(self, answer: Answer, chunks: AsyncIterator[bytes], first: bytes) -> None:
-        self.head, self.url, self.length, self.delimited = answer.head, answer.url, answer.length, answer.delimited
-        self.aclose, self.narrow = answer.aclose, answer.narrow
-        self._first = first
-        self._rest = chunks
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        if self._first:
-            yield self._first
-        async for chunk in self._rest:
-            yield chunk
-
-
-async def peek(answer: Answer) -> tuple[Peeked, bytes]:
-    """The answer again, and its first bytes."""
-    chunks = answer.chunks()
-    try:
-        first = await anext(chunks, b"")
-    except BaseException:
-        await answer.aclose()
-        raise
-    return Peeked(answer, chunks, first), first[:PEEK]
-
-
-@dataclass(frozen=True, slots=True)
 class Opening:
     """One question to the origin, on behalf of everybody who waits for the key."""
 
     outside: Outside
-    mirror: Mirror
-    plan: Plan
-    request: Request
-    wanted: tuple[int, int | None] | None
+    asked: Asked
+    interim: Interim | None = None
 
-    async def open(self, *, renew: bool) -> Opened:
-        """Ask and decide. `renew`: a stale entry is to be renewed behind the clients, so that it counts as stale here.
+    @property
+    def plan(self) -> Plan:
+        return self.asked.plan
 
-        Raises OriginError when the origin fails and nothing stored may be served in its place.
-        """
+    async def open(self) -> Opened:
+        """Ask and decide. Raises OriginError when the origin fails and nothing stored may be served in its place."""
+        if self.asked.given is not None:
+            return await self._decide(self.asked.given, None)
         # 1. A asks, finds nothing. 2. B's fill for the key commits and leaves. 3. A starts a fill. Hence: look again.
         entry = await self.outside.index.get(self.plan.key)
         now = self.outside.wall()
-        decision = before(self.request, self.plan, entry, now)
+        decision = before(self.asked.request, self.plan, entry, now)
         if isinstance(decision, Hit):
-            return Found(decision.entry, Outcome(hit=True, ttl=whole(decision.ttl), collapsed=not renew))
+            return Found(decision.entry, Outcome(hit=True, ttl=whole(decision.ttl), collapsed=not self.asked.renew))
         known = getattr(decision, "entry", None)
         partial = None if known else await self._resumable()
         try:
             return await self._ask(known, partial)
         except OriginError as exc:
-            stale = failed(self.plan, known, self.outside.wall(), self.request)
+            stale = failed(self.plan, known, self.outside.wall(), self.asked.request)
             if stale is None:
                 raise
             log.warning("%s: %s; what is stored is served", self.plan.key, exc)
-            return self._stale(stale)
+            return self.outside.stale(self.plan, stale)
 
     async def _resumable(self) -> Partial | None:
         """The kept partial of this key, if it is of this object still and can be gone on with."""
@@ -158,44 +126,51 @@ class Opening:
             await partial.close()
         else:
             await drop(partial)
-        return await self._decide(answer, known)
+        return await self._decide(answer, known, self.asked.others)
 
     async def _fetch(self, known: Entry | None, partial: Partial | None, *, whole: bool = False) -> Answer:
         fields = list(self.plan.send)
         if known:
-            fields += list(conditional(known))
+            fields += list(conditional(known.validators))
         elif partial:
             begin, end = missing(partial)[0]
             fields.append(("range", f"bytes={begin}-{end - 1}"))
             fields += [("if-range", partial.note.strong)] if partial.note.strong else []
-        elif self.wanted and not whole:
-            fields.append(("range", self._range(*self.wanted)))
-        auth = self.mirror.auth_for(self.plan.urls)
-        return await self.outside.origin.fetch(self.plan.urls, headers=Headers(tuple(fields)), auth=auth)
+        elif self.asked.wanted and not whole:
+            fields.append(("range", self._range(*self.asked.wanted)))
+        elif not whole and (tags := offered(self.asked.others)):
+            fields.append(("if-none-match", tags))
+        return await self.outside.origin.fetch(
+            self.plan.urls,
+            headers=Headers(tuple(fields)),
+            auth=self.asked.mirror.auth_for(self.plan.urls),
+            follow=self.plan.follow,
+            interim=self.interim,
+        )
 
     def _range(self, start: int, end: int | None) -> str:
-        last = "" if end is None or self.mirror.complete_ranges else str(end - 1)
+        last = "" if end is None or self.asked.mirror.complete_ranges else str(end - 1)
         return f"bytes={start}-{last}"
 
-    async def _decide(self, answer: Answer, known: Entry | None) -> Opened:
+    async def _decide(self, answer: Answer, known: Entry | None, others: tuple[Entry, ...] = ()) -> Opened:
         """What a whole answer means (RFC 9111 §3, §4.3)."""
+        if known is None and answer.head.status == 304:
+            known = chosen(others, answer.head)
         now = self.outside.wall()
-        decision = after(self.request, self.plan, known, answer.head, now)
+        decision = after(self.asked.request, self.plan, known, answer.head, now)
         if answer.head.status == 304 and not isinstance(decision, Freshen):  # of another object than the stored one
             await answer.aclose()
-            if known is None:
+            if known is None and not others:
                 raise OriginError(f"{self.plan.key}: the origin answered 304 though nothing was asked about")
             return await self._decide(await self._fetch(None, None, whole=True), None)
         match decision:
-            case Freshen(entry):
+            case Freshen() as fresh:
                 await answer.aclose()
-                entry = self._renewed(entry, known, answer.head)
-                await self.outside.index.put(entry)
-                return Found(entry, Outcome(fwd="stale", fwd_status=304))
+                return await self.outside.freshened(self.plan, self.asked.request, fresh, answer.head)
             case UseStale() as stale:
                 await answer.aclose()
                 log.warning("%s: the origin answered %d; what is stored is served", self.plan.key, answer.head.status)
-                return self._stale(stale)
+                return self.outside.stale(self.plan, stale)
             case Relay(reason):
                 log.debug("%s: not stored (%s)", self.plan.key, reason)
                 total = answer.length
@@ -231,12 +206,12 @@ class Opening:
             return Streaming(partial.note.head, answer, partial.note.total, found.start, partial, True)
         head = answer.head
         strong = strong_validator(head)
-        begin = (self.wanted or (0, None))[0]
+        begin = (self.asked.wanted or (0, None))[0]
         if found is None or found.size is None or found.start != begin or found.end <= begin:
             await answer.aclose()
             raise OriginError(f"{self.plan.key}: the origin answered a range that was not asked for")
         as_whole = replace(head, status=200, headers=head.headers.without("content-range"))
-        storable = isinstance(after(self.request, self.plan, None, as_whole, self.outside.wall()), Store)
+        storable = isinstance(after(self.asked.request, self.plan, None, as_whole, self.outside.wall()), Store)
         if not storable or (strong is None and self.plan.digest is None):
             await answer.aclose()
             return Apart()
@@ -247,7 +222,7 @@ class Opening:
     def _useless(self, answer: Answer, partial: Partial | None) -> bool:
         """True for an answer to a range request that says that there is no such range, or another object now."""
         if answer.head.status == 416:
-            return partial is not None or self.wanted is not None
+            return partial is not None or self.asked.wanted is not None
         if answer.head.status != 206 or partial is None:
             return False
         found = content_range(answer.head.headers.get("content-range"))
@@ -270,25 +245,10 @@ class Opening:
         ranges = (answer.head.headers.get("accept-ranges") or "").lower() == "bytes"
         return ranges and note.total is not None and bool(note.strong or note.digest) and answer.length is not None
 
-    def _renewed(self, entry: Entry, known: Entry | None, head: Head) -> Entry:
-        if known is None or not self.plan.rule.package:
-            return entry
-        # What clients see of a package mirror's answer is ours; a 304 says no more than that it is still right.
-        return replace(known, head=replace(known.head, requested_at=head.requested_at, received_at=head.received_at))
-
-    def _stale(self, stale: UseStale) -> Found:
-        left = ttl(stale.entry, self.plan.rule, self.outside.wall())
-        return Found(stale.entry, Outcome(hit=True, ttl=min(-1, int(left)), detail=stale.detail))
-
 
 def missing(partial: Partial) -> list[tuple[int, int]]:
     """The holes of a partial; [] when its total is not known, so that it cannot be gone on with."""
     return [] if partial.note.total is None else list(partial.extents.holes(partial.note.total))
-
-
-def whole(seconds: float) -> int | None:
-    """A ttl as RFC 9211 §2.4 wants it: whole seconds; None for an answer that never gets stale."""
-    return None if seconds == float("inf") else int(seconds)
 
 
 async def drop(partial: Partial | None) -> None:

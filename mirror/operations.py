@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
+from mirror import variants
 from mirror.ecosystems import PLANNERS
 from mirror.errors import MirrorError, NotFound, RequestError
 from mirror.fills import Fills
@@ -57,7 +58,7 @@ class Operations:
         prefixes = tuple(self._prefix(prefix) for prefix in selection.prefixes)
 
         def matches(key: str) -> bool:
-            address = key.partition(" ")[0]
+            address = variants.address(key)
             return selection.everything or address in urls or address.startswith(prefixes)
 
         purged = Purged(soft=soft, dry_run=dry_run)
@@ -91,11 +92,14 @@ class Operations:
                     yield entry
             return
         seen: set[str] = set()
-        for prefix in (*urls, *prefixes):
+        for url in urls:
+            async for entry in variants.stored(self._index, url):
+                seen.add(entry.key)
+                yield entry
+        for prefix in prefixes:
             async for batch in self._index.scan(prefix):
                 for entry in batch:
-                    exact = prefix in prefixes or entry.key.partition(" ")[0] == prefix
-                    if exact and entry.key not in seen:
+                    if entry.key not in seen:
                         seen.add(entry.key)
                         yield entry
 
@@ -125,4 +129,4 @@ class Operations:
         if isinstance(plan, Ready):
             location = (plan.headers.get("location") or url).partition("?")[0]
             return location if location == url else self._key(location)
-        return plan.key.partition(" ")[0]
+        return variants.address(plan.key)

@@ -7,8 +7,10 @@ import logging
 import random as dice
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
@@ -16,9 +18,10 @@ import httpx
 from .answer import Answer, shut
 from .errors import MirrorError, OriginError, OriginRefused, OriginTimeout, Unavailable
 from .failures import refusal
-from .framing import end_to_end, host, redirected
+from .framing import end_to_end, host, reason_phrase, redirected
 from .gate import Gate
 from .model import Head, Headers
+from .ports import Interim, Upload
 from .transport import OriginSettings, default_transport
 
 __all__ = ["Answer", "Origin", "OriginSettings"]
@@ -43,11 +46,29 @@ class _Question:
     method: str
     headers: Headers
     auth: tuple[str, str] | None
+    follow: bool = True
+    upload: Upload | None = None
+    interim: Interim | None = None
+
+    @property
+    def repeatable(self) -> bool:
+        """True where the origin may see it twice (RFC 9110 §9.2.2)."""
+        return self.method in ("GET", "HEAD")
 
     def after(self, status: int, same_origin: bool) -> _Question:
         """What is asked at the target of a redirect (RFC 9110 §15.4): the credentials stay with their origin."""
         method = self.method if self.method == "HEAD" or status in (307, 308) else "GET"
         return _Question(method, self.headers.only(_CROSS_REDIRECTS), self.auth if same_origin else None)
+
+    def fields(self, user_agent: str) -> list[tuple[str, str]]:
+        """What is sent. The mirror's own credentials take the place of a client's."""
+        given = [*filter(_sendable, self.headers.without(self.auth[0].lower()) if self.auth else self.headers)]
+        given += [self.auth] if self.auth else []
+        given += [("user-agent", user_agent)] if "user-agent" not in self.headers else []
+        given += [("accept-encoding", "identity")] if "accept-encoding" not in self.headers else []
+        if self.upload is not None and self.upload.length is not None:
+            given.append(("content-length", str(self.upload.length)))
+        return given
 
 
 @dataclass(slots=True)
@@ -121,21 +142,24 @@ class Origin:
         method: str = "GET",
         headers: Headers = Headers(),  # noqa: B008 - it is frozen
         auth: tuple[str, str] | None = None,
+        follow: bool = True,
+        upload: Upload | None = None,
+        interim: Interim | None = None,
     ) -> Answer:
         """The first good answer of `urls`, which are asked in order; open, its body unread.
 
         Statuses 429, 500, 502, 503 and 504 are given up for the next URL; the first of them is returned where no URL
         does better. URLs that cannot be connected to are asked again, with growing pauses. `auth` (name and value of a
-        field) is sent to the URLs' own scheme, host and port only. Methods other than GET and HEAD are tried once.
+        field) is sent to the URLs' own scheme, host and port only. Methods other than GET and HEAD are tried once, and
+        their redirects, and all where `follow` is False, are answers like others. `upload` is the body to send.
         Raises OriginRefused, OriginTimeout, OriginError; Unavailable when too many wait for a connection.
         """
-        return await self._search(urls, _Question(method, headers, auth))
+        return await self._search(urls, _Question(method, headers, auth, follow, upload, interim))
 
     async def _search(self, urls: Sequence[str], question: _Question) -> Answer:
-        repeatable = question.method in ("GET", "HEAD")
-        search = _Search(deque(urls if repeatable else urls[:1]))
+        search = _Search(deque(urls if question.repeatable else urls[:1]))
         try:
-            for further in range(-len(search.waiting), self._settings.retries if repeatable else 0):
+            for further in range(-len(search.waiting), self._settings.retries if question.repeatable else 0):
                 if not search.waiting:
                     break
                 await self._pause(further, search.best)
@@ -186,11 +210,12 @@ class Origin:
     async def _ask(self, target: httpx.URL, url: str, question: _Question, gate: Gate) -> Answer:
         limit = self._settings.head_timeout
         try:
-            async with asyncio.timeout(limit):
-                response, requested_at = await self._follow(target, question)
+            async with asyncio.timeout(limit) as deadline:
+                response, requested_at = await self._follow(target, _counting(question, deadline, limit))
         except TimeoutError as exc:
             raise OriginTimeout(f"{host(target)} gave no answer within {limit:g} seconds") from exc
-        head = Head(response.status_code, end_to_end(response.headers), requested_at, self._wall())
+        status, phrase = response.status_code, reason_phrase(response)
+        head = Head(status, end_to_end(response.headers), requested_at, self._wall(), phrase)
         try:
             return Answer(response, head, url, self._settings, gate)
         except OriginError:
@@ -201,7 +226,7 @@ class Origin:
         for _ in range(_MAX_REDIRECTS + 1):
             requested_at = self._wall()
             response = await self._send(target, question)
-            if response.status_code not in _REDIRECTS:
+            if response.status_code not in _REDIRECTS or not (question.follow and question.repeatable):
                 return response, requested_at
             await shut(response)
             source, target = target, redirected(response)
@@ -212,15 +237,34 @@ class Origin:
     async def _send(self, target: httpx.URL, question: _Question) -> httpx.Response:
         if self._client is None:
             raise Unavailable("the client for origins is not open")
-        fields = [*filter(_sendable, question.headers), *([question.auth] if question.auth else [])]
-        fields += [("user-agent", self._settings.user_agent)] if "user-agent" not in question.headers else []
-        fields += [("accept-encoding", "identity")] if "accept-encoding" not in question.headers else []
+        content = question.upload.chunks if question.upload is not None else None
+        extensions = {"interim": partial(_interim, question.interim)} if question.interim is not None else {}
         try:
+            fields = question.fields(self._settings.user_agent)
             raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
-            request = httpx.Request(question.method, target, headers=raw)
+            request = httpx.Request(question.method, target, headers=raw, content=content, extensions=extensions)
             return await self._client.send(request, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as exc:
             raise refusal(exc, target) from exc
+
+
+def _counting(question: _Question, deadline: asyncio.Timeout, limit: float) -> _Question:
+    """The question, each chunk of whose body puts the deadline for the head off: a long upload is no silent origin."""
+    upload = question.upload
+    if upload is None:
+        return question
+
+    async def chunks() -> AsyncIterator[bytes]:
+        async for chunk in upload.chunks:
+            yield chunk
+            with suppress(RuntimeError):  # the head is there already
+                deadline.reschedule(asyncio.get_running_loop().time() + limit)
+
+    return replace(question, upload=Upload(upload.length, chunks()))
+
+
+def _interim(tell: Interim, status: int, fields: tuple[tuple[bytes, bytes], ...]) -> None:
+    tell(status, end_to_end(httpx.Headers(fields)))
 
 
 def _sendable(field: tuple[str, str]) -> bool:

@@ -216,8 +216,28 @@ class Answer(Protocol):
     async def aclose(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """The body of a request as it comes from the client, once; `length` in bytes, None where it was not announced."""
+
+    length: int | None
+    chunks: AsyncIterator[bytes]
+
+
+Interim = Callable[[int, Headers], None]
+"""Is told of an interim response (RFC 9110 §15.2): status, and its end-to-end fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """What a client's request brings that is no data: its body, and who is told of interim responses."""
+
+    upload: Upload | None = None
+    interim: Interim | None = None
+
+
 class Origin(Protocol):
-    """Speaks to origins; follows redirects, retries, fails over."""
+    """Speaks to origins; follows redirects (if `follow`), retries, fails over."""
 
     async def fetch(
         self,
@@ -226,4 +246,7 @@ class Origin(Protocol):
         method: str = "GET",
         headers: Headers = ...,
         auth: tuple[str, str] | None = None,
+        follow: bool = True,
+        upload: Upload | None = None,
+        interim: Interim | None = None,
     ) -> Answer: ...

@@ -5,19 +5,21 @@ Why this one and not httpx's own: docs/transports.md has the comparison and the 
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 import httpx
 from yarl import URL
 
 from .errors import ConfigError
-from .exchange import Exchange
+from .exchange import Exchange, Handler, listening
 from .failures import translated
 
 __all__ = ["AiohttpTransport", "OriginSettings", "default_transport"]
@@ -74,33 +76,34 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     `trust` says which certificates are good, `proxy` where requests go instead of to their hosts, `connect_timeout` in
     seconds holds for name, connection and TLS together. httpx's per-request timeouts are not used: the caller has
-    deadlines of its own. GET and HEAD are sent once more where their connection ends before the head.
+    deadlines of its own. GET and HEAD are sent once more where their connection ends before the head. What may not be
+    sent twice has a connection of its own: none that its peer is about to close (RFC 9112 §9.3.1).
+
+    The request extension `interim` is called with status and fields of each interim response (RFC 9110 §15.2).
     """
 
     def __init__(self, trust: ssl.SSLContext, proxy: URL | None, connect_timeout: float) -> None:
         self._trust = trust
         self._proxy = proxy
         self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout)
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request` (its body is buffered) and return at the head, the body unread."""
-        content = await request.aread()
+        """Send `request`, its body as it comes, and return at the head of the response, whose body is unread."""
         if self._closed:
             raise httpx.LocalProtocolError("the transport is closed", request=request)
         if request.url.scheme not in ("http", "https"):
             raise httpx.UnsupportedProtocol("neither http nor https", request=request)
-        if self._session is None:
-            self._session = self._opened()
         try:
-            response = await self._session.request(
-                request.method,
-                _target(request.url),
-                headers=_sent(request),
-                data=content or None,
-                allow_redirects=False,
-            )
+            with listening(request.extensions.get("interim")):
+                response = await self._session(request).request(
+                    request.method,
+                    _target(request.url),
+                    headers=_sent(request),
+                    data=_content(request),
+                    allow_redirects=False,
+                )
         except _FAILURES as exc:
             raise translated(exc, request) from None
         assert isinstance(response, Exchange)  # noqa: S101 - the session makes no other
@@ -112,15 +115,26 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         extensions = {"reason_phrase": reason, "narrow": body.narrow}
         return httpx.Response(response.status, headers=response.raw_headers, stream=body, extensions=extensions)
 
-    def _opened(self) -> aiohttp.ClientSession:
-        """A session of the running loop that adds nothing to requests and takes nothing from answers."""
+    def _session(self, request: httpx.Request) -> aiohttp.ClientSession:
+        repeatable = request.method in ("GET", "HEAD")
+        if repeatable not in self._sessions:
+            self._sessions[repeatable] = self._opened(lasting=repeatable)
+        return self._sessions[repeatable]
+
+    def _opened(self, *, lasting: bool) -> aiohttp.ClientSession:
+        """A session of the running loop that adds nothing to requests and takes nothing from answers.
+
+        Its connections are used again where they are `lasting`.
+        """
         connector = aiohttp.TCPConnector(
             limit=0,  # origin.py counts connections
-            keepalive_timeout=_KEEP_ALIVE,
+            keepalive_timeout=_KEEP_ALIVE if lasting else None,
+            force_close=not lasting,
             ssl=self._trust,
             # A TLS peer that never says goodbye is left after 2 s instead of 30; later Pythons have no such choice.
             enable_cleanup_closed=sys.version_info < (3, 12, 7),
         )
+        connector._factory = partial(Handler, loop=asyncio.get_running_loop())  # type: ignore[assignment]
         return aiohttp.ClientSession(
             connector=connector,
             response_class=Exchange,
@@ -137,8 +151,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        session, self._session, self._closed = self._session, None, True
-        if session is not None:
+        sessions, self._sessions, self._closed = self._sessions, {}, True
+        for session in sessions.values():
             await session.close()
 
 
@@ -148,10 +162,17 @@ def _target(url: httpx.URL) -> URL:
     return URL.build(scheme=url.scheme, authority=url.netloc.decode("ascii"), path=path, encoded=True)
 
 
+def _content(request: httpx.Request) -> AsyncIterable[bytes] | None:
+    """The body to send, None where there is none (httpx gives each request a stream)."""
+    framed = "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+    assert isinstance(request.stream, httpx.AsyncByteStream)  # noqa: S101 - an AsyncClient has no other
+    return request.stream if framed else None
+
+
 def _sent(request: httpx.Request) -> list[tuple[str, str]]:
     """The request's fields; aiohttp writes them as UTF-8, so that other bytes cannot be sent (ValueError).
 
-    aiohttp frames the body itself, which it is given whole.
+    aiohttp frames the body itself.
     """
     fields = [(name.decode(), value.decode()) for name, value in request.headers.raw]
     return [(name, value) for name, value in fields if name.lower() != "transfer-encoding"]

@@ -19,10 +19,10 @@ from mirror.engine import Engine
 from mirror.evict import Limits, Room, evict
 from mirror.fills import Fills
 from mirror.model import Headers, Mirror, Request
-from mirror.opening import Outside
 from mirror.operations import Operations
 from mirror.origin import Origin as Client
 from mirror.origin import OriginSettings
+from mirror.outside import Outside
 from mirror.reply import Reply
 from mirror.settings import FillSettings
 from mirror.stores.disk import DiskStore

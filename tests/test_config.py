@@ -119,7 +119,7 @@ def test_every_key_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_http_mirror_obeys_its_origin_unless_told_otherwise(tmp_path: Path) -> None:
     table = '[mirrors.get]\necosystem = "http"\nupstream = "http://upstream.test/pub/"\n'
     (mirror,) = read(tmp_path, table).mirrors
-    assert mirror == Mirror("get", "http", ("http://upstream.test/pub",), None, 0.0, 0.0)
+    assert mirror == Mirror("get", "http", ("http://upstream.test/pub",), None, 0.0, client_auth=True)
     (mirror,) = read(tmp_path, table + 'ttl = "1h"\nkeep = "1d"').mirrors
     assert (mirror.ttl, mirror.grace, mirror.keep) == (3600.0, 0.0, 86400.0)
 

@@ -22,14 +22,14 @@ _IN_304 = frozenset({"cache-control", "content-location", "date", "etag", "expir
 
 # They describe the stored bytes, and a 304 has none (RFC 9111 §3.2): never taken from it ...
 _OF_THE_BYTES = frozenset(
-    {"content-digest", "content-encoding", "content-length", "content-md5", "content-range", "content-type", "digest"}
-    | {"repr-digest"}
+    {"content-digest", "content-encoding", "content-length", "content-md5", "content-range", "digest", "repr-digest"}
 )
 # ... and these only where nothing is stored: the bytes keep their name, and the key its variant.
 _OF_THE_ENTRY = frozenset({"etag", "vary"})
 # They tell when a response was made, and so belong to the newer one alone.
 _OF_THE_MOMENT = frozenset({"age", "date"})
 
+_OFFERED = 16  # tags in one If-None-Match: a field that every origin takes
 _STRONG_AFTER = 60  # seconds, RFC 9110 §8.8.2.2 with room for clocks that differ
 
 
@@ -61,8 +61,12 @@ def _not_newer(request: Request, headers: Headers, now: float) -> bool:
     """If-None-Match, or else If-Modified-Since (RFC 9110 §13.1.2, §13.1.3): True where the client has this answer."""
     known = request.headers.get("if-none-match")
     if known is not None:
-        tag = entity_tag(headers.get("etag"))
-        return known == "*" or (tag is not None and any(same_weakly(tag, other) for other in entity_tags(known)))
+        text = headers.get("etag")
+        tag = entity_tag(text)
+        # What is no entity-tag (unquoted, `w/`) is the origin's own fault; sent back as it was, it is still the same.
+        return known in ("*", text) or (
+            tag is not None and any(same_weakly(tag, other) for other in entity_tags(known))
+        )
     since = parse_date(request.headers.get("if-modified-since"), now)
     # RFC 9111 §4.3.2: without Last-Modified the response's Date.
     modified = parse_date(headers.get("last-modified") or headers.get("date"), now)
@@ -74,13 +78,30 @@ def not_modified(headers: Headers) -> Headers:
     return headers.only(_IN_304 if "etag" in headers else _IN_304 | {"last-modified"})
 
 
-def validators(entry: Entry) -> Headers:
-    """The conditional fields to ask the origin with whether the entry is still right, verbatim (RFC 9111 §4.3.1)."""
-    pairs = (
-        ("if-none-match", entry.validators.get("etag")),
-        ("if-modified-since", entry.validators.get("last-modified")),
-    )
+def validators(known: Headers) -> Headers:
+    """The conditional fields to ask the origin with whether what has these validators is still right, verbatim.
+
+    RFC 9111 §4.3.1.
+    """
+    pairs = (("if-none-match", known.get("etag")), ("if-modified-since", known.get("last-modified")))
     return Headers(tuple((name, value) for name, value in pairs if value))
+
+
+def offered(entries: tuple[Entry, ...]) -> str:
+    """An If-None-Match with which the origin may choose one of several stored variants (RFC 9111 §4.3.1), or "".
+
+    The newest that have a tag, each tag once.
+    """
+    newest = sorted(entries, key=lambda entry: entry.head.received_at, reverse=True)
+    tags = [tag for entry in newest if (tag := entity_tag(entry.validators.get("etag")))]
+    return ", ".join(list(dict.fromkeys(tags))[:_OFFERED])
+
+
+def chosen(entries: tuple[Entry, ...], head: Head) -> Entry | None:
+    """The variant that a 304 names, the newest of several (RFC 9111 §4.3.4); None where it names none."""
+    told = entity_tag(head.headers.get("etag"))
+    named = [e for e in entries if told and same_weakly(told, entity_tag(e.validators.get("etag")) or "")]
+    return max(named, key=lambda entry: entry.head.received_at, default=None)
 
 
 def strong_validator(head: Head) -> str | None:
@@ -115,7 +136,7 @@ def renewed(entry: Entry, head: Head) -> Entry:
     added = head.headers.only({"etag", "last-modified"}).without(*(name for name, _ in entry.validators))
     return replace(
         entry,
-        head=Head(entry.head.status, headers, head.requested_at, head.received_at),
+        head=replace(entry.head, headers=headers, requested_at=head.requested_at, received_at=head.received_at),
         validators=Headers((*entry.validators, *added)),
     )
 
@@ -124,6 +145,11 @@ def contradicts(entry: Entry, head: Head) -> bool:
     """True where a 304 names another representation than the entry's: it must not renew it (RFC 9111 §4.3.4)."""
     told, known = entity_tag(head.headers.get("etag")), entity_tag(entry.validators.get("etag"))
     return told is not None and known is not None and not same_weakly(told, known)
+
+
+def disproves(entry: Entry, head: Head) -> bool:
+    """True where the 200 to a HEAD shows that the entry is not what the origin has now (RFC 9111 §4.3.5)."""
+    return head.status == entry.head.status == 200 and not describes(entry, head)
 
 
 def describes(entry: Entry, head: Head) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import TypeAlias
 
@@ -11,7 +11,7 @@ from mirror.httpcache.conditional import contradicts, describes, renewed
 from mirror.httpcache.fields import Directives, cache_control
 from mirror.httpcache.freshness import NEGATIVE, age, asked, directives, expired, ttl
 from mirror.httpcache.storing import refusal
-from mirror.model import Entry, Head, Plan, Request, Rule
+from mirror.model import Entry, Head, Headers, Plan, Request, Rule
 
 __all__ = [
     *("Answer", "Decision", "Freshen", "Hit", "Miss", "Pass", "Relay", "Revalidate", "StaleHit", "Store", "UseStale"),
@@ -171,6 +171,17 @@ def _stale_allowed(client: Directives, known: Directives, staleness: float) -> b
     return staleness < max(client.seconds("max-stale") or 0, known.seconds("stale-while-revalidate") or 0)
 
 
+def reusable(request: Request, plan: Plan, head: Head, now: float) -> bool:
+    """Whether an answer that came before this request, and is still coming in, may be used for it without asking.
+
+    Collapsed requests are no exception from RFC 9111 §4. On a package mirror the rule decides, and it is new.
+    """
+    if plan.rule.package:
+        return True
+    coming = Entry(plan.key, plan.urls[0], head, Headers(), "", 0, "")
+    return isinstance(before(request, plan, coming, now), Hit | StaleHit)
+
+
 def after(request: Request, plan: Plan, entry: Entry | None, head: Head, now: float) -> Answer:
     """What to do with the origin's answer to `request` (as it was sent: a HEAD's answer has no bytes to store).
 
@@ -188,7 +199,7 @@ def after(request: Request, plan: Plan, entry: Entry | None, head: Head, now: fl
     if entry is not None and failing and _may_serve(request, plan, entry, now):
         return UseStale(entry, "stale-if-error")
     if request.method == "HEAD":
-        return Freshen(renewed(entry, head)) if entry is not None and describes(entry, head) else Relay("head")
+        return Freshen(_renewed(plan, entry, head)) if entry is not None and describes(entry, head) else Relay("head")
     reason = refusal(request, plan, head)
     return Relay(reason) if reason else Store()
 
@@ -197,7 +208,14 @@ def _confirmed(plan: Plan, entry: Entry | None, head: Head) -> Answer:
     # A registry's 304 counts even where its gateway changes the ETag each time; `renewed` keeps the name of our bytes.
     if entry is None or (contradicts(entry, head) and not plan.rule.package):
         return Relay("304")
-    return Freshen(renewed(entry, head))
+    return Freshen(_renewed(plan, entry, head))
+
+
+def _renewed(plan: Plan, entry: Entry, head: Head) -> Entry:
+    if not plan.rule.package:
+        return renewed(entry, head)
+    # What clients see of a package mirror's answer is ours; a 304 says no more than that it is still right.
+    return replace(entry, head=replace(entry.head, requested_at=head.requested_at, received_at=head.received_at))
 
 
 def failed(plan: Plan, entry: Entry | None, now: float, request: Request) -> UseStale | None:

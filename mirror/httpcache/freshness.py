@@ -41,6 +41,13 @@ def lifetime(head: Head, rule: Rule) -> float:
     return overruled if overruled is not None else _granted(head, directives(head.headers))
 
 
+def explicit(head: Head, rule: Rule, known: Directives) -> bool:
+    """True where the rule or the origin says how long the response is fresh, and nobody has to guess (§4.2.1)."""
+    if ruled(head.status, rule) is not None or "s-maxage" in known or "max-age" in known:
+        return True
+    return "expires" in head.headers and not known.targeted
+
+
 def _granted(head: Head, known: Directives) -> float:
     """The lifetime that the origin granted, explicitly or by silence."""
     for name in ("s-maxage", "max-age"):

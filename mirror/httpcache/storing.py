@@ -6,9 +6,10 @@ from http import HTTPStatus
 
 from mirror.httpcache import vary
 from mirror.httpcache.fields import Directives
-from mirror.httpcache.freshness import HEURISTIC, NEGATIVE, asked, directives, lifetime
-from mirror.model import Head, Plan, Request, Rule
+from mirror.httpcache.freshness import HEURISTIC, NEGATIVE, asked, directives, explicit, lifetime
+from mirror.model import Head, Plan, Request
 
+_LAST = 599  # RFC 9110 §15: no status above it has a meaning
 _UNDERSTOOD = frozenset(int(status) for status in HTTPStatus)  # RFC 9111 §5.2.2.3
 _SHARED_IN_SPITE = ("public", "must-revalidate", "s-maxage")  # RFC 9111 §3.5
 
@@ -24,8 +25,8 @@ def refusal(request: Request, plan: Plan, head: Head) -> str | None:
         return "interim"
     if head.status == 206:
         return "partial"  # may fill a hole of an entry, but is none itself
-    reason = _unfit(plan, head, known) if plan.rule.package else _unstorable(request, plan.rule, head, known)
-    return reason or _not_for_all(request, plan, known)
+    reason = _unfit(plan, head, known) if plan.rule.package else _unstorable(request, plan, head, known)
+    return reason or _not_for_all(plan, known)
 
 
 def _unfit(plan: Plan, head: Head, known: Directives) -> str | None:
@@ -37,7 +38,7 @@ def _unfit(plan: Plan, head: Head, known: Directives) -> str | None:
     return None if wanted else "status"
 
 
-def _unstorable(request: Request, rule: Rule, head: Head, known: Directives) -> str | None:
+def _unstorable(request: Request, plan: Plan, head: Head, known: Directives) -> str | None:
     if "no-store" in asked(request):
         return "request"
     if "must-understand" in known:
@@ -50,10 +51,19 @@ def _unstorable(request: Request, rule: Rule, head: Head, known: Directives) -> 
         return "private"
     if vary.never(head):
         return "vary"  # §4.1: it would never match again
-    return None if head.status in HEURISTIC or lifetime(head, rule) > 0 else "status"
+    return "status" if head.status > _LAST else _unspoken(plan, head, known)
 
 
-def _not_for_all(request: Request, plan: Plan, known: Directives) -> str | None:
+def _unspoken(plan: Plan, head: Head, known: Directives) -> str | None:
+    """Without a word of the origin's on freshness: only what may be guessed, and nothing that may be a session's."""
+    if head.status not in HEURISTIC and lifetime(head, plan.rule) <= 0:
+        return "status"
+    # Stricter than §3: an origin that forgets to say `private` would have its sessions handed on.
+    personal = "cookie" in plan.send or "set-cookie" in head.headers
+    return "cookie" if personal and not explicit(head, plan.rule, known) else None
+
+
+def _not_for_all(plan: Plan, known: Directives) -> str | None:
     """§3.5: what was fetched with a client's own credentials is shared only where the origin says so."""
-    forwarded = "authorization" in request.headers and (not plan.rule.package or "authorization" in plan.send)
-    return "authorization" if forwarded and not any(name in known for name in _SHARED_IN_SPITE) else None
+    shared = any(name in known for name in _SHARED_IN_SPITE)
+    return "authorization" if "authorization" in plan.send and not shared else None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from mirror.httpcache.fields import split_list
 from mirror.model import Head, Request
 
 # Their values mean the same in any case (RFC 9110 §12.5.2-4); a media type's parameters may not.
 _CASELESS = frozenset({"accept-charset", "accept-encoding", "accept-language"})
+_AROUND = re.compile(r"[ \t]*([;=])[ \t]*")
+_WEIGHT_ONE = re.compile(r";q=1(?:\.0{0,3})?$")
 # No lists: a comma in them is text like any other.
 _SINGLE = frozenset({"authorization", "cookie", "from", "host", "origin", "referer", "user-agent"})
 
@@ -54,4 +57,7 @@ def _normal(name: str, value: str | None) -> tuple[str, ...] | None:
         return None
     if name in _SINGLE:
         return (value,)
-    return tuple(split_list(value.lower() if name in _CASELESS else value))
+    if name not in _CASELESS:
+        return tuple(split_list(value))
+    # Their order says nothing, weights do (RFC 9110 §12.4.2, §12.5.4); the weight 1 is no weight.
+    return tuple(sorted(_WEIGHT_ONE.sub("", _AROUND.sub(r"\1", member)) for member in split_list(value.lower())))

@@ -1,114 +1,23 @@
-"""uvicorn's HTTP protocol, mended: broken bodies look broken, departures are noticed, HTTP/1.0 gets no chunks."""
+"""uvicorn's HTTP protocol, mended: requests that mean two things are refused, departures are noticed."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
-import socket
-import struct
 import urllib.parse
-from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
 import httptools
-from uvicorn._types import ASGI3Application, ASGISendEvent
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from mirror.server.cycle import Cycle
 from mirror.server.zerocopy import FileSender
-
-RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER with no time: closing sends a reset, which no client can take for the proper end of a body."""
-
 
 HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{0,5})?")
 """What a Host field may hold (RFC 9110 §7.2), less what no host name has."""
-
-
-class Cycle(RequestResponseCycle):
-    """One request and its response.
-
-    `send` raises OSError once the client has gone (ASGI 2.4; uvicorn's returns as if it had sent, so that a body is
-    read to its end for nobody). A response that the application leaves incomplete ends with a reset.
-    """
-
-    _bare = False  # HTTP/1.0 and no length: the end of the connection ends the body
-    file_sender: Callable[[], FileSender] | None = None
-
-    async def run_asgi(self, app: ASGI3Application) -> None:
-        if self.disconnected:
-            return
-        try:
-            await app(self.scope, self.receive, self.send)
-        except asyncio.CancelledError:
-            self.reset()
-            raise
-        except ConnectionError:
-            self.reset()
-        except Exception:
-            self.logger.exception("unexpected error in the application")
-            if self.response_started:
-                self.reset()
-            elif not self.disconnected:
-                await self.send_500_response()
-        else:
-            if not self.response_complete:
-                self.reset()
-        finally:
-            self.on_response = lambda: None
-
-    def reset(self) -> None:
-        """End the connection so that nobody can take the response for complete."""
-        if self.disconnected or self.response_complete:
-            return
-        connection = self.transport.get_extra_info("socket")
-        if connection is not None and connection.family != socket.AF_UNIX:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        self.transport.abort()
-
-    async def send(self, message: ASGISendEvent) -> None:
-        if self.disconnected:
-            raise ConnectionResetError("the client has gone")
-        if message["type"] == "http.response.start":
-            self._begin(message)
-        if message["type"] == "http.response.zerocopysend":  # type: ignore[comparison-overlap]
-            return await self._send_file(message)
-        if self._bare and message["type"] == "http.response.body":
-            return await self._send_bare(message.get("body", b""), message.get("more_body", False))
-        await super().send(message)
-        if self.disconnected and not self.response_complete:
-            raise ConnectionResetError("the client has gone")
-        return None
-
-    def _begin(self, message: Any) -> None:
-        if self.more_body:  # nobody will read the rest of the request: what follows it cannot be found
-            self.keep_alive = False
-        if self.scope["http_version"] == "1.0":
-            self._bare = not any(name == b"content-length" for name, _ in message.get("headers", ()))
-            if self._bare:
-                # As good as chunked to the parent, which then writes neither length nor chunk header.
-                self.chunked_encoding = False
-
-    async def _send_file(self, message: Any) -> None:
-        """ASGI's zero-copy send: `file` is a descriptor; the response must have a length."""
-        offset, count = message["offset"], message["count"]
-        if self.file_sender is None or self.chunked_encoding or count > self.expected_content_length:
-            raise RuntimeError("no zero-copy send in a response without a length")
-        await self.file_sender().send(message["file"], offset, count)
-        self.expected_content_length -= count
-
-    async def _send_bare(self, body: bytes, more_body: bool) -> None:
-        await self.flow.drain()
-        if self.disconnected:
-            raise ConnectionResetError("the client has gone")
-        if self.scope["method"] != "HEAD":
-            self.transport.write(body)
-        if not more_body:
-            self.response_complete = True
-            self.message_event.set()
-            self.transport.close()
-            self.on_response()
 
 
 class MirrorProtocol(HttpToolsProtocol):
@@ -216,7 +125,9 @@ class MirrorProtocol(HttpToolsProtocol):
         self.scope["path"] = urllib.parse.unquote(raw_path.decode("ascii"))
         self.scope["raw_path"] = raw_path
         self.scope["query_string"] = parsed.query or b""
-        self.scope["extensions"] = {"http.response.zerocopysend": {}} if self.scheme == "http" else {}
+        self.scope["extensions"] = {"http.response.interim": {}}
+        if self.scheme == "http":
+            self.scope["extensions"]["http.response.zerocopysend"] = {}
         if parsed.schema is not None:  # absolute-form: its authority counts, not Host (RFC 9112 §3.2.2)
             self._set_host(urllib.parse.urlsplit(self.url).netloc)
             self.scope["extensions"]["http.request.absolute_form"] = {}

@@ -27,6 +27,7 @@ def _head(head: Head) -> dict[str, Any]:
         "headers": [list(pair) for pair in head.headers],
         "requested_at": head.requested_at,
         "received_at": head.received_at,
+        **({"reason": head.reason} if head.reason else {}),
     }
 
 
@@ -40,6 +41,7 @@ def _read_head(value: Any) -> Head:
         _read_headers(value["headers"]),
         float(value["requested_at"]),
         float(value["received_at"]),
+        str(value.get("reason", "")),
     )
 
 

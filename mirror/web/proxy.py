@@ -1,19 +1,19 @@
-"""`GET|HEAD /{mirror}/{path}`: the mirrors, as a plain ASGI application."""
+"""`/{mirror}/{path}`: the mirrors, as a plain ASGI application."""
 
 from __future__ import annotations
 
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mirror.engine import Engine
-from mirror.errors import MirrorError, NotAllowed, NotFound, RequestError
+from mirror.errors import MirrorError, NotFound, RequestError
 from mirror.model import Headers, Mirror, Outcome, Request
-from mirror.ports import Clock
-from mirror.web.replies import ZERO_COPY, Send, Sent, send_error, send_reply
+from mirror.ports import Clock, Hop, Upload
+from mirror.web.replies import INTERIM, ZERO_COPY, Interims, Send, Sent, send_error, send_reply
 
 log = logging.getLogger("mirror.access")
 
@@ -64,10 +64,13 @@ class Proxy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sent, started = Sent(zero_copy=ZERO_COPY in scope.get("extensions", ())), time.monotonic()
         outcome = Outcome(detail="error")
+        interims = Interims(send) if INTERIM in scope.get("extensions", ()) else None
         try:
             mirror, request = self._request(scope)
-            reply = await self._engine.answer(mirror, request)
+            reply = await self._engine.answer(mirror, request, Hop(_upload(request, receive), interims))
             outcome = reply.outcome
+            if interims is not None:
+                await interims.passed()
             await send_reply(reply, request, send, sent, self._wall())
         except MirrorError as exc:
             outcome = Outcome(detail=type(exc).__name__)
@@ -96,11 +99,28 @@ class Proxy:
             headers.get("content-length") not in (None, "0") or "transfer-encoding" in headers
         ):
             raise RequestError(f"a {scope['method']} request with a body has no meaning here")
-        if scope["method"] in ("CONNECT", "TRACE"):
-            raise NotAllowed(f"{scope['method']} is not possible here")
         base = f"{self._names.base(scope, headers)}/{name}"
         query = scope["query_string"].decode("latin-1")
         return mirror, Request(scope["method"], slash + path or "/", query, headers, base)
+
+
+def _upload(request: Request, receive: Receive) -> Upload | None:
+    """The request's body, as it comes; None where it has none."""
+    length = request.headers.get("content-length")
+    if "transfer-encoding" not in request.headers and length in (None, "0"):
+        return None
+
+    async def chunks() -> AsyncIterator[bytes]:
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ConnectionResetError("the client has gone")
+            more = message.get("more_body", False)
+            if message.get("body"):
+                yield message["body"]
+
+    return Upload(None if length is None else int(length), chunks())
 
 
 def _reached(scope: Scope) -> str:

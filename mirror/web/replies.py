@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -15,13 +16,12 @@ from mirror.httpcache.conditional import evaluate, not_modified
 from mirror.httpcache.fields import format_date
 from mirror.httpcache.freshness import age
 from mirror.httpcache.ranges import Part, Parts, Unsatisfiable, content_range, multipart, select, unsatisfied
-from mirror.model import Headers, Request
+from mirror.model import VIA, Headers, Request
 from mirror.ports import Piece, Span
 from mirror.reply import Reply
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-VIA = "1.1 mirror"
 BODILESS = (204, 304)
 
 OURS = ("age", "cache-status", "via", "x-cache")
@@ -29,6 +29,9 @@ IN_REFUSAL = (*OURS, "accept-ranges", "content-range", "date", "etag", "vary")
 
 ZERO_COPY = "http.response.zerocopysend"
 """The ASGI extension by which a server takes descriptor, offset and count instead of bytes."""
+
+INTERIM = "http.response.interim"
+"""The extension by which our server takes interim responses (ASGI's own, for 103 alone, cannot say all of one)."""
 
 WINDOW = 1024 * 1024
 
@@ -50,7 +53,7 @@ async def send_reply(reply: Reply, request: Request, send: Send, sent: Sent, now
     """
     try:
         if reply.verbatim:
-            await _start(send, sent, reply.head.status, _fields(reply, now))
+            await _start(send, sent, reply.head.status, _fields(reply, now), reply.head.reason)
             await _body(reply.source.read(0, None), request, send, sent)
         else:
             await _selected(reply, request, send, sent, now)
@@ -80,7 +83,7 @@ async def _selected(reply: Reply, request: Request, send: Send, sent: Sent, now:
             fields = headers.set("content-range", unsatisfied(reply.size))
             await _refuse(send, sent, request, 416, f"there are only {reply.size} bytes here", fields)
         case _:
-            await _start(send, sent, reply.head.status, headers)
+            await _start(send, sent, reply.head.status, headers, reply.head.reason)
             await _body(reply.source.read(0, reply.size), request, send, sent)
 
 
@@ -135,13 +138,14 @@ async def _end(send: Send, sent: Sent, body: bytes = b"") -> None:
     sent.complete = True
 
 
-async def _start(send: Send, sent: Sent, status: int, headers: Headers) -> None:
+async def _start(send: Send, sent: Sent, status: int, headers: Headers, reason: str = "") -> None:
     sent.status = status
     if status in BODILESS:  # RFC 9110 §8.6
         headers = headers.without("content-length")
     sent.zero_copy = sent.zero_copy and "content-length" in headers
     encoded = [(name.encode("latin-1"), _value(value)) for name, value in headers]
-    await send({"type": "http.response.start", "status": status, "headers": encoded})
+    message = {"type": "http.response.start", "status": status, "headers": encoded}
+    await send({**message, "reason": _value(reason)} if reason else message)
 
 
 def _value(value: str) -> bytes:
@@ -151,11 +155,13 @@ def _value(value: str) -> bytes:
 
 
 async def _body(pieces: AsyncGenerator[Piece, None], request: Request, send: Send, sent: Sent) -> None:
-    if request.method == "HEAD" or sent.status in BODILESS:
+    if request.method == "HEAD":
         await _end(send, sent)
         return
     async with aclosing(pieces):
-        async for piece in pieces:
+        async for piece in pieces:  # of a 204 too: its end comes when it is stored
+            if sent.status in BODILESS:
+                continue
             if isinstance(piece, bytes | memoryview):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 sent.count += len(piece)
@@ -221,3 +227,20 @@ def marked(send: Send, now: float) -> Send:
         await send(message)
 
     return sending
+
+
+class Interims:
+    """Hands interim responses on to a client, in order, until the answer begins (RFC 9110 §15.2)."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def __call__(self, status: int, headers: Headers) -> None:
+        encoded = [(name.encode("latin-1"), _value(value)) for name, value in headers]
+        message = {"type": INTERIM, "status": status, "headers": encoded}
+        self._tasks.append(asyncio.ensure_future(self._send(message)))
+
+    async def passed(self) -> None:
+        """Until all are out, or the client has left."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)

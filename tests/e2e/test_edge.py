@@ -137,7 +137,7 @@ class TestAnswers:
     def test_a_204_has_no_length(self, both: tuple[Served, Abroad]) -> None:
         assert "content-length" not in parts(hear(both[0], asking("/o/obj/a/0?status=204"))[0])[1]
 
-    @pytest.mark.parametrize(("status", "answer"), [(299, 299), (599, 599), (600, 502), (799, 502), (304, 502)])
+    @pytest.mark.parametrize(("status", "answer"), [(299, 299), (599, 599), (600, 600), (999, 999), (304, 502)])
     def test_odd_statuses_of_the_origin(self, both: tuple[Served, Abroad], status: int, answer: int) -> None:
         server, origin = both
         assert parts(hear(server, asking(f"/o/obj/s{status}/10?status={status}"))[0])[0] == answer

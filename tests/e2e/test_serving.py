@@ -136,7 +136,7 @@ class TestAnswers:
         problem = json.loads(body)
         assert problem["detail"] == problem["error"]
         assert "/o/" in problem["detail"]
-        assert client.ask("POST", "/o/obj/a/10", body={})[0] == 405
+        assert client.ask("TRACE", "/o/obj/a/10")[0] == 405
         assert client.ask("GET", "/o/obj/a/10", body={"fat": "get"})[0] == 400
 
     def test_http_1_0_gets_no_chunks(self, both: tuple[Client, Abroad]) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mirror.ecosystems import PLANNERS, http
 from mirror.errors import NotAllowed, RequestError
-from mirror.model import Headers, Mirror, Plan, Request, Rule
+from mirror.model import Headers, Mirror, Plan, Ready, Request, Rule
 
 MIRROR = Mirror("get", "http", ("http://upstream.test/top", "http://second.test"), grace=5.0, keep=7.0)
 
 
 def planned(path: str, query: str = "", **headers: str) -> Plan:
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
-    return http.plan(MIRROR, Request("GET", path, query, Headers.of(fields)))
+    plan = http.plan(MIRROR, Request("GET", path, query, Headers.of(fields)))
+    assert isinstance(plan, Plan)
+    return plan
 
 
 def test_path_and_query_reach_every_upstream_as_they_were_sent() -> None:
@@ -58,7 +62,8 @@ def test_end_to_end_fields_are_sent_and_all_others_are_not() -> None:
         cookie="a=b",
         authorization="Basic eA==",
     )
-    assert {name for name, _ in plan.send} == {"accept", "accept-language", "accept-encoding", "user-agent", "x-custom"}
+    kept = {"accept", "accept-language", "accept-encoding", "user-agent", "x-custom", "via"}
+    assert {name for name, _ in plan.send} == kept
     assert plan.send.get("accept-encoding") == "gzip, br"
 
 
@@ -80,10 +85,49 @@ def test_unsafe_paths_are_refused(path: str) -> None:
         planned(path)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-def test_other_methods_are_not_allowed(method: str) -> None:
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "M-SEARCH", "QUERY"])
+def test_every_method_has_a_plan(method: str) -> None:
+    assert isinstance(http.plan(MIRROR, Request(method, "/a")), Plan)
+
+
+@pytest.mark.parametrize("method", ["CONNECT", "TRACE"])
+def test_tunnels_and_echoes_are_not_allowed(method: str) -> None:
     with pytest.raises(NotAllowed):
         http.plan(MIRROR, Request(method, "/a"))
+
+
+def test_the_last_hop_that_max_forwards_allows_answers_itself() -> None:
+    def options(left: str) -> Plan | Ready:
+        return http.plan(MIRROR, Request("OPTIONS", "/a", headers=Headers.of({"Max-Forwards": left})))
+
+    assert isinstance(options("0"), Ready)
+    further = options("3")
+    assert isinstance(further, Plan)
+    assert further.send.get("max-forwards") == "2"
+
+
+class TestCredentials:
+    """A client's are for one origin, and go nowhere where the mirror is told so, or has credentials of its own."""
+
+    ASKED = Request("GET", "/a", headers=Headers.of({"Authorization": "Basic eA==", "Cookie": "a=b"}))
+
+    def test_they_are_sent_to_the_first_upstream_alone(self) -> None:
+        sent = http.plan(replace(MIRROR, client_auth=True), self.ASKED)
+        assert isinstance(sent, Plan)
+        assert (sent.send.get("authorization"), sent.send.get("cookie")) == ("Basic eA==", "a=b")
+        assert sent.urls == ("http://upstream.test/top/a",)
+
+    def test_they_are_not_sent_where_the_mirror_says_so(self) -> None:
+        sent = http.plan(MIRROR, self.ASKED)
+        assert isinstance(sent, Plan)
+        assert not {"authorization", "cookie"} & {name for name, _ in sent.send}
+        assert len(sent.urls) == 2
+
+    def test_the_mirrors_own_take_their_place(self) -> None:
+        own = replace(MIRROR, client_auth=True, auth=("Authorization", "Bearer ours"))
+        sent = http.plan(own, self.ASKED)
+        assert isinstance(sent, Plan)
+        assert "authorization" not in sent.send
 
 
 def test_every_ecosystem_is_listed_and_refuses_what_escapes() -> None:

@@ -43,11 +43,10 @@ class TestStoringOnPackageMirrors:
 
     def test_what_was_fetched_with_a_clients_credentials_is_not_shared(self) -> None:
         asked = request(authorization="Basic eA==")
-        assert after(asked, plan(PACKAGE), None, head(), NOW) == Store()
+        assert after(asked, plan(PACKAGE), None, head(), NOW) == Store()  # they were not sent
         forwarding = plan(PACKAGE, send=headers(authorization="Basic eA=="))
         assert after(asked, forwarding, None, head(), NOW) == Relay("authorization")
         assert after(asked, forwarding, None, head(cache_control="public"), NOW) == Store()
-        assert after(request(), forwarding, None, head(), NOW) == Store()
 
 
 class TestStoringOnHttpMirrors:
@@ -92,9 +91,20 @@ class TestStoringOnHttpMirrors:
 
     @pytest.mark.parametrize("text", ["public, max-age=60", "must-revalidate, max-age=60", "s-maxage=60"])
     def test_answers_to_authorization_need_permission(self, text: str) -> None:
-        asked = request(authorization="Basic eA==")
-        assert after(asked, plan(), None, head(cache_control="max-age=60"), NOW) == Relay("authorization")
-        assert after(asked, plan(), None, head(cache_control=text), NOW) == Store()
+        sent = plan(send=headers(authorization="Basic eA=="))
+        assert after(request(), sent, None, head(cache_control="max-age=60"), NOW) == Relay("authorization")
+        assert after(request(), sent, None, head(cache_control=text), NOW) == Store()
+
+    @pytest.mark.parametrize("fields", [{"cache_control": "max-age=60"}, {"expires": date(60)}])
+    def test_what_may_be_a_session_needs_a_word_on_its_freshness(self, fields: dict[str, str]) -> None:
+        cookie = plan(send=headers(cookie="a=b"))
+        for asked, more in ((cookie, {}), (plan(), {"set_cookie": "a=b"})):
+            assert after(request(), asked, None, head(last_modified=date(-1000), **more), NOW) == Relay("cookie")
+            assert after(request(), asked, None, head(**fields, **more), NOW) == Store()
+
+    @pytest.mark.parametrize("status", [600, 999])
+    def test_a_status_that_there_is_not_is_never_stored(self, status: int) -> None:
+        assert after(request(), plan(), None, head(status, cache_control="max-age=60"), NOW) == Relay("status")
 
     def test_vary_star_is_not_stored_and_fields_are(self) -> None:
         assert after(request(), plan(), None, head(cache_control="max-age=60", vary="a, *"), NOW) == Relay("vary")
@@ -137,7 +147,8 @@ class TestFreshening:
         assert (renewed.blob, renewed.size, renewed.digest, renewed.url) == (old.blob, old.size, old.digest, old.url)
         assert (renewed.head.status, renewed.head.received_at) == (200, NOW)
         assert renewed.head.headers.get("x-kept") == "1"
-        assert renewed.head.headers.get("age") is None
+        assert renewed.head.headers.get("cache-control") == ("max-age=60" if rule.package else "max-age=90")
+        assert renewed.head.headers.get("age") == ("50" if rule.package else None)
         assert type(before(request(), plan(rule), renewed, NOW + 89)).__name__ == "Hit"
 
     def test_a_304_without_date_is_dated_by_its_arrival(self) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mirror.httpcache.conditional import evaluate, merge, not_modified, strong_validator, validators
 from mirror.model import Headers
-from tests.httpcache.builders import NOW, date, entry, head, headers, request
+from tests.httpcache.builders import NOW, date, head, headers, request
 
 STORED = headers(etag='"a"', last_modified=date(-1000), date=date())
 
@@ -142,7 +142,6 @@ class TestMerging:
             "content-length",
             "content-encoding",
             "content-range",
-            "content-type",
             "content-md5",
             "content-digest",
             "repr-digest",
@@ -170,9 +169,9 @@ class TestAskingTheOrigin:
     """RFC 9111 §4.3.1, RFC 9110 §13.1.5."""
 
     def test_both_validators_go_out_as_they_came(self) -> None:
-        stored = entry(etag="unquoted", last_modified="some day")
+        stored = headers(etag="unquoted", last_modified="some day", x="y")
         assert validators(stored) == headers(if_none_match="unquoted", if_modified_since="some day")
-        assert validators(entry()) == Headers()
+        assert validators(Headers()) == Headers()
 
     def test_a_strong_tag_is_the_validator_of_a_range(self) -> None:
         assert strong_validator(head(etag='"a"', last_modified=date(-1000))) == '"a"'

@@ -154,7 +154,7 @@ def test_nothing_private_is_stored_unproven(request: Request, plan: Plan, head: 
     unshared = "private" in known or ("no-store" in known and "must-understand" not in known)
     permitted = any(name in known for name in ("public", "must-revalidate", "s-maxage"))
     refused = not plan.rule.package and (
-        "no-store" in asked(request) or ("authorization" in request.headers and not permitted)
+        "no-store" in asked(request) or ("authorization" in plan.send and not permitted)
     )
     if (unshared and not proven) or refused:
         assert after(request, plan, None, head, NOW) != Store()

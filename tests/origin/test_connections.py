@@ -42,13 +42,23 @@ async def test_get_and_head_are_sent_once_more_where_a_resting_connection_dies(
     assert (len(raw.asked), raw.connections) == (3, 2)
 
 
-async def test_post_is_not_sent_once_more(raw: RawOrigin, make: Make) -> None:
+async def test_post_has_a_connection_of_its_own_that_nobody_can_have_closed_meanwhile(
+    raw: RawOrigin, make: Make
+) -> None:
     raw.fragile.add("/hello")
     origin = await make()
     assert await get(origin, raw.url + "/hello") == b"hello"
+    assert await get(origin, raw.url + "/hello", method="POST") == b"hello"
+    assert (len(raw.asked), raw.connections) == (2, 2)
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_what_may_not_be_sent_twice_is_not(raw: RawOrigin, make: Make, method: str) -> None:
+    raw.scripts["/x"] = b""
+    origin = await make()
     with pytest.raises(OriginRefused, match="it closed the connection"):
-        await origin.fetch([raw.url + "/hello"], method="POST")
-    assert len(raw.asked) == 2
+        await origin.fetch([raw.url + "/x"], method=method)
+    assert len(raw.asked) == 1
 
 
 async def test_an_origin_that_always_hangs_up_is_left(raw: RawOrigin, make: Make) -> None:

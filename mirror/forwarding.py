@@ -1,0 +1,118 @@
+"""What goes to the origin past the fills: other methods, HEAD, what is one client's alone; and what follows from it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+
+from mirror import variants
+from mirror.errand import CONDITIONS, Errand
+from mirror.errors import OriginError
+from mirror.fills import Fills
+from mirror.heads import client_head, validators
+from mirror.httpcache.conditional import disproves
+from mirror.httpcache.conditional import validators as conditional
+from mirror.httpcache.decision import Freshen, Relay, Store, UseStale, after, failed
+from mirror.httpcache.freshness import expire
+from mirror.httpcache.invalidation import invalidates, targets
+from mirror.model import Head, Headers, Mirror, Outcome, Plan
+from mirror.outside import Found, Outside
+from mirror.ports import Answer
+from mirror.reply import Relayed, Reply
+
+log = logging.getLogger("mirror.forwarding")
+
+
+class Forwarding:
+    """Asks origins on behalf of one client."""
+
+    def __init__(self, outside: Outside, fills: Fills) -> None:
+        self._outside = outside
+        self._fills = fills
+
+    async def ask(self, errand: Errand, *, verbatim: bool) -> Answer:
+        """The origin's own answer. `verbatim`: to the client's conditions and range, too.
+
+        What a successful unsafe request may have changed is not served again (RFC 9111 §4.4).
+        """
+        conditions = errand.request.headers.only(CONDITIONS) if verbatim else Headers()
+        answer = await self._fetch(errand, errand.request.method, conditions)
+        if invalidates(errand.request.method, answer.head.status):
+            try:
+                await self._invalidate(errand.mirror, targets(answer.url, answer.head.headers))
+            except BaseException:
+                await answer.aclose()
+                raise
+        return answer
+
+    async def head(self, errand: Errand) -> Found | Head:
+        """What the origin says to a HEAD, or the stored answer to a GET where that may be used (RFC 9111 §4.3.5)."""
+        plan, entry = errand.plan, errand.entry
+        try:
+            answer = await self._fetch(errand, "HEAD", conditional(entry.validators) if entry else Headers())
+        except OriginError as exc:
+            stale = failed(plan, entry, self._outside.wall(), errand.request)
+            if stale is None:
+                raise
+            log.warning("%s: %s; what is stored is served", plan.key, exc)
+            return self._outside.stale(plan, stale)
+        await answer.aclose()
+        told, now = answer.head, self._outside.wall()
+        match after(errand.request, plan, entry, told, now):
+            case Freshen() as fresh:
+                return await self._outside.freshened(plan, errand.request, fresh, told)
+            case UseStale() as stale:
+                return self._outside.stale(plan, stale)
+            case Relay() | Store():
+                if entry is not None and disproves(entry, told):
+                    await self._outside.index.put(replace(entry, head=expire(entry.head, now)))
+                return client_head(plan, told, _length(told))
+
+    async def confirm(self, errand: Errand, head: Head, reason: str) -> Reply | None:
+        """Ask whether an answer that is still coming, and may not be used unasked, is right: None; else what is."""
+        asked = replace(errand, request=errand.plain())
+        answer = await self._fetch(asked, "GET", conditional(validators(head)))
+        if answer.head.status == 304:
+            await answer.aclose()
+            return None
+        return relayed(errand.plan, answer, reason, verbatim=False)
+
+    async def _fetch(self, errand: Errand, method: str, conditions: Headers) -> Answer:
+        plan = errand.plan
+        return await self._outside.origin.fetch(
+            plan.urls,
+            method=method,
+            headers=Headers((*plan.send, *conditions)),
+            auth=errand.mirror.auth_for(plan.urls),
+            follow=plan.follow,
+            upload=errand.hop.upload,
+            interim=errand.hop.interim,
+        )
+
+    async def _invalidate(self, mirror: Mirror, urls: Iterable[str]) -> None:
+        """Forget what is stored under these addresses of the origin, and publish no download of them."""
+        bases = [(f"{upstream}/", len(upstream)) for upstream in mirror.upstreams]
+        found = {f"/{mirror.name}{url[size:]}" for url in urls for base, size in bases if url.startswith(base)}
+        self._fills.disown(lambda key: variants.address(key) in found)
+        for address in found:
+            async for entry in variants.stored(self._outside.index, address):
+                await self._outside.index.delete(entry.key)
+                await self._outside.store.delete(entry.blob)
+        await self._outside.store.forget(lambda key: variants.address(key) in found)
+
+
+def relayed(plan: Plan, answer: Answer, reason: str, *, verbatim: bool) -> Reply:
+    """The reply that hands an origin's answer on. `verbatim`: conditions and range were the origin's to judge."""
+    head = client_head(plan, answer.head, answer.length)
+    part = answer.head.headers.get("content-range")
+    if part is not None:
+        head = replace(head, headers=head.headers.set("content-range", part))
+    outcome = Outcome(fwd=reason, fwd_status=answer.head.status)
+    return Reply(head, answer.length, Relayed(answer), outcome, verbatim=verbatim)
+
+
+def _length(head: Head) -> int | None:
+    """The Content-Length that a GET would have."""
+    length = head.headers.get("content-length")
+    return int(length) if length and length.isascii() and length.isdigit() else None

@@ -1,0 +1,83 @@
+"""Requests that are answered from their key's fill: who may join it, and who needs an answer of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mirror.errand import Errand
+from mirror.fill import Asked, Fill
+from mirror.fills import Fills
+from mirror.follower import Follower
+from mirror.forwarding import Forwarding
+from mirror.httpcache import vary
+from mirror.httpcache.decision import reusable
+from mirror.model import Outcome, Request
+from mirror.opening import Apart, Opened, Streaming
+from mirror.outside import Found, Outside
+from mirror.ports import Answer
+from mirror.reply import Reply
+
+
+class Joining:
+    """Has a request follow the fill of its key, which is begun where there is none."""
+
+    def __init__(self, outside: Outside, fills: Fills, forwarding: Forwarding) -> None:
+        self._outside = outside
+        self._fills = fills
+        self._forwarding = forwarding
+
+    def renew(self, errand: Errand) -> None:
+        """Renew a stale answer behind the clients."""
+        self._fills.start(Asked(errand.mirror, errand.plan, errand.plain(), renew=True))
+
+    async def join(self, errand: Errand, reason: str, given: Answer | None = None) -> Reply | Apart | None:
+        """The reply from the key's fill; Apart or None where this client needs an answer of its own.
+
+        `given` is an answer of the origin to begin the fill with, where none is running.
+        """
+        asked = Asked(errand.mirror, errand.plan, errand.plain(), errand.range(), others=errand.others, given=given)
+        fill = self._fills.start(asked)
+        told = fill.opened.done()  # its answer is older than this request
+        follower = fill.follow(errand.hop.interim)
+        try:
+            opened = await follower.opened()
+            reply = await self._reply(errand, fill, opened, follower, reason, told=told)
+        except BaseException:
+            await follower.close()
+            raise
+        if not isinstance(reply, Reply) or reply.source is not follower:
+            await follower.close()
+        return reply
+
+    async def _reply(
+        self, errand: Errand, fill: Fill, opened: Opened, follower: Follower, reason: str, *, told: bool
+    ) -> Reply | Apart | None:
+        if isinstance(opened, Apart):
+            return opened
+        if not errand.plan.rule.package and not _alike(opened, errand.request, fill.asked.request):
+            return None
+        if isinstance(opened, Found):
+            outcome = replace(opened.outcome, collapsed=not follower.first)
+            return await self._outside.reply(errand.plan, opened.entry, outcome)
+        if opened.private and not follower.first:
+            return None
+        if told and not reusable(errand.request, errand.plan, opened.head, self._outside.wall()):
+            other = await self._forwarding.confirm(errand, opened.head, reason)
+            if other is not None:
+                return other
+        return Reply(opened.head, opened.total, follower, _outcome(opened, follower, reason))
+
+
+def _outcome(opened: Streaming, follower: Follower, reason: str) -> Outcome:
+    return Outcome(
+        fwd=reason,
+        fwd_status=opened.answer.head.status,
+        stored=opened.partial is not None,
+        collapsed=not follower.first,
+    )
+
+
+def _alike(opened: Found | Streaming, request: Request, other: Request) -> bool:
+    """Whether the answer to the other request, which caused the fill, is one to this request, too (RFC 9111 §4.1)."""
+    head = opened.entry.head if isinstance(opened, Found) else opened.head
+    return vary.key("", head, request) == vary.key("", head, other)

@@ -1,0 +1,67 @@
+"""The ports by which the engine acts, and what an origin's word makes of what is stored."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from mirror.heads import stored_head
+from mirror.httpcache import vary
+from mirror.httpcache.decision import Freshen, UseStale
+from mirror.httpcache.freshness import ttl
+from mirror.model import Entry, Head, Outcome, Plan, Request
+from mirror.ports import BlobStore, Clock, Index, Origin
+from mirror.reply import Reply
+
+log = logging.getLogger("mirror.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is stored may be served after all: renewed by the origin, or stale because the origin failed."""
+
+    entry: Entry
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The ports."""
+
+    origin: Origin
+    store: BlobStore
+    index: Index
+    wall: Clock
+
+    async def freshened(self, plan: Plan, request: Request, fresh: Freshen, head: Head) -> Found:
+        """The origin confirmed an entry: put it in its place, renewed.
+
+        What was stored for another request, and is right for this one, stands under this one's variant from now on too.
+        """
+        await self.index.put(fresh.entry)
+        key = fresh.entry.key if plan.rule.package else vary.key(plan.key, fresh.entry.head, request)
+        if key not in ("", fresh.entry.key):
+            await self.index.put(replace(fresh.entry, key=key))
+        return Found(fresh.entry, Outcome(fwd="stale", fwd_status=head.status))
+
+    def stale(self, plan: Plan, stale: UseStale) -> Found:
+        """The origin failed, and an entry stands in."""
+        left = ttl(stale.entry, plan.rule, self.wall())
+        return Found(stale.entry, Outcome(hit=True, ttl=min(-1, int(left)), detail=stale.detail))
+
+    async def reply(self, plan: Plan, entry: Entry, outcome: Outcome) -> Reply | None:
+        """The stored answer; None when its bytes are not there any more, which makes it a miss."""
+        blob = await self.store.open(entry.blob)
+        if blob is None:
+            # 1. A reads the entry. 2. A fill replaces it and deletes its blob. 3. A opens. Only a stale row goes.
+            if await self.index.get(entry.key) == entry:
+                log.warning("%s: its stored body is gone or damaged; fetched again", entry.key)
+                await self.index.delete(entry.key)
+            return None
+        self.store.touch(entry.blob, self.wall())
+        return Reply(stored_head(plan, entry), entry.size, blob, outcome, digest=entry.digest)
+
+
+def whole(seconds: float) -> int | None:
+    """A ttl as RFC 9211 §2.4 wants it: whole seconds; None for an answer that never gets stale."""
+    return None if seconds == float("inf") else int(seconds)
