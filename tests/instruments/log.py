@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Record:
-    """One request in the log. Times are `time.monotonic()`; `sent` counts body bytes that the kernel took, no framing.
+    """One request in the log. Times are `time.monotonic()`; `sent` counts body bytes that the kernel took, no framing;
+    `received` those of the request.
 
     `left` is True where the client was gone before the answer was through. After an abort, `sent` is ahead of what the
     client read by no more than the two socket buffers hold.
@@ -22,6 +23,7 @@ class Record:
     range: str = ""
     status: int = 0
     sent: int = 0
+    received: int = 0
     left: bool = False
     first_byte: float | None = None
     finished: float | None = None

@@ -172,14 +172,15 @@ class Origin:
         while (head := await wire.head()) is not None:
             (method, target, protocol), headers = head[0].split(" "), head[1]
             path, _, query = target.partition("?")
-            await wire.drop(int(headers.get("content-length") or 0))
+            sent = await wire.content(headers)
             keep = protocol == "HTTP/1.1" and headers.get("connection") != "close"
-            if not await self._reply(wire, Request(method, path, query, headers), keep):
+            if not await self._reply(wire, Request(method, path, query, headers), keep, sent):
                 return
 
-    async def _reply(self, wire: Wire, request: Request, keep: bool) -> bool:
+    async def _reply(self, wire: Wire, request: Request, keep: bool, sent: int) -> bool:
         address, wanted = f"{request.path}?{request.query}", request.headers.get("range") or ""
         record = Record(time.monotonic(), request.method, request.path, request.query, request.headers.pairs, wanted)
+        record.received = sent
         if not request.path.startswith("/-"):
             self.log.append(record)
             self._asked[address] += 1

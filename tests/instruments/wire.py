@@ -73,8 +73,22 @@ class Wire:
             if taken:
                 taken(count)
 
-    async def drop(self, count: int) -> None:
-        """Reads `count` bytes and forgets them (the body of a request)."""
+    async def content(self, headers: Headers) -> int:
+        """Reads the body of a request, forgets it, and tells how many bytes it had (RFC 9112 §6.3)."""
+        if "transfer-encoding" not in headers:
+            length = int(headers.get("content-length") or 0)
+            await self._drop(length)
+            return length
+        total = 0
+        while size := int(await self.line(), 16):
+            await self._drop(size)
+            await self.line()
+            total += size
+        while await self.line():
+            pass
+        return total
+
+    async def _drop(self, count: int) -> None:
         while count:
             got = await self.some(memoryview(bytearray(min(count, _PIECE))))
             if not got:
