@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from mirror.model import Headers
 
@@ -26,6 +27,7 @@ _RFC850 = re.compile(
     rf"(?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",
     _CASELESS,
 )
+_IMF_LENGTH = 29
 _ASCTIME = re.compile(rf"{_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})", _CASELESS)
 
 
@@ -36,9 +38,20 @@ def parse_date(text: str | None, now: float) -> int | None:
     """
     if text is None:
         return None
-    match = _IMF.fullmatch(text) or _RFC850.fullmatch(text) or _ASCTIME.fullmatch(text)
-    if match is None:
-        return None
+    if len(text) == _IMF_LENGTH:
+        return _imf_date(text)
+    match = _RFC850.fullmatch(text) or _ASCTIME.fullmatch(text)
+    return None if match is None else _moment(match, now)
+
+
+@lru_cache(maxsize=1024)
+def _imf_date(text: str) -> int | None:
+    """An IMF-fixdate, which depends on no clock: the dates of hot answers are read once."""
+    match = _IMF.fullmatch(text)
+    return None if match is None else _moment(match, 0.0)
+
+
+def _moment(match: re.Match[str], now: float) -> int | None:
     digits, name = match["year"], match["month"]
     month, day = _MONTHS.index(name.capitalize()) + 1, int(match["day"])
     hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"])
@@ -110,14 +123,28 @@ class Directives:
         return (delta_seconds(self.arguments[name]) or 0) if name in self.arguments else None
 
 
+_NO_DIRECTIVES = Directives({})
+_MEMORABLE = 256  # characters of a value that is worth remembering
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def cache_control(text: str | None) -> Directives:
     """The directives of a Cache-Control value, of a request or a response (RFC 9111 §5.2); the unreadable left out."""
+    if not text:
+        return _NO_DIRECTIVES
+    return _known(text) if len(text) <= _MEMORABLE else _read(text)
+
+
+@lru_cache(maxsize=1024)
+def _known(text: str) -> Directives:
+    """There are few different ones, and reading them is what costs most in deciding about a hit."""
+    return _read(text)
+
+
+def _read(text: str) -> Directives:
     arguments: dict[str, str | None] = {}
-    for member in split_list(text) if text else ():
+    for member in split_list(text):
         match = _NAME.match(member)
         if match is None:
             continue
