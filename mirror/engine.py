@@ -13,7 +13,6 @@ from mirror.errors import MirrorError, NotFound, Offline, OriginError, Unavailab
 from mirror.fills import Fills
 from mirror.forwarding import Forwarding, relayed
 from mirror.heads import etag, rewritten_head
-from mirror.httpcache import vary
 from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, only_if_cached
 from mirror.httpcache.invalidation import answers_get
 from mirror.joining import Joining
@@ -21,7 +20,7 @@ from mirror.lookup import Lookups
 from mirror.model import Entry, Mirror, Outcome, Plan, Ready, Request
 from mirror.outside import Found, Outside, whole
 from mirror.ports import FactStore, Hop
-from mirror.reply import Reply, bodiless, in_memory, ready
+from mirror.reply import Reply, in_memory, ready
 
 log = logging.getLogger("mirror.engine")
 
@@ -76,20 +75,10 @@ class Engine:
 
     async def _known(self, errand: Errand) -> Errand:
         """With what is stored for this request, and the key under which it is (RFC 9111 §4.1)."""
-        plan, index = errand.plan, self._outside.index
-        if plan.rule.package:
-            return replace(errand, entry=await index.get(plan.key))
-        chosen, others = None, []
-        async for entry in variants.stored(index, plan.key):
-            if entry.key == plan.key:  # it does not vary, so that it is for all
-                return replace(errand, entry=entry)
-            if entry.key != vary.key(plan.key, entry.head, errand.request):
-                others.append(entry)
-            elif chosen is None or entry.head.received_at > chosen.head.received_at:
-                chosen = entry
-        if chosen is None:
-            return replace(errand, others=tuple(others))
-        return replace(errand, plan=replace(plan, key=chosen.key), entry=chosen)
+        entry, others = await variants.find(self._outside.index, errand.plan, errand.request)
+        if entry is None:
+            return replace(errand, others=others)
+        return replace(errand, plan=replace(errand.plan, key=entry.key), entry=entry)
 
     async def _offline(self, plan: Plan, decision: Decision) -> Reply:
         if isinstance(decision, Hit | StaleHit | Revalidate):
@@ -108,30 +97,33 @@ class Engine:
             plan = await self._lookups.resolve(errand.mirror, plan)
             errand = replace(errand, plan=plan)
             if request.method == "HEAD" and plan.rewrite is None:
-                return await self._head(errand, reason)
-        joined = await self._joining.join(errand, reason) if self._fills.shared(plan.key) else None
+                return await self._alone(errand, reason)
+        shared = self._fills.shared(plan.key)
+        if not shared and errand.entry is not None:
+            return await self._alone(errand, reason)
+        joined = await self._joining.join(errand, reason) if shared else None
         return joined if isinstance(joined, Reply) else await self._pass(errand, reason, apart=joined is not None)
 
-    async def _head(self, errand: Errand, reason: str) -> Reply:
-        """HEAD where nothing stored may be used unasked: what GET would say, without its body."""
-        told = await self._forwarding.head(errand)
+    async def _alone(self, errand: Errand, reason: str) -> Reply:
+        """Past the key's fill, for this client: whether what is stored is right, or what is right instead."""
+        told = await self._forwarding.validate(errand)
         if isinstance(told, Found):
             reply = await self._outside.reply(errand.plan, told.entry, told.outcome)
-            return reply or await self._head(replace(errand, entry=None), "uri-miss")
-        length = told.headers.get("content-length")
-        total = int(length) if length is not None else errand.plan.size
-        return bodiless(told, total, Outcome(fwd=reason, fwd_status=told.status))
+            return reply or await self._alone(replace(errand, entry=None), "uri-miss")
+        return relayed(errand, told, reason, verbatim=False)
 
     async def _pass(self, errand: Errand, reason: str, *, apart: bool = False) -> Reply:
         """The origin's own answer, for this client alone. `apart`: to its range, as the origin has it."""
         plan, verbatim = errand.plan, apart or not errand.plan.rule.package
+        before = self._fills.disowned
         answer = await self._forwarding.ask(errand, verbatim=verbatim)
-        again = answers_get(errand.request.method, answer.url, answer.head) and self._fills.get(plan.key) is None
-        if again and plan.rule.store and not plan.rule.package:
-            joined = await self._joining.join(replace(errand, entry=None), reason, answer)
+        if not plan.rule.package and answers_get(errand.request.method, answer.url, answer.head):
+            # 1. A's POST is answered. 2. B's PUT is, and nothing is stored. 3. A's answer, older than that, is stored.
+            unchanged = self._fills.disowned == before + 1 and self._fills.get(plan.key) is None
+            joined = await self._joining.join(replace(errand, entry=None), reason, answer) if unchanged else None
             if isinstance(joined, Reply):
                 return joined
-        return relayed(plan, answer, reason, verbatim=verbatim)
+        return relayed(errand, answer, reason, verbatim=verbatim)
 
     async def _rewritten(self, plan: Plan, reply: Reply) -> Reply:
         """The document in the form that this client asked for."""

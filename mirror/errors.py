@@ -46,7 +46,13 @@ class NotFound(RequestError):
 
 
 class NotAllowed(RequestError):
+    """A method that is not possible here; `allow` lists those that are (RFC 9110 §10.2.1)."""
+
     status = 405
+
+    def __init__(self, text: str, allow: str = "GET, HEAD") -> None:
+        super().__init__(text)
+        self.allow = allow
 
 
 class Refused(RequestError):

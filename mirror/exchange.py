@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +17,7 @@ from aiohttp.connector import Connection
 __all__ = ["Exchange", "Handler", "Interim", "listening"]
 
 _SWITCHING = 101
+_BLANK_LINE = re.compile(rb"\n\r?\n")
 
 
 Interim = Callable[[int, tuple[tuple[bytes, bytes], ...]], None]
@@ -85,9 +87,9 @@ class Handler(ResponseHandler):
     def _end_of_head(self, data: bytes) -> int:
         """How many bytes of `data` are of the head."""
         text = self._seen + data
-        found = text.find(b"\r\n\r\n")
-        self._seen = b"" if found >= 0 else text[-3:]
-        return len(data) if found < 0 else found + 4 - (len(text) - len(data))
+        found = _BLANK_LINE.search(text)
+        self._seen = b"" if found else text[-3:]
+        return len(data) if found is None else found.end() - (len(text) - len(data))
 
 
 class Exchange(aiohttp.ClientResponse):

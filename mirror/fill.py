@@ -7,6 +7,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mirror import variants
 from mirror.body import Body
 from mirror.errors import Changed, MirrorError, Mismatch, OriginError, StoreError
 from mirror.follower import Follower
@@ -233,13 +234,14 @@ class Fill:
     async def _enter(self, entry: Entry) -> None:
         outside = self._fills.outside
         older = await outside.index.get(self.key)
+        replaced = older if entry.key == self.key else await outside.index.get(entry.key)
         if older is not None:
             entry = same_validators(entry, older)
         await outside.index.put(entry)
         if older is not None and older.key != entry.key:  # it did not vary, and does now
             await outside.index.delete(older.key)
-        if older is not None and older.blob != entry.blob:
-            await outside.store.delete(older.blob)
+        for blob in {known.blob for known in (older, replaced) if known is not None} - {entry.blob}:
+            await self._release(entry.key, blob)
         if self.published:
             await self._fills.stored(self.asked, entry)
             return
@@ -247,3 +249,12 @@ class Fill:
         if await outside.index.get(entry.key) == entry:
             await outside.index.delete(entry.key)
         await outside.store.delete(entry.blob)
+
+    async def _release(self, key: str, blob: str) -> None:
+        """Delete a blob that was replaced, unless another variant of the address is the same bytes."""
+        outside = self._fills.outside
+        if not self.asked.plan.rule.package:
+            async for other in variants.stored(outside.index, variants.address(key)):
+                if other.blob == blob:
+                    return
+        await outside.store.delete(blob)

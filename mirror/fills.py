@@ -24,6 +24,7 @@ class Fills:
     def __post_init__(self) -> None:
         self._running: dict[str, Fill] = {}  # whom the next request for a key joins
         self._all: set[Fill] = set()  # also those of purged keys, and those that pause
+        self.disowned = 0  # how often something was purged or invalidated
         self._unshared: dict[str, float] = {}
         self._retired: set[asyncio.Task[None]] = set()
 
@@ -56,6 +57,7 @@ class Fills:
 
     def disown(self, matches: Callable[[str], bool]) -> int:
         """A purge: running readers finish, their bytes are not published, and the next request starts afresh."""
+        self.disowned += 1
         fills = [fill for fill in self._all if fill.published and matches(fill.key)]
         for fill in fills:
             fill.published = False

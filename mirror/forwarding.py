@@ -8,15 +8,15 @@ from dataclasses import replace
 
 from mirror import variants
 from mirror.errand import CONDITIONS, Errand
-from mirror.errors import OriginError
+from mirror.errors import OriginError, StoreError
 from mirror.fills import Fills
 from mirror.heads import client_head, validators
 from mirror.httpcache.conditional import disproves
 from mirror.httpcache.conditional import validators as conditional
-from mirror.httpcache.decision import Freshen, Relay, Store, UseStale, after, failed
+from mirror.httpcache.decision import Freshen, Lend, Relay, Store, UseStale, after, failed
 from mirror.httpcache.freshness import expire
 from mirror.httpcache.invalidation import invalidates, targets
-from mirror.model import Head, Headers, Mirror, Outcome, Plan
+from mirror.model import Head, Headers, Mirror, Outcome
 from mirror.outside import Found, Outside
 from mirror.ports import Answer
 from mirror.reply import Relayed, Reply
@@ -46,28 +46,46 @@ class Forwarding:
                 raise
         return answer
 
-    async def head(self, errand: Errand) -> Found | Head:
-        """What the origin says to a HEAD, or the stored answer to a GET where that may be used (RFC 9111 §4.3.5)."""
+    async def validate(self, errand: Errand) -> Found | Answer:
+        """Whether what is stored is right still, or the origin's answer; of a HEAD with what that means for the stored
+        answer to a GET (RFC 9111 §4.3.5)."""
         plan, entry = errand.plan, errand.entry
+        method = "HEAD" if errand.request.method == "HEAD" else "GET"
         try:
-            answer = await self._fetch(errand, "HEAD", conditional(entry.validators) if entry else Headers())
+            answer = await self._fetch(errand, method, conditional(entry.validators) if entry else Headers())
         except OriginError as exc:
             stale = failed(plan, entry, self._outside.wall(), errand.request)
             if stale is None:
                 raise
             log.warning("%s: %s; what is stored is served", plan.key, exc)
             return self._outside.stale(plan, stale)
+        try:
+            found = await self._decided(errand, answer.head)
+        except BaseException:
+            await answer.aclose()
+            raise
+        if found is None:
+            return answer
         await answer.aclose()
-        told, now = answer.head, self._outside.wall()
-        match after(errand.request, plan, entry, told, now):
+        return found
+
+    async def _decided(self, errand: Errand, told: Head) -> Found | None:
+        plan, entry, now = errand.plan, errand.entry, self._outside.wall()
+        decided = after(errand.request, plan, entry, told, now)
+        if entry is None:
+            return None
+        match decided:
             case Freshen() as fresh:
-                return await self._outside.freshened(plan, errand.request, fresh, told)
+                return await self._outside.freshened(plan, errand.request, entry, fresh, told)
+            case Lend() as lent:
+                return self._outside.lent(lent, told)
             case UseStale() as stale:
                 return self._outside.stale(plan, stale)
             case Relay() | Store():
-                if entry is not None and disproves(entry, told):
+                refuted = errand.request.method == "HEAD" and disproves(entry, told)
+                if refuted and await self._outside.index.get(entry.key) == entry:
                     await self._outside.index.put(replace(entry, head=expire(entry.head, now)))
-                return client_head(plan, told, _length(told))
+                return None
 
     async def confirm(self, errand: Errand, head: Head, reason: str) -> Reply | None:
         """Ask whether an answer that is still coming, and may not be used unasked, is right: None; else what is."""
@@ -76,7 +94,7 @@ class Forwarding:
         if answer.head.status == 304:
             await answer.aclose()
             return None
-        return relayed(errand.plan, answer, reason, verbatim=False)
+        return relayed(errand, answer, reason, verbatim=False)
 
     async def _fetch(self, errand: Errand, method: str, conditions: Headers) -> Answer:
         plan = errand.plan
@@ -95,24 +113,29 @@ class Forwarding:
         bases = [(f"{upstream}/", len(upstream)) for upstream in mirror.upstreams]
         found = {f"/{mirror.name}{url[size:]}" for url in urls for base, size in bases if url.startswith(base)}
         self._fills.disown(lambda key: variants.address(key) in found)
-        for address in found:
-            async for entry in variants.stored(self._outside.index, address):
-                await self._outside.index.delete(entry.key)
-                await self._outside.store.delete(entry.blob)
-        await self._outside.store.forget(lambda key: variants.address(key) in found)
+        try:
+            for address in found:
+                async for entry in variants.stored(self._outside.index, address):
+                    await self._outside.index.delete(entry.key)
+                    await self._outside.store.delete(entry.blob)
+            await self._outside.store.forget(lambda key: variants.address(key) in found)
+        except StoreError as exc:  # the origin has acted: the client gets its answer all the same
+            log.warning("%s: what is stored could not be invalidated: %s", ", ".join(found), exc)
 
 
-def relayed(plan: Plan, answer: Answer, reason: str, *, verbatim: bool) -> Reply:
+def relayed(errand: Errand, answer: Answer, reason: str, *, verbatim: bool) -> Reply:
     """The reply that hands an origin's answer on. `verbatim`: conditions and range were the origin's to judge."""
-    head = client_head(plan, answer.head, answer.length)
+    head_only = errand.request.method == "HEAD"
+    length = _announced(answer.head, errand.plan.size) if head_only else answer.length
+    head = client_head(errand.plan, answer.head, length)
     part = answer.head.headers.get("content-range")
     if part is not None:
         head = replace(head, headers=head.headers.set("content-range", part))
     outcome = Outcome(fwd=reason, fwd_status=answer.head.status)
-    return Reply(head, answer.length, Relayed(answer), outcome, verbatim=verbatim)
+    return Reply(head, length, Relayed(answer), outcome, verbatim=verbatim)
 
 
-def _length(head: Head) -> int | None:
-    """The Content-Length that a GET would have."""
+def _announced(head: Head, known: int | None) -> int | None:
+    """The Content-Length that a GET would have: what the HEAD says, else what is `known`."""
     length = head.headers.get("content-length")
-    return int(length) if length and length.isascii() and length.isdigit() else None
+    return int(length) if length and length.isascii() and length.isdigit() else known

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import httpx
 
 from .errors import OriginError
 from .model import Headers
 
-__all__ = ["end_to_end", "framing", "host", "reason_phrase", "redirected"]
+__all__ = ["end_to_end", "framing", "host", "reason_phrase", "received", "redirected"]
 
 _HOP_BY_HOP = ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 
@@ -19,9 +20,18 @@ def host(url: httpx.URL) -> str:
     return url.netloc.decode("ascii")
 
 
-def end_to_end(headers: httpx.Headers) -> Headers:
+RawFields = Sequence[tuple[bytes, bytes]]
+
+
+def received(response: httpx.Response) -> RawFields:
+    """All fields of a response as they came: our transport keeps some from httpx."""
+    fields: RawFields = response.extensions.get("fields", response.headers.raw)
+    return fields
+
+
+def end_to_end(raw: RawFields) -> Headers:
     """The fields less those that concern one connection only (RFC 9110 §7.6.1), each byte of a value one character."""
-    fields = Headers.of((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw)
+    fields = Headers.of((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
     named = [name.strip().lower() for name in (fields.get("connection") or "").split(",")]
     kept = fields.without(*_HOP_BY_HOP, *named)
     if "," in (length := kept.get("content-length") or ""):
@@ -62,7 +72,8 @@ def framing(response: httpx.Response) -> tuple[int | None, bool]:
 
 def redirected(response: httpx.Response) -> httpx.URL:
     """Where a redirect leads; OriginError where that cannot be followed."""
-    source, lines = response.request.url, response.headers.get_list("location")
+    lines = [value.decode("latin-1") for name, value in received(response) if name.lower() == b"location"]
+    source = response.request.url
     try:
         target = source.join(lines[0]) if len(lines) == 1 else httpx.URL("")
     except httpx.InvalidURL as exc:

@@ -10,7 +10,7 @@ from mirror.fills import Fills
 from mirror.follower import Follower
 from mirror.forwarding import Forwarding
 from mirror.httpcache import vary
-from mirror.httpcache.decision import reusable
+from mirror.httpcache.decision import Hit, StaleHit, before, failed, reusable
 from mirror.model import Outcome, Request
 from mirror.opening import Apart, Opened, Streaming
 from mirror.outside import Found, Outside
@@ -54,18 +54,27 @@ class Joining:
     ) -> Reply | Apart | None:
         if isinstance(opened, Apart):
             return opened
-        if not errand.plan.rule.package and not _alike(opened, errand.request, fill.asked.request):
+        if not follower.first and not self._shared(errand, fill, opened):
             return None
         if isinstance(opened, Found):
             outcome = replace(opened.outcome, collapsed=not follower.first)
             return await self._outside.reply(errand.plan, opened.entry, outcome)
-        if opened.private and not follower.first:
-            return None
         if told and not reusable(errand.request, errand.plan, opened.head, self._outside.wall()):
             other = await self._forwarding.confirm(errand, opened.head, reason)
             if other is not None:
                 return other
         return Reply(opened.head, opened.total, follower, _outcome(opened, follower, reason))
+
+    def _shared(self, errand: Errand, fill: Fill, opened: Found | Streaming) -> bool:
+        """Whether what another's request brought is for this one, too."""
+        if opened.private or not (errand.plan.rule.package or _alike(opened, errand.request, fill.asked.request)):
+            return False
+        if not isinstance(opened, Found) or not opened.outcome.hit:
+            return True
+        # Nobody was asked, or in vain: this request may want more, or take less (RFC 9111 §4.2.4, §5.2.1).
+        now = self._outside.wall()
+        decision = before(errand.request, errand.plan, opened.entry, now)
+        return isinstance(decision, Hit | StaleHit) or bool(failed(errand.plan, opened.entry, now, errand.request))
 
 
 def _outcome(opened: Streaming, follower: Follower, reason: str) -> Outcome:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
+from mirror import variants
 from mirror.errors import MirrorError, Mismatch, OriginError
 from mirror.heads import client_head, validators
+from mirror.httpcache import vary
 from mirror.httpcache.conditional import chosen, offered, strong_validator
 from mirror.httpcache.conditional import validators as conditional
-from mirror.httpcache.decision import Freshen, Hit, Relay, Store, UseStale, after, before, failed
+from mirror.httpcache.decision import Freshen, Hit, Lend, Relay, Store, UseStale, after, before, failed
 from mirror.httpcache.fields import content_range
 from mirror.model import Entry, Head, Headers, Mirror, Outcome, Plan, Request
 from mirror.outside import Found, Outside, whole
@@ -76,7 +78,7 @@ class Opening:
         if self.asked.given is not None:
             return await self._decide(self.asked.given, None)
         # 1. A asks, finds nothing. 2. B's fill for the key commits and leaves. 3. A starts a fill. Hence: look again.
-        entry = await self.outside.index.get(self.plan.key)
+        entry, _ = await variants.find(self.outside.index, self.plan, self.asked.request)
         now = self.outside.wall()
         decision = before(self.asked.request, self.plan, entry, now)
         if isinstance(decision, Hit):
@@ -100,7 +102,8 @@ class Opening:
         note = partial.note
         same = note.url in self.plan.urls or self.plan.digest is not None
         provable = bool(note.strong) or self.plan.digest is not None
-        if same and provable and note.digest == self.plan.digest and next(iter(missing(partial)), None):
+        alike = self.plan.rule.package or note.variant == vary.key(self.plan.key, note.head, self.asked.request)
+        if same and alike and provable and note.digest == self.plan.digest and next(iter(missing(partial)), None):
             return partial
         await partial.discard()
         await partial.close()
@@ -158,7 +161,9 @@ class Opening:
             known = chosen(others, answer.head)
         now = self.outside.wall()
         decision = after(self.asked.request, self.plan, known, answer.head, now)
-        if answer.head.status == 304 and not isinstance(decision, Freshen):  # of another object than the stored one
+        if answer.head.status == 304 and not isinstance(
+            decision, Freshen | Lend
+        ):  # of another object than the stored one
             await answer.aclose()
             if known is None and not others:
                 raise OriginError(f"{self.plan.key}: the origin answered 304 though nothing was asked about")
@@ -166,7 +171,11 @@ class Opening:
         match decision:
             case Freshen() as fresh:
                 await answer.aclose()
-                return await self.outside.freshened(self.plan, self.asked.request, fresh, answer.head)
+                known = known or fresh.entry
+                return await self.outside.freshened(self.plan, self.asked.request, known, fresh, answer.head)
+            case Lend() as lent:
+                await answer.aclose()
+                return self.outside.lent(lent, answer.head)
             case UseStale() as stale:
                 await answer.aclose()
                 log.warning("%s: the origin answered %d; what is stored is served", self.plan.key, answer.head.status)
@@ -239,7 +248,8 @@ class Opening:
         digest = self.plan.digest if good else None
         size = total if total is not None else (self.plan.size if good else None)
         known = (self.plan.key, answer.url, head, validators(answer.head))
-        return Note(*known, size, strong, digest, self.plan.tags)
+        variant = "" if self.plan.rule.package else vary.key(self.plan.key, head, self.asked.request)
+        return Note(*known, size, strong, digest, self.plan.tags, variant)
 
     def _random_access(self, answer: Answer, note: Note) -> bool:
         ranges = (answer.head.headers.get("accept-ranges") or "").lower() == "bytes"

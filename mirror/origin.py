@@ -18,7 +18,7 @@ import httpx
 from .answer import Answer, shut
 from .errors import MirrorError, OriginError, OriginRefused, OriginTimeout, Unavailable
 from .failures import refusal
-from .framing import end_to_end, host, reason_phrase, redirected
+from .framing import end_to_end, host, reason_phrase, received, redirected
 from .gate import Gate
 from .model import Head, Headers
 from .ports import Interim, Upload
@@ -215,7 +215,7 @@ class Origin:
         except TimeoutError as exc:
             raise OriginTimeout(f"{host(target)} gave no answer within {limit:g} seconds") from exc
         status, phrase = response.status_code, reason_phrase(response)
-        head = Head(status, end_to_end(response.headers), requested_at, self._wall(), phrase)
+        head = Head(status, end_to_end(received(response)), requested_at, self._wall(), phrase)
         try:
             return Answer(response, head, url, self._settings, gate)
         except OriginError:
@@ -264,7 +264,7 @@ def _counting(question: _Question, deadline: asyncio.Timeout, limit: float) -> _
 
 
 def _interim(tell: Interim, status: int, fields: tuple[tuple[bytes, bytes], ...]) -> None:
-    tell(status, end_to_end(httpx.Headers(fields)))
+    tell(status, end_to_end(fields).without("content-length"))  # RFC 9110 §8.6: it would speak of no body
 
 
 def _sendable(field: tuple[str, str]) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
+from mirror import variants
 from mirror.heads import stored_head
 from mirror.httpcache import vary
-from mirror.httpcache.decision import Freshen, UseStale
+from mirror.httpcache.decision import Freshen, Lend, UseStale
 from mirror.httpcache.freshness import ttl
 from mirror.model import Entry, Head, Outcome, Plan, Request
 from mirror.ports import BlobStore, Clock, Index, Origin
@@ -18,10 +19,14 @@ log = logging.getLogger("mirror.engine")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is stored may be served after all: renewed by the origin, or stale because the origin failed."""
+    """What is stored may be served after all: renewed by the origin, or stale because the origin failed.
+
+    `private`: to the one who asked first, and to nobody else.
+    """
 
     entry: Entry
     outcome: Outcome
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +38,26 @@ class Outside:
     index: Index
     wall: Clock
 
-    async def freshened(self, plan: Plan, request: Request, fresh: Freshen, head: Head) -> Found:
-        """The origin confirmed an entry: put it in its place, renewed.
+    async def freshened(self, plan: Plan, request: Request, known: Entry, fresh: Freshen, head: Head) -> Found:
+        """The origin confirmed the `known` entry: put it in its place, renewed, if it is there still.
 
-        What was stored for another request, and is right for this one, stands under this one's variant from now on too.
+        What was stored for another request, and is right for this one, stands under this one's variant from now on too;
+        what did not vary, and does now, under its variant alone.
         """
-        await self.index.put(fresh.entry)
-        key = fresh.entry.key if plan.rule.package else vary.key(plan.key, fresh.entry.head, request)
-        if key not in ("", fresh.entry.key):
-            await self.index.put(replace(fresh.entry, key=key))
-        return Found(fresh.entry, Outcome(fwd="stale", fwd_status=head.status))
+        entry = fresh.entry
+        key = entry.key if plan.rule.package else vary.key(plan.key, entry.head, request)
+        if await self.index.get(entry.key) == known:
+            if entry.key == key or variants.address(entry.key) != entry.key:
+                await self.index.put(entry)
+            else:
+                await self.index.delete(entry.key)
+            if key != entry.key:
+                await self.index.put(replace(entry, key=key))
+        return Found(entry, Outcome(fwd="stale", fwd_status=head.status))
+
+    def lent(self, lent: Lend, head: Head) -> Found:
+        """The origin confirmed an entry for one client."""
+        return Found(lent.entry, Outcome(fwd="stale", fwd_status=head.status), private=True)
 
     def stale(self, plan: Plan, stale: UseStale) -> Found:
         """The origin failed, and an entry stands in."""

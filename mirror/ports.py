@@ -72,7 +72,8 @@ class Blob(Source, Protocol):
 @dataclass(frozen=True, slots=True)
 class Note:
     """What must be known to go on with a partial later: whose it is, its head as clients see it, total size in bytes
-    (None: not announced), the strong validator to resume with ("" when there is none), and where it comes from."""
+    (None: not announced), the strong validator to resume with ("" when there is none), where it comes from, and which
+    variant of the key it is (the key of the entry that it becomes; "" where nothing varies)."""
 
     key: str
     url: str
@@ -82,6 +83,7 @@ class Note:
     strong: str = ""
     digest: Digest | None = None
     tags: tuple[str, ...] = ()
+    variant: str = ""
 
 
 class Writer(Protocol):

@@ -9,13 +9,14 @@ import asyncio
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from .errors import ConfigError
@@ -112,8 +113,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             await body.aclose()  # of the statuses below 200 it is 101: the others have been passed over
             raise httpx.RemoteProtocolError("it left HTTP/1.1", request=request)
         reason = (response.reason or "").encode("utf-8", "surrogateescape")
-        extensions = {"reason_phrase": reason, "narrow": body.narrow}
-        return httpx.Response(response.status, headers=response.raw_headers, stream=body, extensions=extensions)
+        fields = list(response.raw_headers)
+        extensions = {"reason_phrase": reason, "narrow": body.narrow, "fields": fields}
+        # httpx follows no redirect for us, but reads where one leads, and gives the answer up where it cannot.
+        shown = [(name, value) for name, value in fields if name.lower() != b"location"]
+        return httpx.Response(response.status, headers=shown, stream=body, extensions=extensions)
 
     def _session(self, request: httpx.Request) -> aiohttp.ClientSession:
         repeatable = request.method in ("GET", "HEAD")
@@ -135,7 +139,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             enable_cleanup_closed=sys.version_info < (3, 12, 7),
         )
         connector._factory = partial(Handler, loop=asyncio.get_running_loop())  # type: ignore[assignment]
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=connector,
             response_class=Exchange,
             timeout=self._timeout,
@@ -149,6 +153,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             max_field_size=_LONGEST_LINE,
             max_headers=_MOST_FIELDS,
         )
+        session._retry_connection = lasting  # it would send again what has no effect twice (RFC 9110 §9.2.2) to others
+        return session
 
     async def aclose(self) -> None:
         sessions, self._sessions, self._closed = self._sessions, {}, True
@@ -162,11 +168,20 @@ def _target(url: httpx.URL) -> URL:
     return URL.build(scheme=url.scheme, authority=url.netloc.decode("ascii"), path=path, encoded=True)
 
 
-def _content(request: httpx.Request) -> AsyncIterable[bytes] | None:
+class _Upload(aiohttp.payload.AsyncIterablePayload):
+    """A body whose head does not wait for its first bytes: the origin may answer before they are there."""
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        writer.send_headers()
+        await writer.drain()
+        await super().write_with_length(writer, content_length)
+
+
+def _content(request: httpx.Request) -> _Upload | None:
     """The body to send, None where there is none (httpx gives each request a stream)."""
     framed = "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
     assert isinstance(request.stream, httpx.AsyncByteStream)  # noqa: S101 - an AsyncClient has no other
-    return request.stream if framed else None
+    return _Upload(request.stream) if framed else None
 
 
 def _sent(request: httpx.Request) -> list[tuple[str, str]]:

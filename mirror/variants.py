@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 
-from mirror.model import Entry
+from mirror.errors import StoreError
+from mirror.httpcache import vary
+from mirror.model import Entry, Plan, Request
 from mirror.ports import Index
 
-__all__ = ["address", "stored"]
+__all__ = ["address", "find", "stored"]
+
+log = logging.getLogger("mirror.engine")
 
 
 def address(key: str) -> str:
@@ -23,3 +28,24 @@ async def stored(index: Index, address: str) -> AsyncIterator[Entry]:
     async for batch in index.scan(f"{address} "):
         for entry in batch:
             yield entry
+
+
+async def find(index: Index, plan: Plan, request: Request) -> tuple[Entry | None, tuple[Entry, ...]]:
+    """What is stored for this request; without that, what is stored for others to the same address.
+
+    The newest of several; an index that cannot be read has nothing.
+    """
+    if plan.rule.package:
+        return await index.get(plan.key), ()
+    chosen, others = None, []
+    try:
+        async for entry in stored(index, plan.key):
+            if entry.key != vary.key(plan.key, entry.head, request):
+                others.append(entry)
+            elif chosen is None or entry.head.received_at > chosen.head.received_at:
+                chosen = entry
+            if chosen is not None and chosen.key == plan.key:  # it is for all
+                break
+    except StoreError as exc:
+        log.warning("%s: what is stored cannot be looked up: %s", plan.key, exc)
+    return (None, tuple(others)) if chosen is None else (chosen, ())

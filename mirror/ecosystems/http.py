@@ -13,17 +13,17 @@ ALLOWED = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
 _HOP_BY_HOP = {"connection", "http2-settings", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 _MADE_ANEW = {"content-length", "expect", "host", "max-forwards", "range", "via"}
 _PERSONAL = {"authorization", "cookie"}
-_OVERRIDES = {"x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"}
+_OVERRIDES = {"x-http-host-override", "x-http-method", "x-http-method-override", "x-method-override"}
 _MISLEADING = {"forwarded", "x-host", "x-real-ip"} | _OVERRIDES
 _DROPPED = frozenset(_HOP_BY_HOP | _MADE_ANEW | _MISLEADING)
-_DROPPED_PREFIXES = ("proxy-", "if-", "x-forwarded-")
+_DROPPED_PREFIXES = ("proxy-", "if-", "x-forwarded", "x-original-", "x-rewrite-")
 _REFUSED = ("CONNECT", "TRACE")  # a tunnel is no cache's business; TRACE shows scripts what only the origin should see
 
 
 def plan(mirror: Mirror, request: Request) -> Plan | Ready:
     """Any method, any path and query; NotAllowed for CONNECT and TRACE, RequestError for unsafe paths."""
     if request.method in _REFUSED:
-        raise NotAllowed(f"{request.method} is not possible here")
+        raise NotAllowed(f"{request.method} is not possible here", ALLOWED)
     address = paths.untouched(request.path) + paths.query(request.query)
     left = _hops_left(request)
     if left == 0:

@@ -14,8 +14,8 @@ from mirror.httpcache.storing import refusal
 from mirror.model import Entry, Head, Headers, Plan, Request, Rule
 
 __all__ = [
-    *("Answer", "Decision", "Freshen", "Hit", "Miss", "Pass", "Relay", "Revalidate", "StaleHit", "Store", "UseStale"),
-    *("after", "before", "failed", "merge", "only_if_cached", "strong_validator", "validators"),
+    *("Answer", "Decision", "Freshen", "Hit", "Lend", "Miss", "Pass", "Relay", "Revalidate", "StaleHit", "Store"),
+    *("UseStale", "after", "before", "failed", "merge", "only_if_cached", "strong_validator", "validators"),
 ]
 
 VALIDATED_AGAIN_AFTER = 5.0  # seconds: how often a client may cause the validation of a fresh entry of a package mirror
@@ -70,6 +70,17 @@ class Freshen:
 
 
 @dataclass(frozen=True, slots=True)
+class Lend:
+    """Serve this entry, renewed by the origin's answer, to who asked alone; the stored one stays as it is.
+
+    `reason` is why others may not have it: what the answer adds is this client's.
+    """
+
+    entry: Entry
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class UseStale:
     """Serve the stored entry although the origin failed."""
 
@@ -90,7 +101,7 @@ class Store:
 
 
 Decision: TypeAlias = Hit | StaleHit | Revalidate | Miss | Pass
-Answer: TypeAlias = Freshen | UseStale | Relay | Store
+Answer: TypeAlias = Freshen | Lend | UseStale | Relay | Store
 
 
 def before(request: Request, plan: Plan, entry: Entry | None, now: float) -> Decision:
@@ -194,28 +205,32 @@ def after(request: Request, plan: Plan, entry: Entry | None, head: Head, now: fl
     if entry is not None and not _usable(plan, entry):
         entry = None
     if head.status == 304:
-        return _confirmed(plan, entry, head)
+        return _confirmed(request, plan, entry, head)
     failing = head.status in _FAILING or (plan.rule.package and head.status == 429)
     if entry is not None and failing and _may_serve(request, plan, entry, now):
         return UseStale(entry, "stale-if-error")
     if request.method == "HEAD":
-        return Freshen(_renewed(plan, entry, head)) if entry is not None and describes(entry, head) else Relay("head")
+        return _renewed(request, plan, entry, head) if entry is not None and describes(entry, head) else Relay("head")
     reason = refusal(request, plan, head)
     return Relay(reason) if reason else Store()
 
 
-def _confirmed(plan: Plan, entry: Entry | None, head: Head) -> Answer:
+def _confirmed(request: Request, plan: Plan, entry: Entry | None, head: Head) -> Answer:
     # A registry's 304 counts even where its gateway changes the ETag each time; `renewed` keeps the name of our bytes.
     if entry is None or (contradicts(entry, head) and not plan.rule.package):
         return Relay("304")
-    return Freshen(_renewed(plan, entry, head))
+    return _renewed(request, plan, entry, head)
 
 
-def _renewed(plan: Plan, entry: Entry, head: Head) -> Entry:
-    if not plan.rule.package:
-        return renewed(entry, head)
-    # What clients see of a package mirror's answer is ours; a 304 says no more than that it is still right.
-    return replace(entry, head=replace(entry.head, requested_at=head.requested_at, received_at=head.received_at))
+def _renewed(request: Request, plan: Plan, entry: Entry, head: Head) -> Freshen | Lend:
+    if plan.rule.package:
+        # What clients see of a package mirror's answer is ours; a 304 says no more than that it is still right.
+        told = replace(entry.head, requested_at=head.requested_at, received_at=head.received_at)
+        return Freshen(replace(entry, head=told))
+    merged = renewed(entry, head)
+    # What could not be stored as a 200 cannot be stored in two steps: a cookie, `private`, an answer to credentials.
+    reason = refusal(request, plan, merged.head)
+    return Lend(merged, reason) if reason else Freshen(merged)
 
 
 def failed(plan: Plan, entry: Entry | None, now: float, request: Request) -> UseStale | None:

@@ -20,9 +20,14 @@ HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{0,5})?")
 """What a Host field may hold (RFC 9110 §7.2), less what no host name has."""
 
 
+FRAMING = (b"content-length", b"transfer-encoding")
+
+
 class MirrorProtocol(HttpToolsProtocol):
     """Starts a `Cycle` for each request. The parent's `on_headers_complete` names its own class, hence this one."""
 
+    _silent = False  # what is parsed is a head of ours
+    _in_head = False
     _file_sender: FileSender | None = None
     _current: Cycle | None = None  # the one whose response is on its way; the parent knows the newest only
 
@@ -67,8 +72,57 @@ class MirrorProtocol(HttpToolsProtocol):
         """True where it is the request to be answered next that cannot be read, and nothing was said to it yet."""
         return self.cycle is self._current and self.cycle.more_body and not self.cycle.response_started
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """No warning: an upgrade may be ignored (RFC 9110 §7.8), and curl asks for one as a matter of course."""
+    def data_received(self, data: bytes) -> None:
+        """As the parent does, less its warning about upgrades."""
+        self._unset_keepalive_if_required()
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self.send_400_response("no HTTP request that can be understood")
+
+    def _feed(self, data: bytes) -> None:
+        while data:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                # An upgrade may be ignored (RFC 9110 §7.8), and curl asks for one as a matter of course. The parser
+                # takes the head for the whole message then: what follows is read by another that knows of no upgrade.
+                data = data[upgrade.args[0] :]
+                self._read_on()
+
+    def _read_on(self) -> None:
+        """A parser for the body of the request whose head was read, and for what follows it."""
+        framing = [(name, value) for name, value in self.headers if name in FRAMING]
+        head = b"".join(b"%s: %s\r\n" % field for field in framing)
+        self.parser = httptools.HttpRequestParser(self)
+        self._silent = bool(framing)
+        if framing:
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n" + head + b"\r\n")
+            self._silent = False
+
+    def on_message_begin(self) -> None:
+        if not self._silent:
+            self._in_head = True
+            super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if not self._silent:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head; those of a trailer are nobody's (RFC 9110 §6.5.1)."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_message_complete(self) -> None:
+        if not self._silent and not self._body_follows():
+            super().on_message_complete()
+
+    def _body_follows(self) -> bool:
+        """True where the parser takes a request for complete whose body it will not read."""
+        framed = any(name in FRAMING and value.strip(b"0") for name, value in self.headers)
+        return framed and bool(self.parser.should_upgrade())
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         assert isinstance(cycle, Cycle)  # noqa: S101  on_headers_complete makes no other
@@ -82,6 +136,9 @@ class MirrorProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the request, or queue it. What is raised here is answered with 400 by `data_received`."""
+        if self._silent:
+            return
+        self._in_head = False
         self._describe()
         plain = self.scheme == "http"
         earlier = self.cycle
@@ -95,8 +152,7 @@ class MirrorProtocol(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            # After an upgrade that we ignore, the parser reads nothing more.
-            keep_alive=self._lasting() and not self.parser.should_upgrade(),
+            keep_alive=self._lasting(),
             on_response=self.on_response_complete,
         )
         self.cycle.file_sender = self._sends_files if plain else None
@@ -107,6 +163,9 @@ class MirrorProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((self.cycle, self.app))
 
     def _lasting(self) -> bool:
+        if self.parser.should_upgrade():  # which says nothing of the connection to this parser
+            options = b",".join(value for name, value in self.headers if name == b"connection").lower()
+            return b"close" not in [option.strip() for option in options.split(b",")]
         return self.scope["http_version"] != "1.0" and self.parser.should_keep_alive()
 
     def _describe(self) -> None:

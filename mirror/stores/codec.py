@@ -93,6 +93,7 @@ def dump_note(note: Note, extents: list[tuple[int, int]]) -> str:
             "strong": note.strong,
             "digest": digest,
             "tags": list(note.tags),
+            "variant": note.variant,
             "extents": extents,
         }
     )
@@ -111,6 +112,7 @@ def load_note(text: str | bytes) -> tuple[Note, list[tuple[int, int]]]:
             str(value["strong"]),
             Digest(*map(str, value["digest"])) if value["digest"] else None,
             tuple(str(tag) for tag in value["tags"]),
+            str(value.get("variant", "")),
         )
         extents = [(int(start), int(end)) for start, end in value["extents"]]
         if not all(0 <= start <= end for start, end in extents):

@@ -69,9 +69,7 @@ class Proxy:
             mirror, request = self._request(scope)
             reply = await self._engine.answer(mirror, request, Hop(_upload(request, receive), interims))
             outcome = reply.outcome
-            if interims is not None:
-                await interims.passed()
-            await send_reply(reply, request, send, sent, self._wall())
+            await send_reply(reply, request, send, sent, self._wall(), interims)
         except MirrorError as exc:
             outcome = Outcome(detail=type(exc).__name__)
             if sent.status:  # the head is out: the server resets the connection

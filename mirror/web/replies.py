@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from mirror.errors import MirrorError
+from mirror.errors import MirrorError, NotAllowed
 from mirror.httpcache.conditional import evaluate, not_modified
 from mirror.httpcache.fields import format_date
 from mirror.httpcache.freshness import age
@@ -46,12 +46,16 @@ class Sent:
     zero_copy: bool = False
 
 
-async def send_reply(reply: Reply, request: Request, send: Send, sent: Sent, now: float) -> None:
-    """Answer the request with the reply, and close its source.
+async def send_reply(
+    reply: Reply, request: Request, send: Send, sent: Sent, now: float, interims: Interims | None = None
+) -> None:
+    """Answer the request with the reply, after what is interim, and close its source.
 
     Raises OriginError when the body breaks off: the connection must then be reset, never ended as if it were whole.
     """
     try:
+        if interims is not None:
+            await interims.passed()
         if reply.verbatim:
             await _start(send, sent, reply.head.status, _fields(reply, now), reply.head.reason)
             await _body(reply.source.read(0, None), request, send, sent)
@@ -116,7 +120,7 @@ def _fields(reply: Reply, now: float) -> Headers:
     headers = reply.head.headers
     if "date" not in headers:
         headers = headers.set("date", format_date(now))
-    if reply.outcome.hit or reply.outcome.fwd_status == 304:
+    if reply.outcome.hit or reply.outcome.collapsed or reply.outcome.fwd_status == 304:
         headers = headers.set("age", str(int(age(reply.head, now))))
     if reply.head.status == 200 and not reply.verbatim and reply.size is not None:
         headers = headers.set("accept-ranges", "bytes")
@@ -204,8 +208,8 @@ async def send_error(error: MirrorError, request_method: str, send: Send, sent: 
         fields = fields.set("connection", "close")
     if error.status in (502, 503, 504):
         fields = fields.set("retry-after", "5")
-    if error.status == 405:
-        fields = fields.set("allow", "GET, HEAD")
+    if isinstance(error, NotAllowed):
+        fields = fields.set("allow", error.allow)
     await _start(send, sent, error.status, Headers((*fields, *marks("mirror; detail=error", "ERROR", now))))
     await _end(send, sent, b"" if request_method == "HEAD" else body)
 
@@ -239,7 +243,9 @@ class Interims:
     def __call__(self, status: int, headers: Headers) -> None:
         encoded = [(name.encode("latin-1"), _value(value)) for name, value in headers]
         message = {"type": INTERIM, "status": status, "headers": encoded}
-        self._tasks.append(asyncio.ensure_future(self._send(message)))
+        task = asyncio.ensure_future(self._send(message))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # the client may have left
+        self._tasks.append(task)
 
     async def passed(self) -> None:
         """Until all are out, or the client has left."""

@@ -7,7 +7,7 @@ from math import inf
 
 import pytest
 
-from mirror.httpcache.decision import Freshen, Relay, Store, UseStale, after, before, failed
+from mirror.httpcache.decision import Freshen, Lend, Relay, Store, UseStale, after, before, failed
 from mirror.model import Digest, Entry, Head, Headers, Rule
 from tests.httpcache.builders import DIGEST, NOW, date, entry, head, headers, plan, request
 
@@ -179,10 +179,29 @@ class TestFreshening:
         assert isinstance(answer, Freshen)
         assert answer.entry.validators == Headers((("last-modified", date(-5000)), ("etag", '"b"')))
 
-    def test_a_304_that_forbids_sharing_ends_reuse_without_validation(self) -> None:
-        answer = after(request(), plan(), stored(etag='"a"'), head(304, cache_control="private, max-age=60"), NOW)
-        assert isinstance(answer, Freshen)
-        assert type(before(request(), plan(), answer.entry, NOW)).__name__ == "Revalidate"
+    @pytest.mark.parametrize(
+        ("fields", "reason"),
+        [
+            ({"cache_control": "private, max-age=60"}, "private"),
+            ({"cache_control": "no-store"}, "no-store"),
+            ({"vary": "*", "cache_control": "max-age=60"}, "vary"),
+            ({"set_cookie": "sid=1"}, "cookie"),
+        ],
+    )
+    def test_a_304_that_could_not_be_stored_as_a_200_is_for_who_asked_alone(
+        self, fields: dict[str, str], reason: str
+    ) -> None:
+        for asked, told in ((request(), head(304, **fields)), (request("HEAD"), head(200, etag='"a"', **fields))):
+            answer = after(asked, plan(), stored(etag='"a"'), told, NOW)
+            assert isinstance(answer, Lend)
+            assert answer.reason == reason
+            assert answer.entry.head.headers.get("set-cookie") == fields.get("set_cookie")
+
+    def test_a_304_to_credentials_is_for_who_asked_alone(self) -> None:
+        sent = plan(send=headers(authorization="Basic eA=="))
+        stale = stored(etag='"a"', cache_control="max-age=60")
+        assert isinstance(after(request(), sent, stale, head(304, cache_control="max-age=60"), NOW), Lend)
+        assert isinstance(after(request(), sent, stale, head(304, cache_control="public, max-age=60"), NOW), Freshen)
 
     def test_the_200_to_a_head_renews_what_it_describes(self) -> None:
         old = stored(etag='"a"')
