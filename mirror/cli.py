@@ -71,6 +71,8 @@ def _serve(config: Config, options: argparse.Namespace) -> int:
 
 
 def _upstreams(mirror: Mirror) -> str:
+    if mirror.ecosystem == "any":
+        return ", ".join(mirror.reach.hosts or ()) or "no host yet (write them into `allow`)"
     return f"unavailable: {mirror.unavailable}" if mirror.unavailable else ", ".join(mirror.upstreams)
 
 
@@ -96,5 +98,6 @@ def _pointers(mirror: Mirror, base: str) -> list[str]:
             f"export UV_DEFAULT_INDEX={address}simple/",
         ],
         "npm": [f"npm config set registry {address}"],
+        "any": [f"curl -O {address}https/HOST/PATH"],
         "apt": [f"deb {address} SUITE main    (in place of the archive's address)"],
     }.get(mirror.ecosystem, [f"curl -O {address}PATH"])

@@ -11,11 +11,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from mirror import clients, credentials, values
 from mirror.document import Document, Problem, Table
 from mirror.errors import ConfigError, Unavailable
 from mirror.model import Mirror
+from mirror.reach import Reach, literal
 from mirror.settings import AdminSettings, CacheSettings, Config, ServerSettings, UpstreamSettings
 
 __all__ = ["AdminSettings", "CacheSettings", "Config", "ServerSettings", "UpstreamSettings", "load"]
@@ -101,6 +103,10 @@ class _Reading:
             self.wrong(where, "ecosystem", f"missing (one of {', '.join(_lifetimes())})")
         if good.get("ecosystem") == "http" and isinstance(tree, dict) and tree.get("upstream", "auto") == "auto":
             self.wrong(where, "upstream", "an http mirror needs a URL")
+        if good.get("ecosystem") == "any" and "upstream" in good:
+            self.wrong(where, "upstream", "an any mirror has no upstream (write the hosts into `allow`)")
+        if good.get("ecosystem", "any") != "any" and "allow" in good:
+            self.wrong(where, "allow", "only any mirrors have it")
         for key in _HTTP_ONLY & good.keys() if good.get("ecosystem", "http") != "http" else ():
             self.wrong(where, key, "only http mirrors have it")
         return _mirror(name, good) if len(self.problems) == before else None
@@ -114,13 +120,24 @@ def _mirror(name: str, good: dict[str, Any]) -> Mirror:
     upstreams = tuple(values.rooted(url, ecosystem) for url in good.pop("upstream", ()))
     follow = good.pop("redirects", "pass") == "follow"
     known = {"name": name, "upstreams": upstreams, "follow": follow, "client_auth": ecosystem == "http"}
-    return Mirror(**known | _lifetimes()[ecosystem] | good)
+    return Mirror(**known | {"reach": _reach(good, upstreams)} | _lifetimes()[ecosystem] | good)
+
+
+def _reach(good: dict[str, Any], upstreams: tuple[str, ...]) -> Reach:
+    """Takes `allow` and `allow_private` out of a mirror's values. What is written as an address, or found on this
+    machine, is meant."""
+    hosts = good.pop("allow", ()) if good["ecosystem"] == "any" else None
+    private = good.pop("allow_private", hosts is None and not upstreams)
+    parts = [urlsplit(upstream) for upstream in upstreams]
+    trusted = frozenset((part.scheme, part.netloc) for part in parts if literal(part.hostname or ""))
+    return Reach(hosts, private, trusted)
 
 
 def _lifetimes() -> dict[str, dict[str, Any]]:
     """The lifetimes, in seconds, that differ by ecosystem; freshness on http mirrors is the origin's own affair."""
     return {
         "http": {"ttl": None, "grace": 0.0},
+        "any": {"ttl": None, "grace": 0.0},
         "pypi": {"ttl": 600.0},
         "npm": {"ttl": 300.0},
         "apt": {"ttl": 120.0},
@@ -168,6 +185,8 @@ def _mirror_readers(folder: Path) -> _Readers:
         "complete_ranges": values.flag,
         "redirects": lambda value: values.choice(value, "pass", "follow"),
         "client_auth": values.flag,
+        "allow": _allowed,
+        "allow_private": values.flag,
         "auth": partial(credentials.auth, folder=folder),
     }
 
@@ -186,6 +205,13 @@ def _hosts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ConfigError([f'{values.shown(value)} is not a list (write ["mirror.example.com"])'])
     return tuple(values.host(each) for each in value)
+
+
+def _allowed(value: object) -> tuple[str, ...]:
+    """Globs of hosts, in lower case."""
+    if not isinstance(value, list):
+        raise ConfigError([f'{values.shown(value)} is not a list (write ["*.example.com"])'])
+    return tuple(values.glob(each) for each in value)
 
 
 def _upstreams(value: object) -> tuple[str, ...]:
@@ -218,7 +244,7 @@ def _reached(mirrors: list[Mirror], own: frozenset[str], discover: Discover) -> 
     """The mirrors with the upstreams that `auto` stands for."""
 
     def reach(mirror: Mirror) -> Mirror:
-        if mirror.upstreams:
+        if mirror.upstreams or mirror.ecosystem == "any":
             return mirror
         try:
             found = discover(mirror.ecosystem, mirror.name, own)

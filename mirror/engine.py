@@ -17,7 +17,8 @@ from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, Sta
 from mirror.httpcache.invalidation import answers_get
 from mirror.joining import Joining
 from mirror.lookup import Lookups
-from mirror.model import Entry, Mirror, Outcome, Plan, Ready, Request
+from mirror.model import Entry, Mirror, Plan, Ready, Request
+from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
 from mirror.ports import FactStore, Hop
 from mirror.reply import Reply, in_memory, ready

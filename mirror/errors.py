@@ -12,6 +12,7 @@ MirrorError
 │   ├── OriginRefused 502  no connection, reset before the head, broken TLS
 │   ├── Truncated     502  the body ended before its end
 │   ├── Mismatch      502  length or digest is not what was announced
+│   ├── OriginForbidden 403  the origin, or where it redirects to, may not be asked
 │   └── Changed       502  a resumed download turned out to be another object
 ├── Offline           504  nothing stored, and the origin may not be asked
 └── StoreError        500  the disk refused (the engine turns it into a pass-through)
@@ -77,6 +78,10 @@ class OriginTimeout(OriginError):
 
 class OriginRefused(OriginError):
     pass
+
+
+class OriginForbidden(OriginError):
+    status = 403
 
 
 class Truncated(OriginError):

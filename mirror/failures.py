@@ -7,10 +7,18 @@ import ssl
 import aiohttp
 import httpx
 
-from .errors import OriginError, OriginRefused, OriginTimeout
+from .errors import OriginError, OriginForbidden, OriginRefused, OriginTimeout
 from .framing import host
 
-__all__ = ["reason", "refusal", "translated"]
+__all__ = ["NotPublic", "PrivateAddress", "reason", "refusal", "translated"]
+
+
+class PrivateAddress(OSError):
+    """A host has an address that may not be connected to."""
+
+
+class NotPublic(httpx.ConnectError):
+    """The same, as httpx would say it."""
 
 
 def translated(exc: Exception, request: httpx.Request) -> httpx.RequestError:
@@ -20,6 +28,8 @@ def translated(exc: Exception, request: httpx.Request) -> httpx.RequestError:
             kind: type[httpx.RequestError] = httpx.ConnectTimeout
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             kind = httpx.ProxyError
+        case aiohttp.ClientConnectorError(os_error=PrivateAddress()):
+            kind = NotPublic
         case aiohttp.ClientConnectorError():
             kind = httpx.ConnectError
         case aiohttp.ClientPayloadError() | aiohttp.ClientResponseError():
@@ -48,6 +58,8 @@ def _cause(exc: Exception) -> str:
 
 def refusal(exc: Exception, url: httpx.URL) -> OriginError:
     """What became of a request that has no head to show."""
+    if isinstance(exc, NotPublic):
+        return OriginForbidden(f"{host(url)} has an address that is not public ({exc}); see `allow_private`")
     if isinstance(exc, httpx.ConnectTimeout | httpx.NetworkError | httpx.ProxyError):
         return OriginRefused(f"{host(url)} cannot be reached ({reason(exc)})")
     if isinstance(exc, httpx.InvalidURL):  # httpx reads Location even if it is not to follow it

@@ -197,8 +197,7 @@ class Fill:
             fields = Headers((*fields, ("range", f"bytes={at}-{last}")))
             if body.strong:
                 fields = fields.set("if-range", body.strong)
-        auth = self.asked.mirror.auth_for(plan.urls)
-        return await self._fills.outside.origin.fetch(plan.urls, headers=fields, auth=auth, follow=plan.follow)
+        return await self._fills.outside.origin.fetch(plan.urls, headers=fields, route=self.asked.mirror.route(plan))
 
     async def _salvage(self, body: Body, partial: Partial) -> None:
         """It ends here: what came so far is worth keeping where it can be gone on with."""

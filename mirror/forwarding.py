@@ -16,7 +16,8 @@ from mirror.httpcache.conditional import validators as conditional
 from mirror.httpcache.decision import Freshen, Lend, Relay, Store, UseStale, after, failed
 from mirror.httpcache.freshness import expire
 from mirror.httpcache.invalidation import invalidates, targets
-from mirror.model import Head, Headers, Mirror, Outcome
+from mirror.model import Head, Headers, Mirror
+from mirror.outcome import Outcome
 from mirror.outside import Found, Outside
 from mirror.ports import Answer
 from mirror.reply import Relayed, Reply
@@ -102,8 +103,7 @@ class Forwarding:
             plan.urls,
             method=method,
             headers=Headers((*plan.send, *conditions)),
-            auth=errand.mirror.auth_for(plan.urls),
-            follow=plan.follow,
+            route=errand.mirror.route(plan),
             upload=errand.hop.upload,
             interim=errand.hop.interim,
         )

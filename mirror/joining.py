@@ -11,8 +11,9 @@ from mirror.follower import Follower
 from mirror.forwarding import Forwarding
 from mirror.httpcache import vary
 from mirror.httpcache.decision import Hit, StaleHit, before, failed, reusable
-from mirror.model import Outcome, Request
+from mirror.model import Request
 from mirror.opening import Apart, Opened, Streaming
+from mirror.outcome import Outcome
 from mirror.outside import Found, Outside
 from mirror.ports import Answer
 from mirror.reply import Reply

@@ -8,6 +8,7 @@ from math import inf
 from urllib.parse import urlsplit
 
 from mirror.digest import Digest, strongest
+from mirror.reach import Reach, Route
 
 __all__ = [
     "Digest",
@@ -17,7 +18,6 @@ __all__ = [
     "Headers",
     "Lookup",
     "Mirror",
-    "Outcome",
     "Plan",
     "Ready",
     "Request",
@@ -94,8 +94,9 @@ class Rule:
 
     `ttl` is the freshness lifetime, whatever the origin says; None obeys the origin (RFC 9111 §4.2); inf: immutable.
     `grace` is stale-while-revalidate, `keep` stale-if-error (RFC 5861); `negative_ttl` is the ttl of 404 and 410
-    (None obeys the origin). `store` False passes every answer through. `package`: the ecosystem's rules overrule the
-    origin's and the client's directives; False: a shared cache as RFC 9111 wants it.
+    (None obeys the origin). `store` False passes every answer through. `public`: what it says of sharing does not
+    count. `package`: the ecosystem's rules overrule the origin's and the client's directives; False: a shared cache as
+    RFC 9111 wants it.
     """
 
     ttl: float | None = None
@@ -104,6 +105,7 @@ class Rule:
     negative_ttl: float | None = None
     store: bool = True
     package: bool = False
+    public: bool = False
 
     @property
     def immutable(self) -> bool:
@@ -117,7 +119,8 @@ class Mirror:
     `upstreams` are base URLs without a trailing slash, in order of preference. `unavailable` is the reason why the
     mirror cannot work (an `auto` upstream that found no client), else "". Durations in seconds. `auth` is the field
     (name, value) that carries the credentials for these upstreams, and for nobody else. Of `http` mirrors: `follow`
-    follows redirects instead of handing them on, `client_auth` hands on a client's credentials and cookies.
+    follows redirects instead of handing them on, `client_auth` hands on a client's credentials and cookies. `reach`
+    says where requests may go.
     """
 
     name: str
@@ -132,11 +135,14 @@ class Mirror:
     unavailable: str = ""
     follow: bool = False
     client_auth: bool = False
+    reach: Reach = field(default_factory=Reach)
 
-    def auth_for(self, urls: tuple[str, ...]) -> tuple[str, str] | None:
-        """The credentials, when all of these addresses have the origin (scheme, host, port) of an upstream."""
+    def route(self, plan: Plan) -> Route:
+        """How the requests of a plan travel: with the credentials, when all of its addresses have the origin (scheme,
+        host, port) of an upstream."""
         origins = {urlsplit(upstream)[:2] for upstream in self.upstreams}
-        return self.auth if all(urlsplit(url)[:2] in origins for url in urls) else None
+        known = all(urlsplit(url)[:2] in origins for url in plan.urls)
+        return Route(self.auth if known else None, plan.follow, self.reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,36 +270,3 @@ class Entry:
     size: int
     digest: str
     tags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a request; `str()` is the Cache-Status member (RFC 9211 §2), log field and metric label."""
-
-    hit: bool = False
-    fwd: str = ""
-    fwd_status: int = 0
-    stored: bool = False
-    collapsed: bool = False
-    ttl: int | None = None
-    detail: str = ""
-
-    def __str__(self) -> str:
-        parts = ["mirror"]
-        parts += ["hit"] if self.hit else []
-        parts += [f"fwd={self.fwd}"] if self.fwd else []
-        parts += [f"fwd-status={self.fwd_status}"] if self.fwd_status else []
-        parts += [f"ttl={self.ttl}"] if self.ttl is not None else []
-        parts += ["stored"] if self.stored else []
-        parts += ["collapsed"] if self.collapsed else []
-        parts += [f"detail={self.detail}"] if self.detail else []
-        return "; ".join(parts)
-
-    @property
-    def x_cache(self) -> str:
-        """The one word for the eye: HIT, MISS, STALE, REVALIDATED or BYPASS."""
-        if self.hit:
-            return "STALE" if self.ttl is not None and self.ttl < 0 else "HIT"
-        if self.fwd == "stale" and self.fwd_status == 304:
-            return "REVALIDATED"
-        return "BYPASS" if self.fwd in ("bypass", "method", "request") else "MISS"

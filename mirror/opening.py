@@ -13,7 +13,8 @@ from mirror.httpcache.conditional import chosen, offered, strong_validator
 from mirror.httpcache.conditional import validators as conditional
 from mirror.httpcache.decision import Freshen, Hit, Lend, Relay, Store, UseStale, after, before, failed
 from mirror.httpcache.fields import content_range
-from mirror.model import Entry, Head, Headers, Mirror, Outcome, Plan, Request
+from mirror.model import Entry, Head, Headers, Mirror, Plan, Request
+from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
 from mirror.peeked import peek
 from mirror.ports import Answer, Interim, Note, Partial
@@ -146,8 +147,7 @@ class Opening:
         return await self.outside.origin.fetch(
             self.plan.urls,
             headers=Headers(tuple(fields)),
-            auth=self.asked.mirror.auth_for(self.plan.urls),
-            follow=self.plan.follow,
+            route=self.asked.mirror.route(self.plan),
             interim=self.interim,
         )
 

@@ -12,16 +12,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
 
 import httpx
 
 from .answer import Answer, shut
-from .errors import MirrorError, OriginError, OriginRefused, OriginTimeout, Unavailable
+from .errors import MirrorError, OriginError, OriginForbidden, OriginRefused, OriginTimeout, Unavailable
 from .failures import refusal
 from .framing import end_to_end, host, reason_phrase, received, redirected
 from .gate import Gate
 from .model import Head, Headers
 from .ports import Interim, Upload
+from .reach import Reach, Route, literal, public
 from .transport import OriginSettings, default_transport
 
 __all__ = ["Answer", "Origin", "OriginSettings"]
@@ -45,8 +47,7 @@ _LONGEST_PAUSE = 8.0
 class _Question:
     method: str
     headers: Headers
-    auth: tuple[str, str] | None
-    follow: bool = True
+    route: Route
     upload: Upload | None = None
     interim: Interim | None = None
 
@@ -58,12 +59,14 @@ class _Question:
     def after(self, status: int, same_origin: bool) -> _Question:
         """What is asked at the target of a redirect (RFC 9110 §15.4): the credentials stay with their origin."""
         method = self.method if self.method == "HEAD" or status in (307, 308) else "GET"
-        return _Question(method, self.headers.only(_CROSS_REDIRECTS), self.auth if same_origin else None)
+        route = self.route if same_origin else replace(self.route, auth=None)
+        return replace(self, method=method, headers=self.headers.only(_CROSS_REDIRECTS), route=route)
 
     def fields(self, user_agent: str) -> list[tuple[str, str]]:
         """What is sent. The mirror's own credentials take the place of a client's."""
-        given = [*filter(_sendable, self.headers.without(self.auth[0].lower()) if self.auth else self.headers)]
-        given += [self.auth] if self.auth else []
+        auth = self.route.auth
+        given = [*filter(_sendable, self.headers.without(auth[0].lower()) if auth else self.headers)]
+        given += [auth] if auth else []
         given += [("user-agent", user_agent)] if "user-agent" not in self.headers else []
         given += [("accept-encoding", "identity")] if "accept-encoding" not in self.headers else []
         if self.upload is not None and self.upload.length is not None:
@@ -141,20 +144,19 @@ class Origin:
         *,
         method: str = "GET",
         headers: Headers = Headers(),  # noqa: B008 - it is frozen
-        auth: tuple[str, str] | None = None,
-        follow: bool = True,
+        route: Route = Route(),  # noqa: B008
         upload: Upload | None = None,
         interim: Interim | None = None,
     ) -> Answer:
         """The first good answer of `urls`, which are asked in order; open, its body unread.
 
         Statuses 429, 500, 502, 503 and 504 are given up for the next URL; the first of them is returned where no URL
-        does better. URLs that cannot be connected to are asked again, with growing pauses. `auth` (name and value of a
-        field) is sent to the URLs' own scheme, host and port only. Methods other than GET and HEAD are tried once, and
-        their redirects, and all where `follow` is False, are answers like others. `upload` is the body to send.
+        does better. URLs that cannot be connected to are asked again, with growing pauses. The route's credentials are
+        sent to the URLs' own scheme, host and port only. Methods other than GET and HEAD are tried once, and their
+        redirects, and all where the route follows none, are answers like others. `upload` is the body to send.
         Raises OriginRefused, OriginTimeout, OriginError; Unavailable when too many wait for a connection.
         """
-        return await self._search(urls, _Question(method, headers, auth, follow, upload, interim))
+        return await self._search(urls, _Question(method, headers, route, upload, interim))
 
     async def _search(self, urls: Sequence[str], question: _Question) -> Answer:
         search = _Search(deque(urls if question.repeatable else urls[:1]))
@@ -226,7 +228,7 @@ class Origin:
         for _ in range(_MAX_REDIRECTS + 1):
             requested_at = self._wall()
             response = await self._send(target, question)
-            if response.status_code not in _REDIRECTS or not (question.follow and question.repeatable):
+            if response.status_code not in _REDIRECTS or not (question.route.follow and question.repeatable):
                 return response, requested_at
             await shut(response)
             source, target = target, redirected(response)
@@ -238,7 +240,9 @@ class Origin:
         if self._client is None:
             raise Unavailable("the client for origins is not open")
         content = question.upload.chunks if question.upload is not None else None
-        extensions = {"interim": partial(_interim, question.interim)} if question.interim is not None else {}
+        extensions: dict[str, Any] = {"guarded": _guarded(target, question.route.reach)}
+        if question.interim is not None:
+            extensions["interim"] = partial(_interim, question.interim)
         try:
             fields = question.fields(self._settings.user_agent)
             raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
@@ -261,6 +265,16 @@ def _counting(question: _Question, deadline: asyncio.Timeout, limit: float) -> _
                 deadline.reschedule(asyncio.get_running_loop().time() + limit)
 
     return replace(question, upload=Upload(upload.length, chunks()))
+
+
+def _guarded(target: httpx.URL, reach: Reach) -> bool:
+    """Whether the transport has to look at the host's addresses; OriginForbidden where it may not be asked at all."""
+    if not reach.admits(target.scheme, target.host, target.port):
+        raise OriginForbidden(f"{host(target)} is not on this mirror's `allow` list")
+    guarded = reach.guarded(target.scheme, host(target))
+    if guarded and literal(target.host) and not public(target.host):
+        raise OriginForbidden(f"{host(target)} is not a public address (`allow_private = true` would let it be asked)")
+    return guarded
 
 
 def _interim(tell: Interim, status: int, fields: tuple[tuple[bytes, bytes], ...]) -> None:

@@ -10,7 +10,8 @@ from mirror.heads import stored_head
 from mirror.httpcache import vary
 from mirror.httpcache.decision import Freshen, Lend, UseStale
 from mirror.httpcache.freshness import ttl
-from mirror.model import Entry, Head, Outcome, Plan, Request
+from mirror.model import Entry, Head, Plan, Request
+from mirror.outcome import Outcome
 from mirror.ports import BlobStore, Clock, Index, Origin
 from mirror.reply import Reply
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from mirror.extents import Extents
 from mirror.model import Digest, Entry, Fact, Head, Headers
+from mirror.reach import Route
 
 Clock = Callable[[], float]
 """Seconds; wall clock or monotonic, as the parameter's name says."""
@@ -239,7 +240,7 @@ class Hop:
 
 
 class Origin(Protocol):
-    """Speaks to origins; follows redirects (if `follow`), retries, fails over."""
+    """Speaks to origins; follows redirects, retries, fails over."""
 
     async def fetch(
         self,
@@ -247,8 +248,7 @@ class Origin(Protocol):
         *,
         method: str = "GET",
         headers: Headers = ...,
-        auth: tuple[str, str] | None = None,
-        follow: bool = True,
+        route: Route = ...,
         upload: Upload | None = None,
         interim: Interim | None = None,
     ) -> Answer: ...

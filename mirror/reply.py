@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from mirror.model import Head, Outcome, Ready
+from mirror.model import Head, Ready
+from mirror.outcome import Outcome
 from mirror.ports import Answer, Piece, Source
 
 

@@ -22,6 +22,7 @@ from yarl import URL
 from .errors import ConfigError
 from .exchange import Exchange, Handler, listening
 from .failures import translated
+from .guard import Guard
 
 __all__ = ["AiohttpTransport", "OriginSettings", "default_transport"]
 
@@ -80,14 +81,17 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     deadlines of its own. GET and HEAD are sent once more where their connection ends before the head. What may not be
     sent twice has a connection of its own: none that its peer is about to close (RFC 9112 §9.3.1).
 
-    The request extension `interim` is called with status and fields of each interim response (RFC 9110 §15.2).
+    Requests with the extension `guarded` connect to public addresses only, and share no connection with others: each
+    address that the host's name has is looked at, and the one that was looked at is connected to, so that a name which
+    changes its mind changes nothing. (A proxy looks names up itself.) The extension `interim` is called with status and
+    fields of each interim response (RFC 9110 §15.2).
     """
 
     def __init__(self, trust: ssl.SSLContext, proxy: URL | None, connect_timeout: float) -> None:
         self._trust = trust
         self._proxy = proxy
         self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout)
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = {}
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -120,12 +124,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         return httpx.Response(response.status, headers=shown, stream=body, extensions=extensions)
 
     def _session(self, request: httpx.Request) -> aiohttp.ClientSession:
-        repeatable = request.method in ("GET", "HEAD")
-        if repeatable not in self._sessions:
-            self._sessions[repeatable] = self._opened(lasting=repeatable)
-        return self._sessions[repeatable]
+        lasting = request.method in ("GET", "HEAD")
+        guarded = bool(request.extensions.get("guarded")) and self._proxy is None
+        if (lasting, guarded) not in self._sessions:
+            self._sessions[lasting, guarded] = self._opened(lasting=lasting, guarded=guarded)
+        return self._sessions[lasting, guarded]
 
-    def _opened(self, *, lasting: bool) -> aiohttp.ClientSession:
+    def _opened(self, *, lasting: bool, guarded: bool) -> aiohttp.ClientSession:
         """A session of the running loop that adds nothing to requests and takes nothing from answers.
 
         Its connections are used again where they are `lasting`.
@@ -134,6 +139,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             limit=0,  # origin.py counts connections
             keepalive_timeout=_KEEP_ALIVE if lasting else None,
             force_close=not lasting,
+            resolver=Guard() if guarded else None,
             ssl=self._trust,
             # A TLS peer that never says goodbye is left after 2 s instead of 30; later Pythons have no such choice.
             enable_cleanup_closed=sys.version_info < (3, 12, 7),

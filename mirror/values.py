@@ -120,6 +120,13 @@ def host(value: object) -> str:
     return text(value).lower()
 
 
+def glob(value: object) -> str:
+    """A pattern of hosts, `*.example.com` or `name:8443`, in lower case."""
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9*?._-]+(:[0-9]{1,5})?", value):
+        raise ConfigError([f"{shown(value)} is not a pattern of hosts (write *.example.com or name.example.com:8443)"])
+    return value.lower()
+
+
 def address(value: object, folder: Path) -> Address:
     """The address to listen on: `"HOST:PORT"`, `"[::1]:PORT"` or `"unix:PATH"`."""
     if isinstance(value, str) and value.startswith("unix:"):

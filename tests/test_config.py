@@ -12,8 +12,10 @@ from mirror.clients import Discovered
 from mirror.config import AdminSettings, CacheSettings, Config, ServerSettings, UpstreamSettings, load
 from mirror.errors import ConfigError, Unavailable
 from mirror.model import Mirror
+from mirror.reach import Reach
 from mirror.values import Address
 
+OUTSIDE = Reach(private=False)
 MIRROR = '[mirrors.pypi]\necosystem = "pypi"\nupstream = "http://upstream.test/"\n'
 
 
@@ -44,7 +46,9 @@ def test_one_mirror_is_enough_and_the_rest_is_default(tmp_path: Path) -> None:
         cache=CacheSettings(tmp_path / "cache", 50 * 10**9, 10**9, 20 * 10**9, "full"),
         admin=AdminSettings(""),
         upstream=UpstreamSettings(5.0, 30.0, 1000.0, 4, 100, "", None),
-        mirrors=(Mirror("pypi", "pypi", ("http://upstream.test/simple",), 600.0, 86400.0, 30 * 86400.0),),
+        mirrors=(
+            Mirror("pypi", "pypi", ("http://upstream.test/simple",), 600.0, 86400.0, 30 * 86400.0, reach=OUTSIDE),
+        ),
         path=tmp_path / "config.toml",
     )
 
@@ -60,8 +64,11 @@ def test_the_file_that_comes_along_says_exactly_the_defaults(tmp_path: Path) -> 
         ("npm", "npm", 300.0),
         ("debian", "apt", 120.0),
         ("debian-security", "apt", 120.0),
+        ("get", "any", None),
     ]
-    assert config.mirrors[0] == dataclasses.replace(bare.mirrors[0], upstreams=("http://pypi.test/pypi",))
+    auto = dataclasses.replace(bare.mirrors[0], upstreams=("http://pypi.test/pypi",), reach=Reach())
+    assert config.mirrors[0] == auto
+    assert config.mirrors[-1].reach == Reach((), private=False)
 
 
 def test_every_key_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,16 +119,29 @@ def test_every_key_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert config.upstream == UpstreamSettings(0.5, 60.0, 2000.0, 0, 7, proxy, tmp_path / "ca.pem")
     upstreams = ("http://one.test/debian", "https://two.test/debian")
     auth = ("authorization", "Bearer swordfish")
-    assert config.mirrors == (Mirror("a-1", "apt", upstreams, 0.0, 60.0, 3600.0, True, False, auth),)
+    assert config.mirrors == (Mirror("a-1", "apt", upstreams, 0.0, 60.0, 3600.0, True, False, auth, reach=OUTSIDE),)
     assert "swordfish" not in repr(config)
 
 
 def test_http_mirror_obeys_its_origin_unless_told_otherwise(tmp_path: Path) -> None:
     table = '[mirrors.get]\necosystem = "http"\nupstream = "http://upstream.test/pub/"\n'
     (mirror,) = read(tmp_path, table).mirrors
-    assert mirror == Mirror("get", "http", ("http://upstream.test/pub",), None, 0.0, client_auth=True)
+    assert mirror == Mirror("get", "http", ("http://upstream.test/pub",), None, 0.0, client_auth=True, reach=OUTSIDE)
     (mirror,) = read(tmp_path, table + 'ttl = "1h"\nkeep = "1d"').mirrors
     assert (mirror.ttl, mirror.grace, mirror.keep) == (3600.0, 0.0, 86400.0)
+
+
+def test_where_requests_may_lead(tmp_path: Path) -> None:
+    def reach(text: str) -> Reach:
+        return read(tmp_path, f"[mirrors.a]\n{text}").mirrors[0].reach
+
+    named = 'ecosystem = "http"\nupstream = "http://upstream.test/pub"'
+    literal = 'ecosystem = "http"\nupstream = ["http://127.0.0.1:8080/x", "http://[::1]/x", "http://upstream.test"]'
+    assert reach(named) == OUTSIDE
+    assert reach(f"{named}\nallow_private = true") == Reach()
+    trusted = frozenset({("http", "127.0.0.1:8080"), ("http", "[::1]")})
+    assert reach(literal) == Reach(private=False, trusted=trusted)
+    assert reach('ecosystem = "any"\nallow = ["*.Example.com"]') == Reach(("*.example.com",), private=False)
 
 
 BAD = [
@@ -153,8 +173,25 @@ BAD = [
     ("[upstream]\nmax_connections = true", "2: [upstream] max_connections: true is not a whole number from 1 to 10000"),
     ('[upstream]\nproxy = "me:swordfish"', "2: [upstream] proxy: not the URL of a proxy (write http://HOST:PORT)"),
     ('[upstream]\nca_file = "none.pem"', '2: [upstream] ca_file: "none.pem": no such file'),
-    ('[mirrors.a]\necosystem = "any"', '2: [mirrors.a] ecosystem: "any" is not one of http, pypi, npm, apt'),
-    ("[mirrors.a]\nttl = '1s'", "1: [mirrors.a] ecosystem: missing (one of http, pypi, npm, apt)"),
+    ('[mirrors.a]\necosystem = "all"', '2: [mirrors.a] ecosystem: "all" is not one of http, any, pypi, npm, apt'),
+    (
+        '[mirrors.a]\necosystem = "any"\nupstream = "http://upstream.test"',
+        "3: [mirrors.a] upstream: an any mirror has no upstream (write the hosts into `allow`)",
+    ),
+    (
+        '[mirrors.a]\necosystem = "any"\nallow = ["https://x.test"]',
+        '3: [mirrors.a] allow: "https://x.test" is not a pattern of hosts '
+        "(write *.example.com or name.example.com:8443)",
+    ),
+    (
+        '[mirrors.a]\necosystem = "npm"\nupstream = "http://upstream.test"\nallow = []',
+        "4: [mirrors.a] allow: only any mirrors have it",
+    ),
+    (
+        '[mirrors.a]\necosystem = "npm"\nupstream = "http://upstream.test"\nredirects = "pass"',
+        "4: [mirrors.a] redirects: only http mirrors have it",
+    ),
+    ("[mirrors.a]\nttl = '1s'", "1: [mirrors.a] ecosystem: missing (one of http, any, pypi, npm, apt)"),
     ('[mirrors.a]\necosystem = "http"', "1: [mirrors.a] upstream: an http mirror needs a URL"),
     ('[mirrors.a]\necosystem = "http"\nupstream = "auto"', "3: [mirrors.a] upstream: an http mirror needs a URL"),
     (

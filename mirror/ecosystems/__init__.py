@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mirror.ecosystems import apt, http, npm, pypi
+from mirror.ecosystems import any, apt, http, npm, pypi  # noqa: A004 - it is the name of one
 from mirror.model import Mirror, Plan, Ready, Request
 
 PLANNERS: dict[str, Callable[[Mirror, Request], Plan | Ready]] = {
     "http": http.plan,
+    "any": any.plan,
     "pypi": pypi.plan,
     "npm": npm.plan,
     "apt": apt.plan,

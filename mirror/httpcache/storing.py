@@ -30,7 +30,7 @@ def refusal(request: Request, plan: Plan, head: Head) -> str | None:
 
 
 def _unfit(plan: Plan, head: Head, known: Directives) -> str | None:
-    if plan.digest is None:
+    if plan.digest is None and not plan.rule.public:
         for name in ("no-store", "private"):
             if name in known:
                 return name

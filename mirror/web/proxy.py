@@ -11,7 +11,8 @@ from typing import Any
 
 from mirror.engine import Engine
 from mirror.errors import MirrorError, NotFound, RequestError
-from mirror.model import Headers, Mirror, Outcome, Request
+from mirror.model import Headers, Mirror, Request
+from mirror.outcome import Outcome
 from mirror.ports import Clock, Hop, Upload
 from mirror.web.replies import INTERIM, ZERO_COPY, Interims, Send, Sent, send_error, send_reply
 

@@ -131,7 +131,7 @@ class TestCredentials:
 
 
 def test_every_ecosystem_is_listed_and_refuses_what_escapes() -> None:
-    assert set(PLANNERS) == {"http", "pypi", "npm", "apt"}
+    assert set(PLANNERS) == {"http", "any", "pypi", "npm", "apt"}
     for ecosystem, plan in PLANNERS.items():
         with pytest.raises(RequestError):
             plan(Mirror(ecosystem, ecosystem, ("http://upstream.test/simple",)), Request("GET", "/a/%2e%2e/%2e%2e/etc"))

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from mirror.errors import OriginError, OriginRefused, OriginTimeout
+from mirror.reach import Route
 from tests.origin.scripted import UNREACHABLE, Make, RawOrigin, body, get
 
 
@@ -95,10 +96,10 @@ async def test_errors_name_the_host_and_no_secret(raw: RawOrigin, make: Make) ->
     ]
     for url in urls:
         with pytest.raises(OriginError) as caught:
-            await origin.fetch([url], auth=("authorization", "canary"))
+            await origin.fetch([url], route=Route(("authorization", "canary")))
         assert "canary" not in str(caught.value)
     with pytest.raises(OriginError) as caught:
-        await origin.fetch([raw.url + "/hello"], auth=("authorization", "canary\r\nx: y"))
+        await origin.fetch([raw.url + "/hello"], route=Route(("authorization", "canary\r\nx: y")))
     assert "canary" not in str(caught.value)
     assert str(raw.port) in str(caught.value)
 
@@ -119,7 +120,7 @@ async def test_no_log_line_and_no_traceback_has_a_query_or_a_credential(
         "ws://upstream.test/",
     ):
         try:
-            await get(origin, f"{address}?sig={canary}", auth=("authorization", canary))
+            await get(origin, f"{address}?sig={canary}", route=Route(("authorization", canary)))
         except OriginError:
             logging.getLogger("test").exception("told with all its causes")
     assert caplog.text.count("told with all its causes") == 5

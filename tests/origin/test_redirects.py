@@ -8,6 +8,7 @@ import respx
 
 from mirror.errors import OriginError
 from mirror.model import Headers
+from mirror.reach import Route
 from tests.origin.scripted import HELLO, Make, RawOrigin, body, get
 
 
@@ -21,7 +22,9 @@ async def test_credentials_stay_with_their_origin_and_cookies_go_nowhere(raw: Ra
     raw.scripts |= {"/x": moved("/y"), "/y": moved(other.url + "/z")}
     other.scripts["/z"] = moved(raw.url + "/hello")
     headers = Headers((("range", "bytes=0-"), ("x-api-key", "canary"), ("cookie", "canary")))
-    answer = await (await make()).fetch([raw.url + "/x"], headers=headers, auth=("authorization", "Bearer canary"))
+    answer = await (await make()).fetch(
+        [raw.url + "/x"], headers=headers, route=Route(("authorization", "Bearer canary"))
+    )
     assert answer.url == raw.url + "/x"
     assert await body(answer) == b"hello"
     first, same, back = raw.asked
@@ -77,5 +80,5 @@ async def test_https_is_never_left_for_http(respx_mock: respx.MockRouter, make: 
     origin = await make(httpx.MockTransport(respx_mock.async_handler))
     with pytest.raises(OriginError, match="https to http"):
         await origin.fetch(["https://upstream.test/x"])
-    assert await get(origin, "http://upstream.test/up", auth=("authorization", "canary")) == b"hello"
+    assert await get(origin, "http://upstream.test/up", route=Route(("authorization", "canary"))) == b"hello"
     assert "authorization" not in respx_mock.calls.last.request.headers

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mirror.model import Head, Headers, Outcome, Request
+from mirror.model import Head, Headers, Request
+from mirror.outcome import Outcome
 from mirror.ports import Piece
 from mirror.reply import Reply, bodiless
 from mirror.web.replies import ZERO_COPY, Sent, send_reply
