@@ -20,7 +20,7 @@ from mirror.lookup import Lookups
 from mirror.model import Entry, Mirror, Plan, Ready, Request
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
-from mirror.ports import FactStore, Hop
+from mirror.ports import Answer, FactStore, Hop
 from mirror.reply import Reply, in_memory, ready
 
 log = logging.getLogger("mirror.engine")
@@ -99,32 +99,44 @@ class Engine:
             errand = replace(errand, plan=plan)
             if request.method == "HEAD" and plan.rewrite is None:
                 return await self._alone(errand, reason)
-        shared = self._fills.shared(plan.key)
-        if not shared and errand.entry is not None:
-            return await self._alone(errand, reason)
-        joined = await self._joining.join(errand, reason) if shared else None
+        if not self._fills.shared(plan.key):
+            whole = errand.entry is not None or "range" not in request.headers
+            return await (self._alone(errand, reason) if whole else self._pass(errand, reason))
+        joined = await self._joining.join(errand, reason)
         return joined if isinstance(joined, Reply) else await self._pass(errand, reason, apart=joined is not None)
 
     async def _alone(self, errand: Errand, reason: str) -> Reply:
         """Past the key's fill, for this client: whether what is stored is right, or what is right instead."""
+        before = self._fills.disowned
         told = await self._forwarding.validate(errand)
         if isinstance(told, Found):
             reply = await self._outside.reply(errand.plan, told.entry, told.outcome)
             return reply or await self._alone(replace(errand, entry=None), "uri-miss")
-        return relayed(errand, told, reason, verbatim=False)
+        reply = None
+        if errand.request.method == "GET" and not errand.plan.rule.package:
+            reply = await self._stored_after_all(errand, reason, told, changes=self._fills.disowned - before)
+        return reply or relayed(errand, told, reason, verbatim=False)
 
     async def _pass(self, errand: Errand, reason: str, *, apart: bool = False) -> Reply:
         """The origin's own answer, for this client alone. `apart`: to its range, as the origin has it."""
         plan, verbatim = errand.plan, apart or not errand.plan.rule.package
         before = self._fills.disowned
         answer = await self._forwarding.ask(errand, verbatim=verbatim)
+        reply = None
         if not plan.rule.package and answers_get(errand.request.method, answer.url, answer.head):
-            # 1. A's POST is answered. 2. B's PUT is, and nothing is stored. 3. A's answer, older than that, is stored.
-            unchanged = self._fills.disowned == before + 1 and self._fills.get(plan.key) is None
-            joined = await self._joining.join(replace(errand, entry=None), reason, answer) if unchanged else None
-            if isinstance(joined, Reply):
-                return joined
-        return relayed(errand, answer, reason, verbatim=verbatim)
+            changes = self._fills.disowned - before - 1  # one is its own
+            reply = await self._stored_after_all(errand, reason, answer, changes=changes)
+        return reply or relayed(errand, answer, reason, verbatim=verbatim)
+
+    async def _stored_after_all(self, errand: Errand, reason: str, answer: Answer, *, changes: int) -> Reply | None:
+        """The reply from a fill that begins with this answer; None where one runs already, or the answer may be old.
+
+        1. A is answered. 2. B's PUT is, and nothing is stored. 3. A's answer, older than B's, is stored.
+        """
+        if changes or self._fills.get(errand.plan.key) is not None:
+            return None
+        joined = await self._joining.join(replace(errand, entry=None), reason, answer)
+        return joined if isinstance(joined, Reply) else None
 
     async def _rewritten(self, plan: Plan, reply: Reply) -> Reply:
         """The document in the form that this client asked for."""

@@ -148,6 +148,8 @@ class Fill:
         body.followers.update(self._followers)
         if opened.private:
             self._fills.unshare(self.key)
+        else:
+            self._fills.share(self.key)
         # An empty body has no last bytes to withhold; its head alone would look complete.
         empty = opened.total == 0 and body.digest is not None
         if not empty:

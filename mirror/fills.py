@@ -48,6 +48,10 @@ class Fills:
         """False while it is remembered that this key's answers are for one client each (hit-for-miss)."""
         return self._unshared.get(key, 0.0) <= asyncio.get_running_loop().time()
 
+    def share(self, key: str) -> None:
+        """This key's answers may be shared after all."""
+        self._unshared.pop(key, None)
+
     def unshare(self, key: str) -> None:
         """This key's answers may not be shared: the next requests go to the origin side by side."""
         now = asyncio.get_running_loop().time()

@@ -18,6 +18,8 @@ def client_head(plan: Plan, head: Head, total: int | None) -> Head:
     headers = head.headers.without("content-length")
     if plan.rule.package:
         headers, head = _package(plan, headers, head), replace(head, reason="")
+    if "date" not in headers:  # RFC 9110 §6.6.1: who has a clock dates what has no date, by its arrival
+        headers = headers.set("date", format_date(head.received_at))
     if total is not None:
         headers = headers.set("content-length", str(total))
     return replace(head, headers=headers)
@@ -32,8 +34,6 @@ def _package(plan: Plan, headers: Headers, head: Head) -> Headers:
     if "last-modified" not in headers and head.status == 200:
         # apt resumes by this date alone, and it must stay the same for the same bytes: the day we first saw them.
         headers = headers.set("last-modified", format_date(head.received_at))
-    if "date" not in headers:
-        headers = headers.set("date", format_date(head.received_at))
     immutable = plan.rule.immutable and head.status == 200
     return headers.set("cache-control", IMMUTABLE if immutable else "no-cache")
 

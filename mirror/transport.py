@@ -113,7 +113,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             raise translated(exc, request) from None
         assert isinstance(response, Exchange)  # noqa: S101 - the session makes no other
         body = _Body(response, request)
-        if response.status < 200 or response.version not in (aiohttp.HttpVersion10, aiohttp.HttpVersion11):
+        old = response.version == aiohttp.HttpVersion10
+        if old and "Transfer-Encoding" in response.headers:  # RFC 9112 §6.1
+            await body.aclose()
+            raise httpx.RemoteProtocolError("it framed its answer by a coding that HTTP/1.0 has not", request=request)
+        if response.status < 200 or not (old or response.version == aiohttp.HttpVersion11):
             await body.aclose()  # of the statuses below 200 it is 101: the others have been passed over
             raise httpx.RemoteProtocolError("it left HTTP/1.1", request=request)
         reason = (response.reason or "").encode("utf-8", "surrogateescape")

@@ -16,19 +16,21 @@ from hypothesis import settings
 
 from mirror.documents import Documents
 from mirror.engine import Engine
+from mirror.errors import StoreError
 from mirror.evict import Limits, Room, evict
 from mirror.fills import Fills
-from mirror.model import Headers, Mirror, Request
+from mirror.model import Entry, Headers, Mirror, Request
 from mirror.operations import Operations
 from mirror.origin import Origin as Client
 from mirror.origin import OriginSettings
 from mirror.outside import Outside
+from mirror.ports import Hop, Upload
 from mirror.reply import Reply
 from mirror.settings import FillSettings
 from mirror.stores.disk import DiskStore
 from mirror.stores.memory import MemoryFacts, MemoryIndex
 from tests.instruments import bodies
-from tests.instruments.clock import Clock
+from tests.instruments.clock import Clock, eventually
 from tests.instruments.origin import Origin
 
 settings.register_profile("default", deadline=None)
@@ -72,6 +74,35 @@ async def take(reply: Reply, start: int = 0, end: int | None = None, got: Got | 
     return got
 
 
+class Halt:
+    """A place where one waits until the test lets go: `reached` once somebody is there, on when `over` is set."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.over = asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.reached.set()
+        await self.over.wait()
+
+
+class Index(MemoryIndex):
+    """An index in memory. `broken`: it cannot be scanned. The next scan stops at `halt` with what it has read."""
+
+    broken = False
+    halt: Halt | None = None
+
+    async def scan(self, prefix: str = "") -> AsyncIterator[list[Entry]]:
+        if self.broken:
+            raise StoreError("the index cannot be read: locked")
+        read = [batch async for batch in super().scan(prefix)]
+        halt, self.halt = self.halt, None
+        if halt is not None:
+            await halt()
+        for batch in read:
+            yield batch
+
+
 @dataclass
 class World:
     """An engine over a real disk store, and an origin with faults on a real socket."""
@@ -96,7 +127,7 @@ class World:
         """Open the parts; after `stop` or `crash` again, on the same disk."""
         self.room = Room(self.limits, free=lambda: 1 << 50)
         self.store = DiskStore(self.path, self.room, "none")
-        self.index = MemoryIndex()
+        self.index = Index()
         self.facts = MemoryFacts()
         await self.store.start()
         await self.store.count()
@@ -133,6 +164,10 @@ class World:
         while fills := self.fills.running():
             await asyncio.wait([fill.task for fill in fills])
 
+    async def joined(self, key: str, count: int) -> None:
+        """Until so many wait for that key's fill."""
+        await eventually(lambda: (fill := self.fills.get(key)) and len(fill._followers) == count)
+
     def leftovers(self) -> list[str]:
         """Files of partials."""
         return sorted(path.name for path in (self.path / "partial").iterdir())
@@ -140,6 +175,19 @@ class World:
     def blobs(self) -> list[Path]:
         """Files of blobs."""
         return sorted(path for path in (self.path / "blobs.v1").rglob("*") if path.is_file())
+
+
+async def send(world: World, method: str, path: str, body: list[bytes] | None = None, **fields: str) -> Reply:
+    """The reply to a request with this body; its length is announced."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for chunk in body or ():
+            yield chunk
+
+    upload = Upload(sum(map(len, body)), chunks()) if body is not None else None
+    headers = Headers.of({name.replace("_", "-"): value for name, value in fields.items()})
+    request = Request(method, path, "", headers, "http://mirror.test/o")
+    return await world.engine.answer(world.mirror, request, Hop(upload))
 
 
 @pytest.fixture

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from mirror.model import Headers, Request
 from mirror.ports import Hop
-from tests.conftest import World, take
+from mirror.web.proxy import Names, Proxy
+from mirror.web.replies import INTERIM, Sent, send_reply
+from tests.conftest import Halt, World, take
 from tests.instruments.answers import Response
+from tests.instruments.clock import eventually
 from tests.origin.scripted import HELLO, RawOrigin
 
 BODY = b"0123456789"
@@ -82,4 +87,120 @@ async def test_all_who_wait_are_told_of_interim_responses(world: World) -> None:
     raw.go.set()
     assert [(await take(await reply)).body for reply in asking] == [b"hello", b"hello"]
     assert heard == [103, 103]
+    await raw.stop()
+
+
+async def test_who_leaves_before_all_interim_responses_are_out_leaves_no_connection(world: World) -> None:
+    """1. A 103 comes, which the client does not read yet. 2. The answer comes. 3. The client leaves."""
+    raw, halt = RawOrigin(), Halt()
+    await raw.start()
+    raw.scripts["/x"] = b"HTTP/1.1 103 Early Hints\r\n\r\n" + HELLO[:-1]
+    raw.held.add("/x")
+    mirror = replace(world.mirror, upstreams=(raw.url,))
+
+    async def asked() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def sending(message: dict[str, Any]) -> None:
+        await halt()
+
+    scope = {"method": "POST", "raw_path": b"/o/x", "query_string": b"", "headers": [], "extensions": {INTERIM: {}}}
+    visit = asyncio.create_task(Proxy(world.engine, (mirror,), Names(), world.clock)(scope, asked, sending))
+    await halt.reached.wait()
+    await eventually(lambda: world.client.in_use)
+    visit.cancel()
+    await asyncio.wait([visit])
+    await eventually(lambda: not world.client.in_use)
+    await raw.stop()
+
+
+async def test_who_comes_late_is_told_how_old_the_answer_is(world: World) -> None:
+    world.origin.route("/doc", 200, [("Cache-Control", "max-age=1000")], BODY, shape="hold=1")
+    first = await world.ask("/doc", "")
+    world.clock.wind(100)
+    second = await world.ask("/doc", "")
+    world.origin.release("/doc")
+    await take(first)
+    sent: list[dict[str, Any]] = []
+
+    async def sending(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await send_reply(second, Request("GET", "/doc"), sending, Sent(), world.clock())
+    assert (b"age", b"100") in sent[0]["headers"]
+
+
+class TestAnOriginThatIsDown:
+    """What is stale stands in for it where the client takes that, and for nobody else (RFC 9111 §4.2.4)."""
+
+    @pytest.fixture(autouse=True)
+    async def stale(self, world: World) -> None:
+        world.mirror = replace(world.mirror, keep=600.0, client_auth=True)
+        world.origin.route("/doc", 200, [("Cache-Control", "max-age=10"), ("ETag", '"a"')], BODY)
+        await world.get("/doc", "")
+        world.clock.wind(11)
+
+    async def test_who_joins_and_wants_it_confirmed_gets_nothing_stale(self, world: World) -> None:
+        """1. What is stored is stale, and A asks. 2. B, who wants it confirmed, waits with A. 3. The origin is down."""
+        halt = Halt()
+
+        async def down(_: Request) -> Response:
+            await halt()
+            return Response(503, [], b"down")
+
+        world.origin.route("/doc", body=down)
+        first = asyncio.create_task(world.get("/doc", ""))
+        await halt.reached.wait()
+        second = asyncio.create_task(world.get("/doc", "", cache_control="no-cache"))
+        await world.joined("/o/doc", 2)
+        halt.over.set()
+        assert ((await first).body, (await second).reply.head.status) == (BODY, 503)
+
+    async def test_it_stands_in_though_another_client_got_an_answer_of_its_own(self, world: World) -> None:
+        world.origin.route("/doc", 200, [("Cache-Control", "private")], b"mine")
+        assert (await world.get("/doc", "", cookie="alice")).body == b"mine"
+        world.origin.route("/doc", 503, [], b"down")
+        assert (await world.get("/doc", "")).body == BODY
+        assert Headers(world.origin.log[-1].headers).get("if-none-match") == '"a"'
+
+
+class TestHitForMiss:
+    """What one answer said of sharing holds for that answer: the next one is stored where it may be."""
+
+    async def test_an_answer_to_one_clients_credentials_does_not_turn_the_cache_off(self, world: World) -> None:
+        world.mirror = replace(world.mirror, client_auth=True)
+        await world.get("/obj/a/1000", authorization="Basic eA==")
+        assert not (await world.get("/obj/a/1000")).reply.outcome.hit
+        assert (await world.get("/obj/a/1000")).reply.outcome.hit
+
+    @pytest.mark.parametrize(("status", "cache_control"), [(503, "max-age=0"), (200, "no-store")])
+    async def test_nor_does_a_failure_or_an_answer_that_forbids_it(
+        self, world: World, status: int, cache_control: str
+    ) -> None:
+        world.origin.route("/doc", status, [("Cache-Control", cache_control)], b"first")
+        await world.get("/doc", "")
+        world.origin.route("/doc", 200, [("Cache-Control", "max-age=60"), ("ETag", '"a"')], BODY)
+        assert (await world.get("/doc", "", if_none_match='"b"')).body == BODY
+        assert (await world.get("/doc", "")).reply.outcome.hit
+
+    async def test_side_by_side_they_wait_for_nobody(self, world: World) -> None:
+        world.origin.route("/doc", 200, [("Cache-Control", "no-store")], BODY)
+        await world.get("/doc", "")
+        world.origin.route("/doc", 200, [("Cache-Control", "no-store")], BODY, shape="hold=1")
+        asked = [await world.ask("/doc", "") for _ in range(3)]
+        assert world.origin.requests("/doc") == 4
+        world.origin.release("/doc")
+        assert [(await take(reply)).body for reply in asked] == [BODY] * 3
+
+
+async def test_what_came_without_a_date_is_dated_by_its_arrival(world: World) -> None:
+    raw = RawOrigin()
+    await raw.start()
+    raw.scripts["/x"] = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 5\r\n\r\nhello"
+    world.mirror = replace(world.mirror, upstreams=(raw.url,))
+    first = await world.get("/x", "")
+    world.clock.wind(30)
+    second = await world.get("/x", "")
+    assert second.reply.outcome.hit
+    assert first.reply.head.headers.all("date") == second.reply.head.headers.all("date") != []
     await raw.stop()

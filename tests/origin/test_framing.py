@@ -128,6 +128,7 @@ async def test_a_reset_is_no_end_of_a_body_that_ends_with_its_connection(raw: Ra
         b"SSH-2.0-x\r\n",
         b"HTTP/0.9 200 OK\r\nContent-Length: 5\r\n\r\nhello",
         b"HTTP/2.0 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         b"HTTP/1.1 20 OK\r\nContent-Length: 5\r\n\r\nhello",
         b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nhello",
         b"HTTP/1.1 200 OK\r\nX-A: a\x00b\r\n\r\nhello",
