@@ -9,7 +9,9 @@ MirrorError
 ├── Unavailable       503  this mirror cannot work now: not configured, draining, too many waiting
 ├── OriginError       502  the origin did not do its part
 │   ├── OriginTimeout 504  no head, or too few bytes, in the given time
-│   ├── OriginRefused 502  no connection, reset before the head, broken TLS
+│   ├── OriginRefused 502  reset before the head
+│   │   └── OriginUnreachable 502  no connection, broken TLS
+│   ├── OriginResting 503  it could not be reached lately, and is not asked for a while
 │   ├── Truncated     502  the body ended before its end
 │   ├── Mismatch      502  length or digest is not what was announced
 │   ├── OriginForbidden 403  the origin, or where it redirects to, may not be asked
@@ -78,6 +80,14 @@ class OriginTimeout(OriginError):
 
 class OriginRefused(OriginError):
     pass
+
+
+class OriginUnreachable(OriginRefused):
+    pass
+
+
+class OriginResting(OriginError):
+    status = 503
 
 
 class OriginForbidden(OriginError):

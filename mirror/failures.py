@@ -7,7 +7,7 @@ import ssl
 import aiohttp
 import httpx
 
-from .errors import OriginError, OriginForbidden, OriginRefused, OriginTimeout
+from .errors import OriginError, OriginForbidden, OriginRefused, OriginTimeout, OriginUnreachable
 from .framing import host
 
 __all__ = ["NotPublic", "PrivateAddress", "reason", "refusal", "translated"]
@@ -60,7 +60,9 @@ def refusal(exc: Exception, url: httpx.URL) -> OriginError:
     """What became of a request that has no head to show."""
     if isinstance(exc, NotPublic):
         return OriginForbidden(f"{host(url)} has an address that is not public ({exc}); see `allow_private`")
-    if isinstance(exc, httpx.ConnectTimeout | httpx.NetworkError | httpx.ProxyError):
+    if isinstance(exc, httpx.ConnectTimeout | httpx.ConnectError | httpx.ProxyError):
+        return OriginUnreachable(f"{host(url)} cannot be reached ({reason(exc)})")
+    if isinstance(exc, httpx.NetworkError):
         return OriginRefused(f"{host(url)} cannot be reached ({reason(exc)})")
     if isinstance(exc, httpx.InvalidURL):  # httpx reads Location even if it is not to follow it
         return OriginError(f"{host(url)} redirects to an address that is not valid")

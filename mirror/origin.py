@@ -7,71 +7,38 @@ import logging
 import random as dice
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
 
 import httpx
 
 from .answer import Answer, shut
-from .errors import MirrorError, OriginError, OriginForbidden, OriginRefused, OriginTimeout, Unavailable
+from .breaker import Breaker
+from .errors import (
+    MirrorError,
+    OriginError,
+    OriginRefused,
+    OriginResting,
+    OriginTimeout,
+    OriginUnreachable,
+    Unavailable,
+)
 from .failures import refusal
 from .framing import end_to_end, host, reason_phrase, received, redirected
 from .gate import Gate
 from .model import Head, Headers
 from .ports import Interim, Upload
-from .reach import Reach, Route, literal, public
+from .question import Question
+from .reach import Route
 from .transport import OriginSettings, default_transport
 
 __all__ = ["Answer", "Origin", "OriginSettings"]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
-_CROSS_REDIRECTS = (
-    "accept",
-    "accept-encoding",
-    "range",
-    "if-range",
-    "if-none-match",
-    "if-modified-since",
-    "user-agent",
-)
 _GIVEN_UP = frozenset({429, 500, 502, 503, 504})
 _LONGEST_PAUSE = 8.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    method: str
-    headers: Headers
-    route: Route
-    upload: Upload | None = None
-    interim: Interim | None = None
-
-    @property
-    def repeatable(self) -> bool:
-        """True where the origin may see it twice (RFC 9110 §9.2.2)."""
-        return self.method in ("GET", "HEAD")
-
-    def after(self, status: int, same_origin: bool) -> _Question:
-        """What is asked at the target of a redirect (RFC 9110 §15.4): the credentials stay with their origin."""
-        method = self.method if self.method == "HEAD" or status in (307, 308) else "GET"
-        route = self.route if same_origin else replace(self.route, auth=None)
-        return replace(self, method=method, headers=self.headers.only(_CROSS_REDIRECTS), route=route)
-
-    def fields(self, user_agent: str) -> list[tuple[str, str]]:
-        """What is sent. The mirror's own credentials take the place of a client's."""
-        auth = self.route.auth
-        given = [*filter(_sendable, self.headers.without(auth[0].lower()) if auth else self.headers)]
-        given += [auth] if auth else []
-        given += [("user-agent", user_agent)] if "user-agent" not in self.headers else []
-        given += [("accept-encoding", "identity")] if "accept-encoding" not in self.headers else []
-        if self.upload is not None and self.upload.length is not None:
-            given.append(("content-length", str(self.upload.length)))
-        return given
 
 
 @dataclass(slots=True)
@@ -109,12 +76,15 @@ class Origin:
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = dice.random,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._transport = transport
         self._wall = wall
         self._sleep = sleep
         self._random = random
+        self._clock = clock
+        self._breakers: dict[str, Breaker] = {}
         self._client: httpx.AsyncClient | None = None
         self._gates: dict[str, Gate] = {}
 
@@ -156,9 +126,9 @@ class Origin:
         redirects, and all where the route follows none, are answers like others. `upload` is the body to send.
         Raises OriginRefused, OriginTimeout, OriginError; Unavailable when too many wait for a connection.
         """
-        return await self._search(urls, _Question(method, headers, route, upload, interim))
+        return await self._search(urls, Question(method, headers, route, upload, interim))
 
-    async def _search(self, urls: Sequence[str], question: _Question) -> Answer:
+    async def _search(self, urls: Sequence[str], question: Question) -> Answer:
         search = _Search(deque(urls if question.repeatable else urls[:1]))
         try:
             for further in range(-len(search.waiting), self._settings.retries if question.repeatable else 0):
@@ -166,7 +136,9 @@ class Origin:
                     break
                 await self._pause(further, search.best)
                 url = search.waiting.popleft()
-                if await search.ends_with(await self._outcome(url, question), url):
+                if further < 0 and (rest := self._rest(url)):
+                    search.failure = rest
+                elif await search.ends_with(await self._outcome(url, question), url):
                     break
         except BaseException:
             await _close(search.best)
@@ -187,21 +159,42 @@ class Origin:
         backoff = 0.25 * 2**further * (0.5 + self._random() / 2)
         await self._sleep(min(_LONGEST_PAUSE, max(backoff, seconds)))
 
-    async def _outcome(self, url: str, question: _Question) -> Answer | OriginError:
+    async def _outcome(self, url: str, question: Question) -> Answer | OriginError:
         try:
             target = httpx.URL(url)
-            gate = self._gate(f"{target.scheme}://{host(target)}")
+            gate, breaker = self._gate(_upstream(target)), self._breaker(_upstream(target))
         except httpx.InvalidURL:
             return OriginError("the upstream's URL is not valid")
         await gate.enter()
         try:
-            return await self._ask(target, url, question, gate)
+            answer = await self._ask(target, url, question, gate)
         except OriginError as exc:
             gate.leave()
+            if isinstance(exc, OriginUnreachable | OriginTimeout):
+                breaker.failed()
             return exc
         except BaseException:
             gate.leave()
             raise
+        breaker.answered()
+        return answer
+
+    def _rest(self, url: str) -> OriginResting | None:
+        """Why that upstream is not asked now; None where it is."""
+        try:
+            upstream = _upstream(httpx.URL(url))
+        except httpx.InvalidURL:
+            return None
+        breaker = self._breaker(upstream)
+        if breaker.admits():
+            return None
+        return OriginResting(f"{upstream} could not be reached lately; it is asked again in {breaker.resting:.0f} s")
+
+    def _breaker(self, upstream: str) -> Breaker:
+        if upstream not in self._breakers:
+            self._breakers = {name: known for name, known in self._breakers.items() if not known.idle}
+            self._breakers[upstream] = Breaker(upstream, self._clock)
+        return self._breakers[upstream]
 
     def _gate(self, upstream: str) -> Gate:
         if upstream not in self._gates:
@@ -209,11 +202,11 @@ class Origin:
             self._gates[upstream] = Gate(self._settings.max_connections, self._settings.max_waiting)
         return self._gates[upstream]
 
-    async def _ask(self, target: httpx.URL, url: str, question: _Question, gate: Gate) -> Answer:
+    async def _ask(self, target: httpx.URL, url: str, question: Question, gate: Gate) -> Answer:
         limit = self._settings.head_timeout
         try:
             async with asyncio.timeout(limit) as deadline:
-                response, requested_at = await self._follow(target, _counting(question, deadline, limit))
+                response, requested_at = await self._follow(target, question.counting(deadline, limit))
         except TimeoutError as exc:
             raise OriginTimeout(f"{host(target)} gave no answer within {limit:g} seconds") from exc
         status, phrase = response.status_code, reason_phrase(response)
@@ -224,10 +217,16 @@ class Origin:
             await shut(response)
             raise
 
-    async def _follow(self, target: httpx.URL, question: _Question) -> tuple[httpx.Response, float]:
+    async def _follow(self, target: httpx.URL, question: Question) -> tuple[httpx.Response, float]:
+        first = target
         for _ in range(_MAX_REDIRECTS + 1):
             requested_at = self._wall()
-            response = await self._send(target, question)
+            try:
+                response = await self._send(target, question)
+            except OriginUnreachable as exc:
+                if _upstream(target) == _upstream(first):
+                    raise
+                raise OriginRefused(str(exc)) from exc  # no fault of the upstream's
             if response.status_code not in _REDIRECTS or not (question.route.follow and question.repeatable):
                 return response, requested_at
             await shut(response)
@@ -236,59 +235,18 @@ class Origin:
             question = question.after(response.status_code, same_origin)
         raise OriginError(f"{host(source)} redirected more than {_MAX_REDIRECTS} times")
 
-    async def _send(self, target: httpx.URL, question: _Question) -> httpx.Response:
+    async def _send(self, target: httpx.URL, question: Question) -> httpx.Response:
         if self._client is None:
             raise Unavailable("the client for origins is not open")
-        content = question.upload.chunks if question.upload is not None else None
-        extensions: dict[str, Any] = {"guarded": _guarded(target, question.route.reach)}
-        if question.interim is not None:
-            extensions["interim"] = partial(_interim, question.interim)
         try:
-            fields = question.fields(self._settings.user_agent)
-            raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
-            request = httpx.Request(question.method, target, headers=raw, content=content, extensions=extensions)
+            request = question.request(target, self._settings.user_agent)
             return await self._client.send(request, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as exc:
             raise refusal(exc, target) from exc
 
 
-def _counting(question: _Question, deadline: asyncio.Timeout, limit: float) -> _Question:
-    """The question, each chunk of whose body puts the deadline for the head off: a long upload is no silent origin."""
-    upload = question.upload
-    if upload is None:
-        return question
-
-    async def chunks() -> AsyncIterator[bytes]:
-        async for chunk in upload.chunks:
-            yield chunk
-            with suppress(RuntimeError):  # the head is there already
-                deadline.reschedule(asyncio.get_running_loop().time() + limit)
-
-    return replace(question, upload=Upload(upload.length, chunks()))
-
-
-def _guarded(target: httpx.URL, reach: Reach) -> bool:
-    """Whether the transport has to look at the host's addresses; OriginForbidden where it may not be asked at all."""
-    if not reach.admits(target.scheme, target.host, target.port):
-        raise OriginForbidden(f"{host(target)} is not on this mirror's `allow` list")
-    guarded = reach.guarded(target.scheme, host(target))
-    if guarded and literal(target.host) and not public(target.host):
-        raise OriginForbidden(f"{host(target)} is not a public address (`allow_private = true` would let it be asked)")
-    return guarded
-
-
-def _interim(tell: Interim, status: int, fields: tuple[tuple[bytes, bytes], ...]) -> None:
-    tell(status, end_to_end(fields).without("content-length"))  # RFC 9110 §8.6: it would speak of no body
-
-
-def _sendable(field: tuple[str, str]) -> bool:
-    """False for an ETag that the transport cannot send back (it is no UTF-8): we ask for the whole then."""
-    name, value = field
-    try:
-        value.encode("latin-1").decode()
-    except UnicodeError:
-        return name != "if-none-match"
-    return True
+def _upstream(url: httpx.URL) -> str:
+    return f"{url.scheme}://{host(url)}"
 
 
 async def _close(answer: Answer | None) -> None:

@@ -1,7 +1,8 @@
-"""What goes to the origin past the fills: other methods with bodies, HEAD, and what follows for what is stored."""
+"""What goes to the origin past the fills: other methods with bodies, HEAD, POST for GET, redirects."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,27 +10,22 @@ import pytest
 from mirror.errors import OriginError
 from mirror.model import Headers, Request
 from mirror.ports import Hop, Upload
-from mirror.reply import Reply
-from tests.conftest import World, take
+from tests.conftest import Halt, World, send, take
 from tests.instruments import bodies
 from tests.instruments.answers import Response
 from tests.instruments.clock import eventually
 
 FRESH = "cc=max-age=3600"
+NOWHERE = [
+    "http://a b/",
+    "http://[bad/",
+    "http://exa%mple/",
+    "http://*.x/",
+    "http://x:99999/",
+    "http://-/",
+    "http://xn--/",
+]
 OLD = [("Cache-Control", "max-age=60"), ("Age", "60"), ("ETag", '"a"'), ("X-Kept", "1")]
-
-
-async def send(world: World, method: str, path: str, body: list[bytes] | None = None, **fields: str) -> Reply:
-    """The reply to a request with this body; its length is announced."""
-
-    async def chunks() -> AsyncIterator[bytes]:
-        for chunk in body or ():
-            yield chunk
-
-    upload = Upload(sum(map(len, body)), chunks()) if body is not None else None
-    headers = Headers.of({name.replace("_", "-"): value for name, value in fields.items()})
-    request = Request(method, path, "", headers, "http://mirror.test/o")
-    return await world.engine.answer(world.mirror, request, Hop(upload))
 
 
 class TestOtherMethods:
@@ -74,59 +70,6 @@ class TestOtherMethods:
         assert world.client.in_use == {}
 
 
-class TestInvalidation:
-    """RFC 9111 §4.4."""
-
-    @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH"])
-    async def test_a_success_takes_all_variants_of_the_address(self, world: World, method: str) -> None:
-        def speaks(request: Request) -> Response:
-            varied = [("Cache-Control", "max-age=60"), ("Vary", "Accept-Language")]
-            return Response(200, varied, (request.headers.get("accept-language") or method).encode())
-
-        world.origin.route("/doc", body=speaks)
-        for language in ("de", "fr"):
-            await world.get("/doc", "", accept_language=language)
-        assert len(world.blobs()) == 2
-        await take(await send(world, method, "/doc", [b"x"]))
-        assert world.blobs() == []
-        assert (await world.get("/doc", "", accept_language="de")).outcome.startswith("mirror; fwd=uri-miss")
-
-    @pytest.mark.parametrize(("method", "status"), [("POST", 500), ("POST", 404), ("OPTIONS", 200), ("QUERY", 200)])
-    async def test_an_error_or_a_safe_method_takes_nothing(self, world: World, method: str, status: int) -> None:
-        world.origin.route("/doc", 200, [("Cache-Control", "max-age=60")], b"0123456789")
-        await world.get("/doc", "")
-        world.origin.route("/doc", status)
-        await take(await send(world, method, "/doc", []))
-        assert (await world.get("/doc", "")).reply.outcome.hit
-
-    @pytest.mark.parametrize("name", ["Location", "Content-Location"])
-    async def test_other_addresses_that_the_answer_names_are_taken_too(self, world: World, name: str) -> None:
-        await world.get("/obj/a/1000")
-        await world.get("/obj/b/1000")
-        world.origin.route("/doc", 201, [(name, f"/obj/a/1000?{FRESH}")])
-        await take(await send(world, "POST", "/doc", [b"x"]))
-        assert (await world.get("/obj/a/1000")).outcome.startswith("mirror; fwd=uri-miss")
-        assert (await world.get("/obj/b/1000")).reply.outcome.hit
-
-    async def test_not_those_of_another_origin(self, world: World) -> None:
-        await world.get("/obj/a/1000")
-        world.origin.route("/doc", 201, [("Location", f"http://upstream.test/obj/a/1000?{FRESH}")])
-        await take(await send(world, "POST", "/doc", [b"x"]))
-        assert (await world.get("/obj/a/1000")).reply.outcome.hit
-
-    async def test_a_download_that_began_before_is_not_published(self, world: World) -> None:
-        """1. A reads what was there before. 2. B changes it. 3. A's download ends: it is of before."""
-        held = [("Cache-Control", "max-age=60")]
-        world.origin.route("/doc", 200, held, b"0123456789", shape="hold=1")
-        before = await world.ask("/doc", "")
-        world.origin.route("/doc", 204)
-        await take(await send(world, "DELETE", "/doc"))
-        world.origin.release("/doc")
-        assert (await take(before)).body == b"0123456789"
-        await world.settled()
-        assert world.blobs() == []
-
-
 class TestHead:
     """RFC 9111 §4.3.5."""
 
@@ -159,6 +102,49 @@ class TestHead:
         head = await world.ask("/doc", "", method="HEAD")
         assert (head.head.status, "stale-if-error" in str(head.outcome)) == (200, True)
         await head.source.close()
+
+    async def test_an_answer_that_is_older_than_what_is_stored_says_nothing_of_it(self, world: World) -> None:
+        """1. HEAD asks about A. 2. A fill replaces A by B. 3. HEAD's answer refutes A, which is not to come back."""
+        halt, fresh = Halt(), ("Cache-Control", "max-age=60")
+        world.origin.route("/doc", 200, [fresh, ("ETag", '"a"')], b"old")
+        await world.get("/doc", "")
+
+        async def answers(request: Request) -> Response:
+            if request.method == "HEAD":
+                await halt()
+            return Response(200, [fresh, ("ETag", '"b"')], b"new!")
+
+        world.origin.route("/doc", body=answers)
+        asking = asyncio.create_task(world.ask("/doc", "", method="HEAD", cache_control="no-cache"))
+        await halt.reached.wait()
+        await world.get("/doc", "", cache_control="no-cache")
+        halt.over.set()
+        await take(await asking)
+        got = await world.get("/doc", "")
+        assert (got.body, got.reply.outcome.hit, len(world.blobs())) == (b"new!", True, 1)
+
+
+class TestLengthOfHead:
+    """RFC 9110 §8.6: a HEAD has the length that a GET would have, whoever else asks for what."""
+
+    async def test_where_the_client_wants_nothing_stored(self, world: World) -> None:
+        assert await length_of_head(world, "/obj/a/1000", cache_control="no-store") == "1000"
+
+    async def test_while_an_answer_for_one_client_alone_is_on_its_way(self, world: World) -> None:
+        world.origin.route("/doc", 200, [("Cache-Control", "private")], b"x" * 1000, shape="hold=10")
+        first = await world.ask("/doc", "")
+        assert await length_of_head(world, "/doc") == "1000"
+        world.origin.release("/doc")
+        assert (await take(first)).body == b"x" * 1000
+
+    async def test_while_it_is_known_that_answers_are_for_one_client_each(self, world: World) -> None:
+        world.origin.route("/doc", 200, [("Cache-Control", "private")], b"x" * 1000)
+        await world.get("/doc", "")
+        assert await length_of_head(world, "/doc") == "1000"
+
+
+async def length_of_head(world: World, path: str, **fields: str) -> str | None:
+    return (await take(await world.ask(path, "", method="HEAD", **fields))).reply.head.headers.get("content-length")
 
 
 class TestPostForGet:
@@ -193,3 +179,12 @@ async def test_a_redirect_is_handed_on_or_followed_as_the_mirror_is_told(world: 
     world.mirror = world.mirror.__class__("o", "http", world.mirror.upstreams, follow=True)
     followed = await world.get("/old", "")
     assert (followed.reply.head.status, followed.body) == (200, bodies.body("a", 0, 10))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("location", [*NOWHERE, "//", "myapp://cb?x=1"])
+async def test_a_redirect_to_where_we_could_not_go_is_handed_on(world: World, location: str, method: str) -> None:
+    world.origin.route("/old", 302, [("Location", location)], b"moved")
+    got = await take(await send(world, method, "/old"))
+    headers = got.reply.head.headers
+    assert (got.reply.head.status, got.body, headers.get("location")) == (302, b"moved", location)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,7 +11,8 @@ import pytest
 from mirror.errors import OriginError
 from mirror.model import Request
 from mirror.operations import Selection
-from tests.conftest import World, right, take
+from mirror.settings import FillSettings
+from tests.conftest import Halt, World, right, send, take
 from tests.instruments.answers import Response
 from tests.instruments.clock import eventually
 
@@ -18,6 +21,16 @@ VARIED = [("Cache-Control", "max-age=60"), ("Vary", "Accept-Language")]
 
 def speaks(request: Request) -> Response:
     return Response(200, VARIED, (request.headers.get("accept-language") or "none").encode())
+
+
+def tagged(tags: dict[str, str]) -> Callable[[Request], Response]:
+    """Each language has the ETag that stands here now, which is its text, too."""
+
+    def answers(request: Request) -> Response:
+        tag = tags[request.headers.get("accept-language") or ""]
+        return Response(200, [*VARIED, ("ETag", tag)], tag.encode())
+
+    return answers
 
 
 async def test_no_client_gets_the_variant_of_another_and_each_is_stored(world: World) -> None:
@@ -36,6 +49,69 @@ async def test_a_client_that_joins_a_running_fill_is_not_given_another_variant(w
     assert (await world.get("/doc", "", accept_language="fr")).body == b"fr"
     world.origin.release("/doc")
     assert (await take(first)).body == b"de"
+
+
+async def test_what_another_fill_has_stored_meanwhile_is_used(world: World) -> None:
+    """1. A finds nothing. 2. B does, asks, and its variant is stored. 3. A begins a fill, under the plain key."""
+    world.origin.route("/doc", body=speaks)
+    halt = world.index.halt = Halt()
+    first = asyncio.create_task(world.get("/doc", "", accept_language="de"))
+    await halt.reached.wait()
+    await world.get("/doc", "", accept_language="de")
+    halt.over.set()
+    assert ((await first).body, world.origin.requests("/doc"), len(world.blobs())) == (b"de", 1, 1)
+
+
+async def test_a_partial_of_one_variant_is_not_gone_on_with_for_another(make_world: Callable[..., World]) -> None:
+    """They have one date and one size, and no ETag: If-Range cannot tell them apart."""
+    size, fields = 200_000, "cc=max-age=60&vary=Accept-Language&etag=none"
+    async with make_world(fill=FillSettings(linger=0.01, finish=0)).open() as world:
+        world.origin.route("/doc", target=f"/obj/de/{size}?{fields}&hold=50000")
+        broken = await world.ask("/doc", "", accept_language="de")
+        await anext(broken.source.read(0, None))
+        await broken.source.close()
+        await world.settled()
+        assert world.leftovers()
+        world.origin.route("/doc", target=f"/obj/fr/{size}?{fields}")
+        assert right(await world.get("/doc", "", accept_language="fr"), "fr", size)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_what_varies_from_now_on_is_no_longer_for_all(world: World, method: str) -> None:
+    world.origin.route("/doc", 200, [("Cache-Control", "max-age=60"), ("ETag", '"de"')], b"de")
+    await world.get("/doc", "", accept_language="de")
+    world.origin.route("/doc", body=tagged({"de": '"de"', "fr": '"fr"'}))
+    await take(await world.ask("/doc", "", method=method, accept_language="de", cache_control="no-cache"))
+    assert (await world.get("/doc", "", accept_language="fr")).body == b'"fr"'
+    again = await world.get("/doc", "", accept_language="de")
+    assert (again.body, again.reply.outcome.hit) == (b"de", True)
+
+
+async def test_a_variant_that_is_replaced_leaves_the_bytes_that_another_shares(world: World) -> None:
+    tags = {"de": '"1"', "de-at": '"1"'}
+    world.origin.route("/doc", body=tagged(tags))
+    for language in tags:
+        await world.get("/doc", "", accept_language=language)
+    assert len(world.blobs()) == 1
+    tags["de"] = '"2"'
+    assert (await world.get("/doc", "", accept_language="de", cache_control="no-cache")).body == b'"2"'
+    other = await world.get("/doc", "", accept_language="de-at")
+    assert (other.body, other.reply.outcome.hit) == (b'"1"', True)
+
+
+@pytest.mark.parametrize("name", ["Range", "If-None-Match"])
+async def test_what_varies_by_a_condition_is_asked_for_once(world: World, name: str) -> None:
+    world.origin.route("/doc", 200, [("Cache-Control", "max-age=60"), ("Vary", name)], b"0123456789")
+    reply = await world.ask("/doc", "", **{name: "bytes=0-1" if name == "Range" else '"a"'})
+    assert ((await take(reply)).body, world.origin.requests("/doc")) == (b"0123456789", 1)
+
+
+async def test_an_answer_to_a_post_that_varies_by_a_condition_arrives_whole(world: World) -> None:
+    fields = [("Cache-Control", "max-age=60"), ("Content-Location", "/doc"), ("Vary", "If-Match")]
+    world.origin.route("/doc", 200, fields, b"x" * 300_000)
+    async with asyncio.timeout(5):
+        got = await take(await send(world, "POST", "/doc", [b"a"], if_match='"a"'))
+    assert (got.broke, got.body, world.origin.requests("/doc")) == (None, b"x" * 300_000, 1)
 
 
 async def test_a_purge_takes_all_variants(world: World) -> None:

@@ -120,7 +120,8 @@ def _fields(reply: Reply, now: float) -> Headers:
     headers = reply.head.headers
     if "date" not in headers:
         headers = headers.set("date", format_date(now))
-    if reply.outcome.hit or reply.outcome.collapsed or reply.outcome.fwd_status == 304:
+    validated = reply.outcome.fwd_status == 304 and not reply.verbatim
+    if reply.outcome.hit or reply.outcome.collapsed or validated:
         headers = headers.set("age", str(int(age(reply.head, now))))
     if reply.head.status == 200 and not reply.verbatim and reply.size is not None:
         headers = headers.set("accept-ranges", "bytes")

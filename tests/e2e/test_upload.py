@@ -3,54 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from contextlib import suppress
 
-import pytest
-
-from tests.instruments.server import Served, http_mirror, served
+from tests.e2e.conftest import Waiting, post, until
+from tests.instruments.server import Served
 
 MiB = 1 << 20
-
-
-class Waiting:
-    """An origin that a test plays by hand: it accepts one connection, on a blocking socket."""
-
-    def __init__(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(10)
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-
-    def accept(self) -> socket.socket:
-        connection, _ = self.listener.accept()
-        connection.settimeout(10)
-        return connection
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Waiting]]:
-    origin = Waiting()
-    with served(tmp_path_factory.mktemp("upload"), http_mirror(origin.url)) as server:
-        yield server, origin
-    origin.listener.close()
-
-
-@pytest.fixture
-def client(both: tuple[Served, Waiting]) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", both[0].port), timeout=10) as connection:
-        yield connection
-
-
-def until(connection: socket.socket, end: bytes) -> bytes:
-    """What comes up to `end`, or to the end of the connection."""
-    got = b""
-    while not got.endswith(end) and (piece := connection.recv(65536)):
-        got += piece
-    return got
-
-
-def post(*fields: str) -> bytes:
-    return "\r\n".join(["POST /o/x HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
 
 
 def test_a_body_reaches_the_origin_before_its_end_is_sent(both: tuple[Served, Waiting], client: socket.socket) -> None:
@@ -63,6 +21,18 @@ def test_a_body_reaches_the_origin_before_its_end_is_sent(both: tuple[Served, Wa
         origin.sendall(b"HTTP/1.1 201 Made Here\r\nContent-Length: 2\r\n\r\nok")
         answer = until(client, b"ok")
     assert answer.startswith(b"HTTP/1.1 201 Made Here\r\n")
+
+
+def test_a_head_reaches_the_origin_before_its_body_has_begun(
+    both: tuple[Served, Waiting], client: socket.socket
+) -> None:
+    client.sendall(post("Content-Length: 5"))
+    with both[1].accept() as origin:
+        assert until(origin, b"\r\n\r\n").startswith(b"POST /x HTTP/1.1\r\n")
+        client.sendall(b"hello")
+        assert until(origin, b"hello") == b"hello"
+        origin.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        assert until(client, b"ok").startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_client_that_waits_to_be_told_is_told_to_go_on(both: tuple[Served, Waiting], client: socket.socket) -> None:

@@ -52,7 +52,7 @@ async def test_post_has_a_connection_of_its_own_that_nobody_can_have_closed_mean
     assert (len(raw.asked), raw.connections) == (2, 2)
 
 
-@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE", "OPTIONS"])
 async def test_what_may_not_be_sent_twice_is_not(raw: RawOrigin, make: Make, method: str) -> None:
     raw.scripts["/x"] = b""
     origin = await make()

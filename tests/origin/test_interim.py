@@ -1,13 +1,22 @@
-"""Interim responses (RFC 9110 §15.2) on their way in, and bytes behind a body, however they are cut into packets."""
+"""Interim responses (RFC 9110 §15.2) on their way in, ends of heads and bodies, however they are cut into packets."""
 
 from __future__ import annotations
+
+import asyncio
 
 import pytest
 
 from mirror.model import Headers
+from mirror.origin import Origin
 from tests.origin.scripted import EVIL, HELLO, Make, RawOrigin, body, get
 
 HINT = b"HTTP/1.1 103 Early Hints\r\nLink: </s.css>; rel=preload\r\nConnection: x\r\n\r\n"
+LINE_FEEDS = [  # "|" is CR LF
+    b"HTTP/1.1 200 OK\nContent-Length: 5\n\n",
+    b"HTTP/1.1 200 OK|Content-Length: 5|\n",
+    b"HTTP/1.1 200 OK\nContent-Length: 5\n|",
+    b"HTTP/1.1 103 Early Hints\n\nHTTP/1.1 200 OK|Content-Length: 5||",
+]
 
 
 async def test_they_are_told_of_in_order_and_the_answer_has_nothing_of_them(raw: RawOrigin, make: Make) -> None:
@@ -47,13 +56,30 @@ async def test_bytes_behind_a_body_are_nobodys_and_end_the_connection(
     assert raw.connections == 2
 
 
+async def in_two(raw: RawOrigin, origin: Origin, whole: bytes, at: int) -> bytes:
+    """The body of a response whose first `at` bytes have come when the others are sent."""
+    raw.scripts["/x"], raw.later["/x"] = whole[:at], whole[at:]
+    getting = asyncio.create_task(get(origin, raw.url + "/x"))
+    await raw.until(lambda: len(raw.asked) == 1)
+    for _ in range(20):  # steps of the loop: the client reads in one of the first
+        await asyncio.sleep(0)
+    raw.go.set()
+    return await getting
+
+
 @pytest.mark.parametrize("at", [1, 10, 36, 37, 38, 39, 40, 44, 45])
 async def test_wherever_the_packets_are_cut(raw: RawOrigin, make: Make, at: int) -> None:
-    whole = HELLO + b"surplus"
-    raw.scripts["/x"], raw.later["/x"] = whole[:at], whole[at:]
-    raw.go.set()
     origin = await make()
-    assert await get(origin, raw.url + "/x") == b"hello"
+    assert await in_two(raw, origin, HELLO + b"surplus", at) == b"hello"
+    assert await get(origin, raw.url + "/hello") == b"hello"
+
+
+@pytest.mark.parametrize("head", [head.replace(b"|", b"\r\n") for head in LINE_FEEDS])
+@pytest.mark.parametrize("at", [1, 15, 33, 34, 35, 36, 37, 38, 39])
+async def test_lines_of_a_head_may_end_with_a_line_feed_alone(raw: RawOrigin, make: Make, head: bytes, at: int) -> None:
+    """RFC 9112 §2.2. No cut is at the end of a body: what comes then comes to a connection that rests already."""
+    origin = await make()
+    assert await in_two(raw, origin, head + b"hello" + b"surplus", at) == b"hello"
     assert await get(origin, raw.url + "/hello") == b"hello"
 
 

@@ -1,0 +1,51 @@
+"""A real server between a client and an origin that a test plays by hand, each on a blocking socket."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.instruments.server import Served, http_mirror, served
+
+
+class Waiting:
+    """An origin that a test plays by hand: it accepts one connection, on a blocking socket."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(10)
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def accept(self) -> socket.socket:
+        connection, _ = self.listener.accept()
+        connection.settimeout(10)
+        return connection
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Waiting]]:
+    origin = Waiting()
+    with served(tmp_path_factory.mktemp("by_hand"), http_mirror(origin.url)) as server:
+        yield server, origin
+    origin.listener.close()
+
+
+@pytest.fixture
+def client(both: tuple[Served, Waiting]) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", both[0].port), timeout=10) as connection:
+        yield connection
+
+
+def until(connection: socket.socket, end: bytes) -> bytes:
+    """What comes up to `end`, or to the end of the connection."""
+    got = b""
+    while not got.endswith(end) and (piece := connection.recv(65536)):
+        got += piece
+    return got
+
+
+def post(*fields: str, method: str = "POST", path: str = "/o/x") -> bytes:
+    """The head of a request."""
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
