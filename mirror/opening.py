@@ -12,7 +12,7 @@ from mirror.httpcache import vary
 from mirror.httpcache.conditional import chosen, offered, strong_validator
 from mirror.httpcache.conditional import validators as conditional
 from mirror.httpcache.decision import Freshen, Hit, Lend, Relay, Store, UseStale, after, before, failed
-from mirror.httpcache.fields import content_range
+from mirror.httpcache.fields import ContentRange, content_range
 from mirror.model import Entry, Head, Headers, Mirror, Plan, Request
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
@@ -152,6 +152,8 @@ class Opening:
         )
 
     def _range(self, start: int, end: int | None) -> str:
+        if start < 0:
+            return f"bytes={start}"
         last = "" if end is None or self.asked.mirror.complete_ranges else str(end - 1)
         return f"bytes={start}-{last}"
 
@@ -215,8 +217,7 @@ class Opening:
             return Streaming(partial.note.head, answer, partial.note.total, found.start, partial, True)
         head = answer.head
         strong = strong_validator(head)
-        begin = (self.asked.wanted or (0, None))[0]
-        if found is None or found.size is None or found.start != begin or found.end <= begin:
+        if found is None or found.size is None:
             await answer.aclose()
             raise OriginError(f"{self.plan.key}: the origin answered a range that was not asked for")
         as_whole = replace(head, status=200, headers=head.headers.without("content-range"))
@@ -232,15 +233,25 @@ class Opening:
         """True for an answer to a range request that says that there is no such range, or another object now."""
         if answer.head.status == 416:
             return partial is not None or self.asked.wanted is not None
-        if answer.head.status != 206 or partial is None:
+        if answer.head.status != 206:
             return False
         found = content_range(answer.head.headers.get("content-range"))
+        if partial is None:
+            return not self._is_wanted(found, answer.length)
         if answer.head.headers.get("content-encoding") not in (None, partial.note.head.headers.get("content-encoding")):
             return True
         strong = strong_validator(answer.head)
         same = strong == partial.note.strong if partial.note.strong and strong else self.plan.digest is not None
         begin = missing(partial)[0][0]
         return not (same and found and found.start == begin and found.size in (None, partial.note.total))
+
+    def _is_wanted(self, found: ContentRange | None, length: int | None) -> bool:
+        """Whether a part is the one that was asked for, from its first byte on."""
+        if found is None or found.size is None or self.asked.wanted is None:
+            return False
+        begin = self.asked.wanted[0]
+        begin = begin if begin >= 0 else max(0, found.size + begin)
+        return found.start == begin < found.end and length in (None, found.end - found.start)
 
     def _note(self, answer: Answer, head: Head, total: int | None) -> Note:
         strong = strong_validator(answer.head) or ""

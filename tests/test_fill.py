@@ -163,6 +163,13 @@ class TestRanges:
         await world.settled()
         assert right(await world.get("/obj/a/1000"), "a", 1000)
 
+    async def test_the_last_bytes_of_a_cold_object_are_asked_for_by_themselves(self, world: World) -> None:
+        world.mirror = replace(world.mirror, complete_ranges=False)
+        reply = await world.ask("/obj/a/100000", range="bytes=-100")
+        assert right(await take(reply, 99_900, 100_000), "a", 100, 99_900)
+        assert [record.range for record in world.origin.log] == ["bytes=-100"]
+        assert world.origin.sent() == 100
+
     async def test_complete_ranges_off_fetches_what_was_asked(self, world: World) -> None:
         world.mirror = replace(world.mirror, complete_ranges=False)
         assert right(await world.part("/obj/a/50000000", 20 * MB, 21 * MB), "a", MB, 20 * MB)

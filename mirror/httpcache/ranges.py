@@ -72,11 +72,14 @@ def select(request: Request, headers: Headers, size: int | None) -> Selection:
 def wanted(request: Request) -> tuple[int, int | None] | None:
     """The one range [start, end) that a request asks of an object whose size nobody knows yet; end None: to its end.
 
-    None for several ranges, the last n bytes, or no usable Range. If-Range is for `select`, once there is a head.
+    (-n, None) are the last n bytes. None for several ranges, or no usable Range. If-Range is for `select`, once there
+    is a head.
     """
     specs = _specs(request)
     first, last = specs[0] if len(specs) == 1 else (None, None)
-    return None if first is None else (first, None if last is None else last + 1)
+    if first is None:
+        return (-last, None) if last else None
+    return first, None if last is None else last + 1
 
 
 def _specs(request: Request) -> list[_Spec]:
