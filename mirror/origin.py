@@ -37,32 +37,51 @@ __all__ = ["Answer", "Origin", "OriginSettings"]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
+_MISSING = frozenset({404, 410})
 _GIVEN_UP = frozenset({429, 500, 502, 503, 504})
 _LONGEST_PAUSE = 8.0
 
 
 @dataclass(slots=True)
 class _Search:
-    """The URLs that are still to be asked, and what the others gave: the answer to return, or else the failure."""
+    """The URLs that are still to be asked, and what the others gave: the answer to return, or else the failure.
 
+    Where a URL is missing but a preferred one could not tell, nobody knows: it is no answer.
+    """
+
+    urls: tuple[str, ...]
     waiting: deque[str]
+    silent: set[str] = field(default_factory=set)
     best: Answer | None = None
     failure: MirrorError = field(default_factory=lambda: Unavailable("no upstream is configured"))
 
     async def ends_with(self, outcome: Answer | OriginError, url: str) -> bool:
         match outcome:
+            case Answer() if outcome.head.status in _MISSING and self._doubts(url):
+                await outcome.aclose()
+                text = (
+                    f"{_name(url)} has no such file, but {_name(self.urls[0])}, which is preferred, could not be asked"
+                )
+                self.failure = OriginError(text)
             case Answer() if outcome.head.status not in _GIVEN_UP:
                 unwanted, self.best = self.best, outcome
                 await _close(unwanted)
                 return True
             case Answer() if self.best is None:
                 self.best = outcome
+                self.silent.add(url)
             case Answer():
                 await outcome.aclose()
+                self.silent.add(url)
             case OriginError():
                 self.failure = outcome
+                self.silent.add(url)
                 self.waiting.extend([url] if isinstance(outcome, OriginRefused) else [])
         return False
+
+    def _doubts(self, url: str) -> bool:
+        """True where one that is preferred to this one did not tell."""
+        return any(other in self.silent for other in self.urls[: self.urls.index(url)])
 
 
 class Origin:
@@ -129,7 +148,8 @@ class Origin:
         return await self._search(urls, Question(method, headers, route, upload, interim))
 
     async def _search(self, urls: Sequence[str], question: Question) -> Answer:
-        search = _Search(deque(urls if question.repeatable else urls[:1]))
+        asked = tuple(urls if question.repeatable else urls[:1])
+        search = _Search(asked, deque(asked))
         try:
             for further in range(-len(search.waiting), self._settings.retries if question.repeatable else 0):
                 if not search.waiting:
@@ -138,6 +158,7 @@ class Origin:
                 url = search.waiting.popleft()
                 if further < 0 and (rest := self._rest(url)):
                     search.failure = rest
+                    search.silent.add(url)
                 elif await search.ends_with(await self._outcome(url, question), url):
                     break
         except BaseException:
@@ -243,6 +264,10 @@ class Origin:
             return await self._client.send(request, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as exc:
             raise refusal(exc, target) from exc
+
+
+def _name(url: str) -> str:
+    return host(httpx.URL(url))
 
 
 def _upstream(url: httpx.URL) -> str:

@@ -30,6 +30,21 @@ async def test_missing_is_an_answer(raw: RawOrigin, make: Make) -> None:
     assert await get(await make(), raw.url + "/x", raw.url + "/hello") == b"error"
 
 
+@pytest.mark.parametrize("code", [404, 410])
+async def test_missing_is_no_answer_where_a_preferred_upstream_could_not_tell(
+    raw: RawOrigin, make: Make, code: int
+) -> None:
+    raw.scripts |= {"/x": status(code), "/busy": status(503)}
+    origin = await make(retries=0)
+    with pytest.raises(OriginError, match=r"127\.0\.0\.1:1, which is preferred, could not be asked"):
+        await origin.fetch([UNREACHABLE, raw.url + "/x"])
+    assert await get(origin, UNREACHABLE, raw.url + "/x", raw.url + "/hello") == b"hello"
+    answer = await origin.fetch([raw.url + "/busy", raw.url + "/x"])
+    assert answer.head.status == 503
+    await answer.aclose()
+    assert await get(origin, raw.url + "/x", UNREACHABLE) == b"error"  # the preferred one has told
+
+
 async def test_the_first_answer_in_trouble_is_returned_where_none_does_better(raw: RawOrigin, make: Make) -> None:
     raw.scripts |= {"/x": status(503), "/y": status(500)}
     origin = await make()
