@@ -13,6 +13,7 @@ from mirror.errors import StoreError
 from mirror.model import Entry
 from mirror.ports import Piece
 from mirror.stores.codec import TRAILER, footer_size, load_footer
+from mirror.stores.handles import Handle
 
 CHUNK = 256 * 1024
 """Bytes read in one executor call; fewer, larger calls cost less, larger ones more memory for each slow reader."""
@@ -62,21 +63,22 @@ class FileSpan:
 class FileBlob:
     """A blob, open for one reader."""
 
-    def __init__(self, fd: int, entry: Entry, executor: Executor) -> None:
-        self._fd = fd
-        self.entry = entry
-        self.size = entry.size
+    def __init__(self, handle: Handle, executor: Executor) -> None:
+        handle.enter()
+        self._handle: Handle | None = handle
+        self.entry = handle.entry
+        self.size = handle.entry.size
         self._executor = executor
 
     async def read(self, start: int, end: int | None) -> AsyncGenerator[Piece, None]:
         end = self.size if end is None else min(end, self.size)
-        if start < end:
-            yield FileSpan(self._fd, start, end - start, self._executor)
+        if start < end and self._handle is not None:
+            yield FileSpan(self._handle.fd, start, end - start, self._executor)
 
     async def close(self) -> None:
-        if self._fd >= 0:
-            fd, self._fd = self._fd, -1
-            os.close(fd)
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.leave()
 
 
 def open_blob(path: Path) -> tuple[int, Entry] | None:

@@ -26,6 +26,7 @@ from mirror.ports import Note
 from mirror.stores.blob import FileBlob, open_blob
 from mirror.stores.codec import dump_note, footer, load_note
 from mirror.stores.files import is_partial, place, remove, taken, write_all
+from mirror.stores.handles import Handles
 from mirror.stores.hashes import Hashes
 from mirror.stores.partial import FilePartial, Keeping
 
@@ -46,6 +47,7 @@ class DiskStore:
         self._kept: dict[str, str] = {}  # key -> file name of the partial that waits for it
         self._keeping = Keeping(self._commit, self._checkpoint, self._keep, self._discard)
         self._used: dict[str, float] = {}  # blob -> wall clock of its last use, since the last `note_use`
+        self._handles = Handles()
 
     async def run(self, call: Callable[..., T], *args: Any) -> T:
         """`call(*args)` on this store's threads, never on those that resolve names."""
@@ -125,13 +127,16 @@ class DiskStore:
     async def open(self, blob: str) -> FileBlob | None:
         if not blob.isalnum():
             return None
+        handle = self._handles.get(blob)
+        if handle is not None:
+            return FileBlob(handle, self._executor)
         opening = asyncio.ensure_future(self.run(open_blob, self._blob(blob)))
         try:
             opened = await asyncio.shield(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_unwanted)
             raise
-        return FileBlob(*opened, self._executor) if opened else None
+        return FileBlob(self._handles.keep(blob, *opened), self._executor) if opened else None
 
     def touch(self, blob: str, now: float) -> None:
         """The blob was used at `now` (wall clock, seconds)."""
@@ -155,7 +160,11 @@ class DiskStore:
             return 0
         self._room.remove(blob)
         self._used.pop(blob, None)
-        return await self.run(remove, self._blob(blob))
+        self._handles.drop(blob)
+        freed = await self.run(remove, self._blob(blob))
+        # 1. A opens the file. 2. This drops nothing. 3. A's handle is kept. 4. The file goes.
+        self._handles.drop(blob)
+        return freed
 
     async def forget(self, matches: Callable[[str], bool]) -> int:
         """Remove the kept partials of all keys that match (a purge); the bytes that this freed."""
@@ -255,6 +264,7 @@ class DiskStore:
     async def close(self) -> None:
         """Write down what was used; no call is running any more."""
         await self.note_use()
+        self._handles.close()
         await asyncio.to_thread(bind(self._executor.shutdown, wait=True))
 
 

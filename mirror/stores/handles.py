@@ -1,0 +1,88 @@
+"""Descriptors of blobs that were read lately: a hit opens nothing, parses nothing, and waits for no thread."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections import OrderedDict
+
+from mirror.model import Entry
+
+MOST = 256
+"""Descriptors that are kept; no more than an eighth of what the process may have."""
+
+
+class Handle:
+    """An open blob file, shared by its readers; closed when the last has left and nobody keeps it."""
+
+    __slots__ = ("_length", "entry", "fd", "kept", "readers")
+
+    def __init__(self, fd: int, entry: Entry) -> None:
+        self.fd = fd
+        self.entry = entry
+        self.readers = 0
+        self.kept = False
+        self._length = os.fstat(fd).st_size
+
+    def whole(self) -> bool:
+        """True while the file is in its place and as long as it was: blobs are never changed, only removed."""
+        status = os.fstat(self.fd)
+        return status.st_nlink > 0 and status.st_size == self._length
+
+    def enter(self) -> None:
+        self.readers += 1
+
+    def leave(self) -> None:
+        self.readers -= 1
+        self.settle()
+
+    def settle(self) -> None:
+        """Close it, if nobody needs it."""
+        if not self.readers and not self.kept and self.fd >= 0:
+            fd, self.fd = self.fd, -1
+            os.close(fd)
+
+
+class Handles:
+    """The kept ones, by blob, the least recently used first to go."""
+
+    def __init__(self, most: int = MOST) -> None:
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._most = min(most, soft // 8)
+        self._kept: OrderedDict[str, Handle] = OrderedDict()
+
+    def get(self, blob: str) -> Handle | None:
+        """The blob's handle, where it is kept and can still be trusted."""
+        handle = self._kept.get(blob)
+        if handle is None:
+            return None
+        if not handle.whole():
+            self.drop(blob)
+            return None
+        self._kept.move_to_end(blob)
+        return handle
+
+    def keep(self, blob: str, fd: int, entry: Entry) -> Handle:
+        """A handle for a file that was opened just now; the kept one where another reader was faster."""
+        handle = self._kept.get(blob)
+        if handle is not None:
+            os.close(fd)
+            return handle
+        handle = Handle(fd, entry)
+        if not handle.whole():  # deleted meanwhile: for this reader, and its space is free after that
+            return handle
+        handle.kept, self._kept[blob] = True, handle
+        if len(self._kept) > self._most:
+            self.drop(next(iter(self._kept)))
+        return handle
+
+    def drop(self, blob: str) -> None:
+        """The blob is deleted, or not to be trusted: its readers finish, and its space is free when they have."""
+        handle = self._kept.pop(blob, None)
+        if handle is not None:
+            handle.kept = False
+            handle.settle()
+
+    def close(self) -> None:
+        for blob in list(self._kept):
+            self.drop(blob)
