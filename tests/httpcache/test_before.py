@@ -8,6 +8,7 @@ from math import inf
 import pytest
 
 from mirror.httpcache.decision import Hit, Miss, Pass, Revalidate, StaleHit, before, only_if_cached
+from mirror.httpcache.freshness import expire
 from mirror.model import Digest, Request, Rule
 from tests.httpcache.builders import DIGEST, NOW, date, entry, plan, request
 
@@ -17,6 +18,8 @@ ELSEWHERE = ("https://other.example.com/x",)
 
 
 class TestWhatIsNotForTheCache:
+    """RFC 9111 §3, §4: the methods that are cached."""
+
     def test_a_rule_that_stores_nothing_passes(self) -> None:
         assert before(request(), plan(Rule(store=False)), entry(), NOW) == Pass("bypass")
 
@@ -29,6 +32,8 @@ class TestWhatIsNotForTheCache:
 
 
 class TestWhichEntryIsUsable:
+    """RFC 9111 §4: only what was stored for this address, from an origin that still has it."""
+
     def test_an_entry_from_another_upstream_is_a_miss(self) -> None:
         assert before(request(), plan(PACKAGE), entry(), NOW) == Hit(entry(), 300)
         assert before(request(), replace(plan(PACKAGE), urls=ELSEWHERE), entry(), NOW) == Miss("miss")
@@ -56,6 +61,8 @@ class TestWhichEntryIsUsable:
 
 
 class TestPackageMirrors:
+    """Package mirrors: the rule overrules the origin's directives and the client's."""
+
     def test_fresh_is_a_hit_with_what_remains(self) -> None:
         assert before(request("HEAD"), plan(PACKAGE), entry(), NOW + 299) == Hit(entry(), 1)
 
@@ -114,11 +121,6 @@ class TestRequestDirectives:
     def test_max_age_zero_validates_what_has_just_come(self) -> None:
         assert self.ask(request(cache_control="max-age=0"), after=0) == Revalidate(self.STORED)
 
-    def test_pragma_counts_only_without_cache_control(self) -> None:
-        assert self.ask(request(pragma="no-cache")) == Revalidate(self.STORED)
-        assert self.ask(request(pragma="no-cache", cache_control="foo")) == Hit(self.STORED, 90)
-        assert self.ask(request(pragma="max-age=0")) == Hit(self.STORED, 90)
-
     def test_no_store_passes(self) -> None:
         assert self.ask(request(cache_control="no-store")) == Pass("request")
 
@@ -136,6 +138,20 @@ class TestRequestDirectives:
         assert self.ask(asked, after=101) == Miss("request")
         assert not only_if_cached(request())
 
+
+class TestPragma:
+    """RFC 9111 §5.4."""
+
+    def test_no_cache_counts_only_without_cache_control(self) -> None:
+        stored = entry(cache_control="max-age=100")
+        assert before(request(pragma="no-cache"), plan(), stored, NOW + 10) == Revalidate(stored)
+        for fields in ({"pragma": "no-cache", "cache_control": "foo"}, {"pragma": "max-age=0"}, {"pragma": ""}):
+            assert before(request(**fields), plan(), stored, NOW + 10) == Hit(stored, 90)
+
+
+class TestImmutable:
+    """RFC 8246 §2."""
+
     def test_a_reload_does_not_validate_what_is_immutable_and_fresh(self) -> None:
         stored = entry(cache_control="max-age=100, immutable")
         assert before(request(cache_control="max-age=0"), plan(), stored, NOW + 10) == Hit(stored, 90)
@@ -146,9 +162,14 @@ class TestRequestDirectives:
         assert before(request(), plan(), stored, NOW + 110) == StaleHit(stored, -10)
         assert before(request(cache_control="max-age=0"), plan(), stored, NOW + 110) == Revalidate(stored)
 
+    def test_its_last_second_is_fresh_and_the_next_is_not(self) -> None:
+        stored = entry(cache_control="max-age=100, immutable, stale-while-revalidate=50")
+        assert before(request(cache_control="max-age=0"), plan(), stored, NOW + 99) == Hit(stored, 1)
+        assert before(request(cache_control="max-age=0"), plan(), stored, NOW + 100) == Revalidate(stored)
+
 
 class TestResponseDirectives:
-    """RFC 9111 §4.2.4, §5.2.2; RFC 5861 §3."""
+    """RFC 9111 §5.2.2."""
 
     @pytest.mark.parametrize("directive", ["no-cache", 'no-cache="set-cookie"', "private", "no-store"])
     def test_what_may_not_be_reused_is_validated_while_fresh(self, directive: str) -> None:
@@ -159,23 +180,39 @@ class TestResponseDirectives:
         stored = entry(cache_control="max-age=100, must-understand, no-store")
         assert before(request(), plan(), stored, NOW) == Hit(stored, 100)
 
+
+class TestVaryStar:
+    """RFC 9111 §4.1."""
+
     def test_vary_star_never_matches(self) -> None:
         stored = entry(cache_control="max-age=100", vary="accept, *")
         assert before(request(), plan(), stored, NOW) == Miss("vary-miss")
+
+
+class TestStaleWhileRevalidate:
+    """RFC 5861 §3."""
 
     def test_stale_while_revalidate_is_served_inside_its_window_and_not_after(self) -> None:
         stored = entry(cache_control="max-age=10, stale-while-revalidate=5")
         assert before(request(), plan(), stored, NOW + 14) == StaleHit(stored, -4)
         assert before(request(), plan(), stored, NOW + 15) == Revalidate(stored)
 
+    def test_the_mirrors_grace_is_not_the_origins_permission(self) -> None:
+        stored = entry(cache_control="max-age=10")
+        assert before(request(), plan(Rule(grace=1e6)), stored, NOW + 11) == Revalidate(stored)
+
+
+class TestServingStale:
+    """RFC 9111 §4.2.4."""
+
     @pytest.mark.parametrize("directive", ["must-revalidate", "proxy-revalidate", "s-maxage=10"])
     def test_stale_is_never_served_where_the_origin_forbids_it(self, directive: str) -> None:
         stored = entry(cache_control=f"max-age=10, stale-while-revalidate=99, {directive}")
         assert before(request(cache_control="max-stale"), plan(), stored, NOW + 11) == Revalidate(stored)
 
-    def test_the_mirrors_grace_is_not_the_origins_permission(self) -> None:
-        stored = entry(cache_control="max-age=10")
-        assert before(request(), plan(Rule(grace=1e6)), stored, NOW + 11) == Revalidate(stored)
+
+class TestFresh:
+    """RFC 9111 §4.2."""
 
     def test_a_guess_is_fresh_where_it_is_allowed(self) -> None:
         stored = entry(last_modified=date(-1000))
@@ -184,3 +221,25 @@ class TestResponseDirectives:
 
     def test_no_lifetime_at_all_is_validated(self) -> None:
         assert before(request(), plan(), entry(etag='"a"'), NOW) == Revalidate(entry(etag='"a"'))
+
+
+class TestMadeToExpire:
+    """A soft purge: the entry is kept for its validators, and used by nobody unasked."""
+
+    @pytest.mark.parametrize("rule", [Rule(), PACKAGE, IMMUTABLE])
+    def test_it_is_validated_whatever_made_it_fresh(self, rule: Rule) -> None:
+        stored = entry(cache_control="max-age=1000, stale-while-revalidate=1000")
+        stored = replace(stored, head=expire(stored.head, NOW + 10))
+        for asked in (request(), request(cache_control="max-stale"), request("HEAD")):
+            assert before(asked, plan(rule), stored, NOW + 10) == Revalidate(stored)
+
+    def test_a_client_that_wants_nothing_from_the_origin_gets_nothing(self) -> None:
+        stored = entry(cache_control="max-age=1000")
+        stored = replace(stored, head=expire(stored.head, NOW + 10))
+        asked = request(cache_control="only-if-cached")
+        assert before(asked, plan(), stored, NOW + 10) == Miss("request")
+        assert before(asked, plan(PACKAGE), stored, NOW + 10) == Revalidate(stored)
+
+    def test_the_announced_digest_outlives_it(self) -> None:
+        stored = replace(entry(), head=expire(entry().head, NOW))
+        assert before(request(), plan(PACKAGE, digest=Digest("sha256", DIGEST)), stored, NOW) == Hit(stored, inf)

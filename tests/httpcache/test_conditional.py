@@ -40,6 +40,16 @@ class TestIfNoneMatch:
         assert ask(headers(), if_none_match='"a"') == 200
         assert ask(headers(), if_none_match="*") == 304
 
+    @pytest.mark.parametrize("tag", ["unquoted", 'w/"a"', '"a', "a b", "a, b"])
+    def test_an_origins_malformed_tag_matches_its_exact_echo_and_nothing_else(self, tag: str) -> None:
+        stored = headers(etag=tag, last_modified=date(-1000))
+        assert ask(stored, if_none_match=tag) == 304
+        for other in (f'"{tag}"', f"{tag} ", f"{tag}, {tag}", tag.upper(), 'W/"a"', ""):
+            assert ask(stored, if_none_match=other, if_modified_since=date()) == 200
+
+    def test_the_echo_of_a_malformed_tag_is_no_if_match(self) -> None:
+        assert ask(headers(etag="unquoted"), if_match="unquoted") == 412
+
 
 class TestIfModifiedSince:
     """RFC 9110 §13.1.3, RFC 9111 §4.3.2."""
@@ -48,6 +58,14 @@ class TestIfModifiedSince:
         assert ask(if_modified_since=date(-1000)) == 304
         assert ask(if_modified_since=date(-999)) == 304
         assert ask(if_modified_since=date(-1001)) == 200
+
+    def test_dates_in_the_old_formats_are_compared_too(self) -> None:
+        stored = headers(last_modified="Sunday, 22-Nov-26 10:43:20 GMT")
+        assert ask(stored, if_modified_since="Sunday, 22-Nov-26 10:43:20 GMT") == 304
+        assert ask(stored, if_modified_since="Sun Nov 22 10:43:19 2026") == 200
+        assert ask(headers(date="Sunday, 22-Nov-26 11:00:00 GMT"), if_modified_since=date()) == 304
+        assert ask(stored, if_unmodified_since="Sunday, 22-Nov-26 10:43:19 GMT") == 412
+        assert ask(stored, if_unmodified_since="Sunday, 22-Nov-26 10:43:20 GMT") == 200
 
     @pytest.mark.parametrize("value", ["0", "yesterday", f"{date()}, {date()}"])
     def test_what_is_no_date_is_ignored(self, value: str) -> None:
@@ -60,7 +78,7 @@ class TestIfModifiedSince:
 
 
 class TestIfMatch:
-    """RFC 9110 §13.1.1, §13.1.4."""
+    """RFC 9110 §13.1.1."""
 
     @pytest.mark.parametrize("value", ['"a"', "*", '"x", "a"'])
     def test_a_strong_match_goes_on(self, value: str) -> None:
@@ -75,7 +93,11 @@ class TestIfMatch:
     def test_weak_tags_never_match(self) -> None:
         assert ask(headers(etag='W/"a"'), if_match='W/"a"') == 412
 
-    def test_if_unmodified_since_fails_after_a_change(self) -> None:
+
+class TestIfUnmodifiedSince:
+    """RFC 9110 §13.1.4."""
+
+    def test_it_fails_after_a_change(self) -> None:
         assert ask(if_unmodified_since=date(-1001)) == 412
         assert ask(if_unmodified_since=date(-1000)) == 200
         assert ask(if_unmodified_since="x") == 200
@@ -186,4 +208,7 @@ class TestAskingTheOrigin:
         assert strong_validator(head(last_modified=date(-59))) is None
         assert strong_validator(head(last_modified=date(-60), date="")) is None
         assert strong_validator(head(last_modified="x")) is None
+        assert strong_validator(head(date="Sunday, 22-Nov-26 11:00:00 GMT", last_modified=date(-60))) == date(-60)
+        old = "Sunday, 22-Nov-26 10:59:00 GMT"
+        assert strong_validator(head(last_modified=old)) == old
         assert strong_validator(head()) is None

@@ -12,6 +12,8 @@ from tests.httpcache.builders import headers
 
 
 class TestCacheControl:
+    """RFC 9111 §5.2, §4.2.1."""
+
     def test_names_match_in_any_case(self) -> None:
         found = cache_control("No-StOrE, MAX-AGE=5")
         assert "no-store" in found
@@ -35,6 +37,15 @@ class TestCacheControl:
     )
     def test_a_malformed_or_contradictory_number_is_zero(self, argument: str) -> None:
         assert cache_control(f"max-age{argument}").seconds("max-age") == 0
+
+    @pytest.mark.parametrize("text", ["x=1, x=2", "x, x=1", 'x=""', "x 1", "x=1, x=2, x=1", "x=", 'x:"1"'])
+    def test_what_cannot_be_used_is_neither_an_argument_nor_none(self, text: str) -> None:
+        assert cache_control(text).arguments == {"x": ""}
+
+    def test_an_argument_is_its_plain_text(self) -> None:
+        told = cache_control(r'a, b=1, c="d, \"e", f="')
+        assert cache_control('a, b=1, c="d, e"').arguments == {"a": None, "b": "1", "c": "d, e"}
+        assert told.arguments["c"] == '"d'
 
     def test_the_same_number_twice_is_no_contradiction(self) -> None:
         assert cache_control("max-age=5, max-age=5").seconds("max-age") == 5
@@ -97,6 +108,9 @@ class TestTargeted:
             "x=1.2345",
             'x="\u00fc"',
             "x=?2",
+            "\tmax-age=60",
+            "Xmax-age=60",
+            "max-age=60X ",
         ],
     )
     def test_anything_else_is_ignored_whole(self, text: str) -> None:
@@ -106,7 +120,13 @@ class TestTargeted:
         found = targeted("no-store=?0, private=?1")
         assert found is not None
         assert "no-store" not in found
-        assert "private" in found
+        assert found.arguments == {"private": None}
+
+    @pytest.mark.parametrize("text", ["a=1, a=?0, b", "a, a=?0, b=?1", "a=?0, b"])
+    def test_the_last_member_of_a_name_counts(self, text: str) -> None:
+        found = targeted(text)
+        assert found is not None
+        assert found.arguments == {"b": None}
 
     @given(st.text() | st.text(st.sampled_from('max-age=01?",;()\\ :')))
     def test_the_parser_never_raises(self, text: str) -> None:

@@ -7,7 +7,7 @@ from math import inf
 
 import pytest
 
-from mirror.httpcache.freshness import age, lifetime, ttl
+from mirror.httpcache.freshness import age, directives, expire, expired, explicit, lifetime, ttl
 from mirror.model import Head, Headers, Rule
 from tests.httpcache.builders import NOW, date, entry, head
 
@@ -55,8 +55,49 @@ class TestLifetime:
     def test_large_numbers_are_fine(self) -> None:
         assert lifetime(head(cache_control="max-age=2147483649"), ORIGIN) == 2**31
 
+    def test_dates_in_the_old_formats_count_too(self) -> None:
+        later = "Sunday, 22-Nov-26 11:01:00 GMT"
+        assert lifetime(head(expires=later), ORIGIN) == 60
+        assert lifetime(head(date="Sunday, 22-Nov-26 10:59:00 GMT", expires=later), ORIGIN) == 120
+        assert lifetime(head(expires="Sun Nov 22 11:01:00 2026"), ORIGIN) == 60
+        assert lifetime(head(last_modified="Sunday, 22-Nov-26 10:50:00 GMT"), ORIGIN) == 60
+
     def test_a_targeted_field_replaces_expires_too(self) -> None:
         assert lifetime(head(cdn_cache_control="public", expires=date(60)), ORIGIN) == 0
+
+
+class TestExplicit:
+    """RFC 9111 §4.2.1: whether anybody said how long, or it has to be guessed."""
+
+    def explicit(self, status: int = 200, rule: Rule = ORIGIN, **fields: str) -> bool:
+        return explicit(head(status, **fields), rule, directives(head(**fields).headers))
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            *({"cache_control": "max-age=0"}, {"cache_control": "s-maxage=9"}, {"expires": "0"}, {"expires": date(60)}),
+            *({"cdn_cache_control": "max-age=9"}, {"cdn_cache_control": "s-maxage=9"}),
+        ],
+    )
+    def test_the_origins_word_is(self, fields: dict[str, str]) -> None:
+        assert self.explicit(**fields)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            *({}, {"cache_control": "public"}, {"cache_control": 'x="max-age=9"'}, {"last_modified": date(-1000)}),
+            {"cdn_cache_control": "public", "expires": date(60)},
+            {"cdn_cache_control": "x", "cache_control": "max-age=9"},
+        ],
+    )
+    def test_silence_is_not(self, fields: dict[str, str]) -> None:
+        assert not self.explicit(**fields)
+
+    def test_the_lifetime_of_a_rule_is_for_its_own_statuses(self) -> None:
+        assert self.explicit(200, Rule(ttl=0))
+        assert not self.explicit(404, Rule(ttl=300))
+        assert self.explicit(404, Rule(negative_ttl=30))
+        assert not self.explicit(200, Rule(negative_ttl=30))
 
 
 class TestHeuristic:
@@ -132,7 +173,10 @@ class TestAge:
         assert age(head(age="7200, 0"), NOW) == 7200
         assert age(head(age="0,7200"), NOW) == 0
 
-    @pytest.mark.parametrize("told", ["abc", "-7200", "7200.0", "7200;a=b", "", "\u0661"])
+    def test_white_space_around_the_value_does_not_count(self) -> None:
+        assert age(head(age=" 7200\t, 0"), NOW) == 7200
+
+    @pytest.mark.parametrize("told", ["abc", "-7200", "7200.0", "7200;a=b", "", "\u0661", "\xa07200", "X7200"])
     def test_what_is_not_digits_is_ignored(self, told: str) -> None:
         assert age(head(age=told), NOW) == 0
 
@@ -140,10 +184,38 @@ class TestAge:
         assert ttl(entry(age="9" * 30, cache_control="max-age=" + "9" * 30), ORIGIN, NOW) == 0
 
 
+class TestMadeToExpire:
+    """A soft purge: stale from that moment on."""
+
+    def test_what_was_made_to_expire_is_stale_since_then(self) -> None:
+        stored = replace(entry(), head=expire(head(), NOW + 10))
+        assert expired(stored.head)
+        for rule in (ORIGIN, Rule(ttl=300), Rule(ttl=inf)):
+            assert [ttl(stored, rule, NOW + seconds) for seconds in (0, 10, 17)] == [0, 0, -7]
+
+    def test_once_more_it_is_stale_since_the_later_moment(self) -> None:
+        twice = expire(expire(head(), NOW + 10), NOW + 20)
+        assert expired(twice)
+        assert (twice.requested_at, twice.received_at) == (-NOW, NOW + 20)
+
+    def test_its_age_goes_on(self) -> None:
+        assert age(expire(head(), NOW + 10), NOW + 17) == 17
+
+    @pytest.mark.parametrize("clock", [0.0, 0.5, NOW])
+    def test_no_other_answer_is_expired_whatever_the_clock_says(self, clock: float) -> None:
+        assert not expired(head(200, clock))
+
+
 class TestClock:
+    """RFC 9111 §4.2.3: clocks that differ, or go back."""
+
     def test_a_clock_that_went_back_makes_no_negative_age(self) -> None:
         assert age(head(), NOW - 3600) == 0
         assert ttl(entry(), Rule(ttl=300), NOW - 30) == 300
+
+    def test_a_minute_back_is_believed_and_what_is_more_counts_as_age(self) -> None:
+        assert ttl(entry(), Rule(ttl=300), NOW - 60) == 300
+        assert ttl(entry(), Rule(ttl=300), NOW - 61) == 239
 
     def test_an_entry_from_the_far_future_is_not_fresh_for_years(self) -> None:
         assert ttl(entry(), Rule(ttl=300), NOW - 10 * 365 * 86400) < 0
