@@ -141,6 +141,8 @@ class TestPrecedence:
         found = directives(headers(cache_control="no-store", cdn_cache_control="max-age=9"))
         assert "no-store" not in found
         assert found.seconds("max-age") == 9
+        assert found.targeted is True
+        assert directives(headers(cache_control="max-age=9")).targeted is False
 
     def test_an_invalid_targeted_field_leaves_cache_control(self) -> None:
         assert "no-store" in directives(headers(cache_control="no-store", cdn_cache_control="max-age=9, &&"))

@@ -51,6 +51,8 @@ def not_for_others(head: Head) -> bool:
 
 
 class TestTotal:
+    """RFC 9111 §4, §3: both questions have an answer, whatever is asked."""
+
     @settings(max_examples=300)
     @given(REQUESTS, PLANS, st.none() | ENTRIES, CLOCKS)
     def test_before_answers_anything(self, request: Request, plan: Plan, entry: Entry | None, now: float) -> None:
