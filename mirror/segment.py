@@ -116,6 +116,9 @@ class Segment:
                     if self._cut and self.limit is not None and self.limit - self.at <= NARROW:
                         # As the end comes nearer the window closes, by half each round trip: little is sent in vain.
                         answer.narrow(max(NARROWEST, self.limit - self.at))
+                    elif self.body.random_access:
+                        # It may be cut any time, and the kernel would let an origin be 32 MiB ahead of us.
+                        answer.narrow(NARROW)
         finally:
             await answer.aclose()
         if self.limit is not None:
