@@ -1,4 +1,4 @@
-"""The command line: `mirror serve`, `mirror check`."""
+"""The command line: `mirror serve`, `mirror check`, `mirror setup`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mirror import values
+from mirror import pointers, setup, values
+from mirror.clients import Machine
 from mirror.config import load
 from mirror.errors import ConfigError
 from mirror.model import Mirror
@@ -23,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     command: str = options.command
     try:
+        if command == "setup":
+            return _setup(options)
         config = load(Path(options.config))
         if command == "check":
             return _check(config)
@@ -42,7 +45,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--listen", metavar="HOST:PORT", help="instead of the configured address")
     serve.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     check = commands.add_parser("check", help="say all that is wrong with the configuration")
-    for command in (serve, check):
+    point = commands.add_parser("setup", help="show, write or take back what points a client at the mirror")
+    point.add_argument("client", choices=pointers.CLIENTS, metavar="CLIENT", help=", ".join(pointers.CLIENTS))
+    act = point.add_mutually_exclusive_group()
+    act.add_argument("--write", action="store_true", help="into the client's own file, with a backup beside it")
+    act.add_argument("--undo", action="store_true", help="what --write did")
+    point.add_argument("--server", default="", metavar="URL", help="where clients see the server, if not as configured")
+    for command in (serve, check, point):
         command.add_argument("--config", default=default, metavar="FILE", help=f"default: {default}")
     return parser
 
@@ -70,6 +79,25 @@ def _serve(config: Config, options: argparse.Namespace) -> int:
     return run(App(config), config.server)
 
 
+def _setup(options: argparse.Namespace) -> int:
+    machine = Machine.here()
+    try:
+        job = setup.prepare(options.client, machine, Path(options.config), options.server, ask=options.write)
+    except ConfigError:
+        if not options.undo:
+            raise
+        job = setup.Setup(options.client, machine)  # what was written says itself how to take it back
+    if not options.write and not options.undo:
+        print(setup.shown(job))
+        return DONE
+    report = setup.undo(job) if options.undo else setup.write(job)
+    for line in report.done:
+        print(line)
+    for line in report.failed:
+        print(line, file=sys.stderr)
+    return FOUND if report.failed else DONE
+
+
 def _upstreams(mirror: Mirror) -> str:
     if mirror.ecosystem == "any":
         return ", ".join(mirror.reach.hosts or ()) or "no host yet (write them into `allow`)"
@@ -78,26 +106,9 @@ def _upstreams(mirror: Mirror) -> str:
 
 def welcome(config: Config) -> str:
     """What the server says when it starts: its address, the mirrors, and the line that points each client here."""
-    listen = config.server.listen
-    host = "localhost" if listen.host in ("0.0.0.0", "::", "127.0.0.1") else listen.host  # noqa: S104
-    shown = str(replace(listen, host=host)) if listen.host else str(listen)
-    base = config.server.public_url or (f"http://{shown}" if listen.host else shown)
+    base = setup.address(config.server)
     lines = [f"mirror at {base}/  (cache: {config.cache.path})", ""]
     for mirror in config.mirrors:
         lines.append(f"  /{mirror.name}/  {mirror.ecosystem}, from {_upstreams(mirror)}")
-        lines += [f"      {line}" for line in _pointers(mirror, base) if not mirror.unavailable]
+        lines += [f"      {line}" for line in pointers.welcome(mirror, base) if not mirror.unavailable]
     return "\n".join(lines) + "\n"
-
-
-def _pointers(mirror: Mirror, base: str) -> list[str]:
-    address = f"{base}/{mirror.name}/"
-    host = base.partition("://")[2]
-    return {
-        "pypi": [
-            f"pip config set global.index-url {address}simple/ && pip config set global.trusted-host {host}",
-            f"export UV_DEFAULT_INDEX={address}simple/",
-        ],
-        "npm": [f"npm config set registry {address}"],
-        "any": [f"curl -O {address}https/HOST/PATH"],
-        "apt": [f"deb {address} SUITE main    (in place of the archive's address)"],
-    }.get(mirror.ecosystem, [f"curl -O {address}PATH"])

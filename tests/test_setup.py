@@ -1,0 +1,313 @@
+"""`mirror setup`: files in a home of the test's own; real clients read such files in e2e/test_setup.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mirror import cli, setup
+from mirror.clients import Machine
+from mirror.settings import ServerSettings
+from mirror.values import Address
+
+CONFIG = """
+[server]
+listen = "127.0.0.1:8000"
+[mirrors.pypi]
+ecosystem = "pypi"
+upstream = "http://upstream.test/simple"
+[mirrors.npm]
+ecosystem = "npm"
+upstream = "http://upstream.test/npm"
+[mirrors.debian]
+ecosystem = "apt"
+upstream = "http://upstream.test/debian"
+[mirrors.get]
+ecosystem = "any"
+"""
+FILES = {
+    "pip": (".config/pip/pip.conf", "[global]\ntimeout = 60\n"),
+    "uv": (".config/uv/uv.toml", "offline = false\n"),
+    "npm": (".npmrc", "fund=false\n"),
+    "pnpm": (".npmrc", "fund=false"),
+    "yarn": (".yarnrc.yml", "nodeLinker: pnp\r\n"),
+    "apt": ("etc/apt/sources.list.d/mirror.sources", ""),
+}
+
+
+class House:
+    """A machine whose only file is the configuration; `run` is the command line."""
+
+    def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.home = home
+        self._capsys = capsys
+        self.config(CONFIG)
+
+    def config(self, text: str) -> None:
+        (self.home / "config.toml").write_text(text)
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        code = cli.main(["setup", *arguments, "--config", str(self.home / "config.toml")])
+        said = self._capsys.readouterr()
+        return code, said.out, said.err
+
+    def before(self, client: str) -> Path:
+        path = self.home / FILES[client][0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(FILES[client][1].encode())
+        return path
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[House]:
+    (tmp_path / "etc/apt/sources.list.d").mkdir(parents=True)
+    (tmp_path / "etc/os-release").write_text('ID=debian\nVERSION_CODENAME="bookworm"\n')
+    machine = Machine({"HOME": str(tmp_path), "PATH": ""}, tmp_path / "etc/apt", "/nowhere/python")
+    monkeypatch.setattr(Machine, "here", lambda: machine)
+    return House(tmp_path, capsys)
+
+
+each = pytest.mark.parametrize("client", FILES)
+merging = pytest.mark.parametrize("client", [client for client in FILES if client != "apt"])
+
+
+@each
+def test_printing_writes_nothing(house: House, client: str) -> None:
+    code, out, err = house.run(client)
+    assert (code, err) == (0, "")
+    assert "http://localhost:8000/" in out
+    assert not (house.home / FILES[client][0]).exists()
+
+
+@each
+def test_new_file_is_removed_again(house: House, client: str) -> None:
+    path = house.home / FILES[client][0]
+    assert house.run(client, "--write")[0] == 0
+    assert "http://localhost:8000/" in path.read_text()
+    assert house.run(client, "--undo")[0] == 0
+    assert [each.name for each in path.parent.iterdir() if "before-mirror" in each.name or each == path] == []
+
+
+@merging
+def test_existing_file_is_kept_beside_and_comes_back_byte_for_byte(house: House, client: str) -> None:
+    path = house.before(client)
+    was = path.read_bytes()
+    assert house.run(client, "--write")[0] == 0
+    assert path.with_name(f"{path.name}.before-mirror").read_bytes() == was
+    assert was.decode().splitlines()[-1] in path.read_text()
+    code, out, _ = house.run(client, "--undo")
+    assert (code, path.read_bytes()) == (0, was)
+    assert f"{path}: as it was before" in out
+    assert not path.with_name(f"{path.name}.before-mirror").exists()
+
+
+@merging
+def test_second_write_changes_nothing(house: House, client: str) -> None:
+    path = house.before(client)
+    house.run(client, "--write")
+    written, number = path.read_bytes(), path.stat().st_ino
+    code, out, _ = house.run(client, "--write")
+    assert (code, path.read_bytes(), path.stat().st_ino) == (0, written, number)
+    assert f"{path}: is set to the mirror already" in out
+
+
+@merging
+def test_file_that_was_changed_since_stays(house: House, client: str) -> None:
+    path = house.before(client)
+    house.run(client, "--write")
+    with path.open("a") as file:
+        file.write("# mine\n")
+    changed = path.read_bytes()
+    assert house.run(client, "--write")[0] == 0
+    code, _, err = house.run(client, "--undo")
+    assert (code, path.read_bytes()) == (1, changed)
+    assert f"{path}: not as `mirror setup` left it" in err
+    assert f"{path}.before-mirror" in err
+
+
+def test_new_file_that_lost_its_mark_stays_and_is_told(house: House) -> None:
+    house.run("npm", "--write")
+    path = house.home / ".npmrc"
+    path.write_text("registry=http://localhost:8000/npm/\nfund=false\n")  # as `npm config set fund false` leaves it
+    code, _, err = house.run("npm", "--undo")
+    assert (code, path.exists()) == (1, True)
+    assert "take the mirror out by hand" in err
+
+
+def test_removed_file_is_not_brought_back(house: House) -> None:
+    path = house.before("pip")
+    house.run("pip", "--write")
+    path.unlink()
+    code, _, err = house.run("pip", "--undo")
+    assert (code, path.exists()) == (1, False)
+    assert "removed since" in err
+
+
+def test_undo_without_a_write_is_nothing_to_do(house: House) -> None:
+    path = house.before("pip")
+    code, out, _ = house.run("pip", "--undo")
+    assert (code, out) == (0, f"{path}: nothing to undo\n")
+
+
+def test_undo_needs_no_configuration(house: House) -> None:
+    path = house.before("pip")
+    house.run("pip", "--write")
+    (house.home / "config.toml").unlink()
+    assert house.run("pip", "--undo")[0] == 0
+    assert path.read_text() == FILES["pip"][1]
+
+
+def test_other_address_replaces_the_first_and_undo_goes_back_before_both(house: House) -> None:
+    path = house.before("pip")
+    house.run("pip", "--write")
+    assert house.run("pip", "--write", "--server", "http://mirror.example.com:1/")[0] == 0
+    assert "localhost" not in path.read_text()
+    assert "trusted-host = mirror.example.com:1\n" in path.read_text()
+    house.run("pip", "--undo")
+    assert path.read_text() == FILES["pip"][1]
+
+
+def test_earlier_backup_is_not_overwritten(house: House) -> None:
+    path = house.before("npm")
+    path.with_name(".npmrc.before-mirror").write_text("old")
+    code, _, err = house.run("npm", "--write")
+    assert (code, path.read_text()) == (1, FILES["npm"][1])
+    assert "move it away first" in err
+
+
+def test_permissions_and_links_are_kept(house: House) -> None:
+    (house.home / "dotfiles").mkdir()
+    real = house.home / "dotfiles/npmrc"
+    real.write_text("//a.test/:_authToken=x\n")
+    real.chmod(0o600)
+    (house.home / ".npmrc").symlink_to(real)
+    house.run("npm", "--write")
+    assert (house.home / ".npmrc").is_symlink()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (house.home / "dotfiles").iterdir()}
+    assert modes == {"npmrc": 0o600, "npmrc.before-mirror": 0o600}
+
+
+def test_file_that_cannot_be_merged_stays_with_the_reason_and_the_text(house: House) -> None:
+    path = house.before("pip")
+    path.write_text("[install]\nindex-url = http://a.test/\n")
+    code, _, err = house.run("pip", "--write")
+    assert (code, path.read_text()) == (1, "[install]\nindex-url = http://a.test/\n")
+    assert "in [install] too" in err
+    assert "index-url = http://localhost:8000/pypi/simple/" in err
+
+
+def test_file_that_is_not_text_and_place_that_cannot_be_written_are_failures(house: House) -> None:
+    house.before("pip").write_bytes(b"\xff")
+    assert "not UTF-8 text" in house.run("pip", "--write")[2]
+    (house.home / ".config/uv").write_text("in the way")
+    code, _, err = house.run("uv", "--write")
+    assert (code, "uv.toml: " in err) == (1, True)
+
+
+def test_apt_names_the_sources_to_disable_and_touches_none(house: House) -> None:
+    parts = house.home / "etc/apt/sources.list.d"
+    (parts / "debian.sources").write_text("Types: deb\nURIs: http://upstream.test/debian\nSuites: bookworm\n")
+    (parts / "other.list").write_text("deb http://upstream.test/other stable main\n# deb http://a.test/debian x y\n")
+    code, out, _ = house.run("apt", "--write")
+    assert code == 0
+    assert f"{parts}/debian.sources: names the same archive" in out
+    assert "other.list" not in out
+    assert len(list(parts.iterdir())) == 3
+
+
+def test_apt_file_of_somebody_else_stays_and_so_does_ours_once_it_was_changed(house: House) -> None:
+    path = house.home / FILES["apt"][0]
+    path.write_text("Types: deb\n")
+    code, _, err = house.run("apt", "--write")
+    assert (code, path.read_text(), "move it away first" in err) == (1, "Types: deb\n", True)
+    path.unlink()
+    assert [house.run("apt", "--write")[0] for _ in range(2)] == [0, 0]
+    path.write_text(path.read_text().replace("Components: main", "Components: main contrib"))
+    assert [house.run("apt", how)[0] for how in ("--write", "--undo")] == [1, 1]
+    assert "main contrib" in path.read_text()
+
+
+def test_apt_without_a_code_name_is_printed_and_not_written(house: House) -> None:
+    (house.home / "etc/os-release").unlink()
+    assert "Suites: SUITE " in house.run("apt")[1]
+    assert house.run("apt", "--write")[0] == 1
+    assert not (house.home / FILES["apt"][0]).exists()
+
+
+def test_curl_has_nothing_to_write_and_poetry_a_command_for_each_project(house: House) -> None:
+    assert house.run("curl")[1] == "curl -O http://localhost:8000/get/https/HOST/PATH\n"
+    assert [house.run("curl", how)[0] for how in ("--write", "--undo")] == [0, 0]
+    assert house.run("poetry")[0] == 0
+    code, _, err = house.run("poetry", "--write")
+    assert code == 1
+    assert "poetry source add --priority=primary mirror http://localhost:8000/pypi/simple/" in err
+    assert "poetry source remove mirror" in house.run("poetry", "--undo")[2]
+
+
+def test_environment_that_counts_more_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = {"HOME": str(house.home), "PIP_INDEX_URL": "http://a.test/"}
+    monkeypatch.setattr(Machine, "here", lambda: Machine(env, house.home / "etc/apt", "/nowhere/python"))
+    assert "PIP_INDEX_URL is set in the environment" in house.run("pip", "--write")[1]
+
+
+def test_upstream_that_is_found_by_asking_the_client_is_told_before_it_is_lost(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (house.home / "npm").write_text("#!/bin/sh\necho http://upstream.test/npm/\n")
+    (house.home / "npm").chmod(0o755)
+    env = {"HOME": str(house.home), "PATH": f"{house.home}:/bin:/usr/bin"}
+    monkeypatch.setattr(Machine, "here", lambda: Machine(env, house.home / "etc/apt", "/nowhere/python"))
+    house.config('[mirrors.npm]\necosystem = "npm"\n')
+    assert "auto" not in house.run("npm")[1]
+    assert 'write upstream = "http://upstream.test/npm" there' in house.run("npm", "--write")[1]
+    assert "auto" not in house.run("npm", "--write", "--server", "http://mirror.example.com")[1]
+
+
+def test_server_alone_will_do_where_no_configuration_is(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (house.home / "empty").mkdir()
+    monkeypatch.chdir(house.home / "empty")
+    monkeypatch.delenv("MIRROR_CONFIG", raising=False)
+    assert cli.main(["setup", "npm", "--server", "http://mirror.example.com"]) == 0
+    assert "registry=http://mirror.example.com/npm/" in capsys.readouterr().out
+    assert cli.main(["setup", "npm"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("config", "arguments", "told"),
+    [
+        ('[mirrors.get]\necosystem = "any"\n', ["pip"], "no mirror for pip"),
+        ('[server]\nlisten = "unix:/x"\n[mirrors.get]\necosystem = "any"\n', ["curl"], "give --server URL"),
+        (CONFIG, ["pip", "--server", "mirror.example.com"], "is not a URL"),
+    ],
+)
+def test_wrong_configuration_is_2(house: House, config: str, arguments: list[str], told: str) -> None:
+    house.config(config)
+    code, _, err = house.run(*arguments)
+    assert (code, told in err) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", [["bower"], [], ["pip", "--write", "--undo"]])
+def test_wrong_usage_is_2(house: House, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        house.run(*arguments)
+    assert end.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("server", "address"),
+    [
+        (ServerSettings(Address("0.0.0.0", 8000)), "http://localhost:8000"),
+        (ServerSettings(Address("::", 8000)), "http://localhost:8000"),
+        (ServerSettings(Address("::1", 8000)), "http://localhost:8000"),
+        (ServerSettings(Address("2001:db8::1", 80)), "http://[2001:db8::1]:80"),
+        (ServerSettings(Address("mirror.example.com", 80)), "http://mirror.example.com:80"),
+        (ServerSettings(Address(path=Path("/x"))), "unix:/x"),
+        (ServerSettings(public_url="https://mirror.example.com"), "https://mirror.example.com"),
+    ],
+)
+def test_address_is_the_one_that_clients_see(server: ServerSettings, address: str) -> None:
+    assert setup.address(server) == address
