@@ -107,25 +107,25 @@ class Engine:
 
     async def _alone(self, errand: Errand, reason: str) -> Reply:
         """Past the key's fill, for this client: whether what is stored is right, or what is right instead."""
-        before = self._fills.disowned
-        told = await self._forwarding.validate(errand)
+        with self._fills.watch(errand.plan.key) as watch:
+            told = await self._forwarding.validate(errand)
         if isinstance(told, Found):
             reply = await self._outside.reply(errand.plan, told.entry, told.outcome)
             return reply or await self._alone(replace(errand, entry=None), "uri-miss")
         reply = None
         if errand.request.method == "GET" and not errand.plan.rule.package:
-            reply = await self._stored_after_all(errand, reason, told, changes=self._fills.disowned - before)
+            reply = await self._stored_after_all(errand, reason, told, changes=watch.changes)
         return reply or relayed(errand, told, reason, verbatim=False)
 
     async def _pass(self, errand: Errand, reason: str, *, apart: bool = False) -> Reply:
         """The origin's own answer, for this client alone. `apart`: to its range, as the origin has it."""
         plan, verbatim = errand.plan, apart or not errand.plan.rule.package
-        before = self._fills.disowned
-        answer = await self._forwarding.ask(errand, verbatim=verbatim)
+        with self._fills.watch(plan.key) as watch:
+            answer = await self._forwarding.ask(errand, verbatim=verbatim)
         reply = None
         if not plan.rule.package and answers_get(errand.request.method, answer.url, answer.head):
-            changes = self._fills.disowned - before - 1  # one is its own
-            reply = await self._stored_after_all(errand, reason, answer, changes=changes)
+            others = watch.changes - 1  # one is its own
+            reply = await self._stored_after_all(errand, reason, answer, changes=others)
         return reply or relayed(errand, answer, reason, verbatim=verbatim)
 
     async def _stored_after_all(self, errand: Errand, reason: str, answer: Answer, *, changes: int) -> Reply | None:

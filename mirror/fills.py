@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from mirror.body import Body
@@ -11,6 +12,14 @@ from mirror.fill import Asked, Fill
 from mirror.model import Entry
 from mirror.outside import Outside
 from mirror.settings import FillSettings
+
+
+@dataclass(eq=False, slots=True)
+class Watch:
+    """How often `key` was purged or invalidated while somebody looked."""
+
+    key: str
+    changes: int = 0
 
 
 @dataclass
@@ -24,7 +33,7 @@ class Fills:
     def __post_init__(self) -> None:
         self._running: dict[str, Fill] = {}  # whom the next request for a key joins
         self._all: set[Fill] = set()  # also those of purged keys, and those that pause
-        self.disowned = 0  # how often something was purged or invalidated
+        self._watches: list[Watch] = []
         self._unshared: dict[str, float] = {}
         self._retired: set[asyncio.Task[None]] = set()
 
@@ -59,9 +68,20 @@ class Fills:
             self._unshared = {known: until for known, until in self._unshared.items() if until > now}
         self._unshared[key] = now + self.settings.unshared
 
+    @contextmanager
+    def watch(self, key: str) -> Iterator[Watch]:
+        """Counts what is done to this key, whether anything is stored under it or not."""
+        watch = Watch(key)
+        self._watches.append(watch)
+        try:
+            yield watch
+        finally:
+            self._watches.remove(watch)
+
     def disown(self, matches: Callable[[str], bool]) -> int:
         """A purge: running readers finish, their bytes are not published, and the next request starts afresh."""
-        self.disowned += 1
+        for watch in self._watches:
+            watch.changes += matches(watch.key)
         fills = [fill for fill in self._all if fill.published and matches(fill.key)]
         for fill in fills:
             fill.published = False

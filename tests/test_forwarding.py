@@ -157,6 +157,23 @@ class TestPostForGet:
         assert (first.body, second.body, second.reply.outcome.hit) == (b"made", b"made", True)
         assert [record.method for record in world.origin.log] == ["POST"]
 
+    async def test_what_happens_to_other_addresses_meanwhile_is_no_reason_not_to(self, world: World) -> None:
+        halt = Halt()
+
+        async def made(request: Request) -> Response:
+            if request.method == "POST":
+                await halt()
+            return Response(200, [("Cache-Control", "max-age=60"), ("Content-Location", "/doc")], b"made")
+
+        world.origin.route("/doc", body=made)
+        world.origin.route("/other", 200, [], b"")
+        first = asyncio.create_task(send(world, "POST", "/doc", [b"x"]))
+        await halt.reached.wait()
+        await take(await send(world, "PUT", "/other", [b"x"]))
+        halt.over.set()
+        await take(await first)
+        assert (await world.get("/doc", "")).reply.outcome.hit
+
     @pytest.mark.parametrize(
         "fields",
         [
