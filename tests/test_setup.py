@@ -2,71 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mirror import cli, setup
-from mirror.clients import Machine
-from mirror.settings import ServerSettings
-from mirror.values import Address
-
-CONFIG = """
-[server]
-listen = "127.0.0.1:8000"
-[mirrors.pypi]
-ecosystem = "pypi"
-upstream = "http://upstream.test/simple"
-[mirrors.npm]
-ecosystem = "npm"
-upstream = "http://upstream.test/npm"
-[mirrors.debian]
-ecosystem = "apt"
-upstream = "http://upstream.test/debian"
-[mirrors.get]
-ecosystem = "any"
-"""
-FILES = {
-    "pip": (".config/pip/pip.conf", "[global]\ntimeout = 60\n"),
-    "uv": (".config/uv/uv.toml", "offline = false\n"),
-    "npm": (".npmrc", "fund=false\n"),
-    "pnpm": (".npmrc", "fund=false"),
-    "yarn": (".yarnrc.yml", "nodeLinker: pnp\r\n"),
-    "apt": ("etc/apt/sources.list.d/mirror.sources", ""),
-}
-
-
-class House:
-    """A machine whose only file is the configuration; `run` is the command line."""
-
-    def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.home = home
-        self._capsys = capsys
-        self.config(CONFIG)
-
-    def config(self, text: str) -> None:
-        (self.home / "config.toml").write_text(text)
-
-    def run(self, *arguments: str) -> tuple[int, str, str]:
-        code = cli.main(["setup", *arguments, "--config", str(self.home / "config.toml")])
-        said = self._capsys.readouterr()
-        return code, said.out, said.err
-
-    def before(self, client: str) -> Path:
-        path = self.home / FILES[client][0]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(FILES[client][1].encode())
-        return path
+from tests.instruments.house import FILES, House
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[House]:
-    (tmp_path / "etc/apt/sources.list.d").mkdir(parents=True)
-    (tmp_path / "etc/os-release").write_text('ID=debian\nVERSION_CODENAME="bookworm"\n')
-    machine = Machine({"HOME": str(tmp_path), "PATH": ""}, tmp_path / "etc/apt", "/nowhere/python")
-    monkeypatch.setattr(Machine, "here", lambda: machine)
-    return House(tmp_path, capsys)
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> House:
+    return House(tmp_path, monkeypatch, capsys)
 
 
 each = pytest.mark.parametrize("client", FILES)
@@ -234,80 +179,3 @@ def test_apt_without_a_code_name_is_printed_and_not_written(house: House) -> Non
     assert "Suites: SUITE " in house.run("apt")[1]
     assert house.run("apt", "--write")[0] == 1
     assert not (house.home / FILES["apt"][0]).exists()
-
-
-def test_curl_has_nothing_to_write_and_poetry_a_command_for_each_project(house: House) -> None:
-    assert house.run("curl")[1] == "curl -O http://localhost:8000/get/https/HOST/PATH\n"
-    assert [house.run("curl", how)[0] for how in ("--write", "--undo")] == [0, 0]
-    assert house.run("poetry")[0] == 0
-    code, _, err = house.run("poetry", "--write")
-    assert code == 1
-    assert "poetry source add --priority=primary mirror http://localhost:8000/pypi/simple/" in err
-    assert "poetry source remove mirror" in house.run("poetry", "--undo")[2]
-
-
-def test_environment_that_counts_more_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    env = {"HOME": str(house.home), "PIP_INDEX_URL": "http://a.test/"}
-    monkeypatch.setattr(Machine, "here", lambda: Machine(env, house.home / "etc/apt", "/nowhere/python"))
-    assert "PIP_INDEX_URL is set in the environment" in house.run("pip", "--write")[1]
-
-
-def test_upstream_that_is_found_by_asking_the_client_is_told_before_it_is_lost(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (house.home / "npm").write_text("#!/bin/sh\necho http://upstream.test/npm/\n")
-    (house.home / "npm").chmod(0o755)
-    env = {"HOME": str(house.home), "PATH": f"{house.home}:/bin:/usr/bin"}
-    monkeypatch.setattr(Machine, "here", lambda: Machine(env, house.home / "etc/apt", "/nowhere/python"))
-    house.config('[mirrors.npm]\necosystem = "npm"\n')
-    assert "auto" not in house.run("npm")[1]
-    assert 'write upstream = "http://upstream.test/npm" there' in house.run("npm", "--write")[1]
-    assert "auto" not in house.run("npm", "--write", "--server", "http://mirror.example.com")[1]
-
-
-def test_server_alone_will_do_where_no_configuration_is(
-    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (house.home / "empty").mkdir()
-    monkeypatch.chdir(house.home / "empty")
-    monkeypatch.delenv("MIRROR_CONFIG", raising=False)
-    assert cli.main(["setup", "npm", "--server", "http://mirror.example.com"]) == 0
-    assert "registry=http://mirror.example.com/npm/" in capsys.readouterr().out
-    assert cli.main(["setup", "npm"]) == 2
-
-
-@pytest.mark.parametrize(
-    ("config", "arguments", "told"),
-    [
-        ('[mirrors.get]\necosystem = "any"\n', ["pip"], "no mirror for pip"),
-        ('[server]\nlisten = "unix:/x"\n[mirrors.get]\necosystem = "any"\n', ["curl"], "give --server URL"),
-        (CONFIG, ["pip", "--server", "mirror.example.com"], "is not a URL"),
-    ],
-)
-def test_wrong_configuration_is_2(house: House, config: str, arguments: list[str], told: str) -> None:
-    house.config(config)
-    code, _, err = house.run(*arguments)
-    assert (code, told in err) == (2, True)
-
-
-@pytest.mark.parametrize("arguments", [["bower"], [], ["pip", "--write", "--undo"]])
-def test_wrong_usage_is_2(house: House, arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        house.run(*arguments)
-    assert end.value.code == 2
-
-
-@pytest.mark.parametrize(
-    ("server", "address"),
-    [
-        (ServerSettings(Address("0.0.0.0", 8000)), "http://localhost:8000"),
-        (ServerSettings(Address("::", 8000)), "http://localhost:8000"),
-        (ServerSettings(Address("::1", 8000)), "http://localhost:8000"),
-        (ServerSettings(Address("2001:db8::1", 80)), "http://[2001:db8::1]:80"),
-        (ServerSettings(Address("mirror.example.com", 80)), "http://mirror.example.com:80"),
-        (ServerSettings(Address(path=Path("/x"))), "unix:/x"),
-        (ServerSettings(public_url="https://mirror.example.com"), "https://mirror.example.com"),
-    ],
-)
-def test_address_is_the_one_that_clients_see(server: ServerSettings, address: str) -> None:
-    assert setup.address(server) == address
