@@ -56,7 +56,7 @@ class Documents:
         """What clients get of the body; with `name` "" not remembered. NoDocument: it is none of the kind."""
         body = await whole(source)
         try:
-            made = await asyncio.get_running_loop().run_in_executor(self._executor, rewrite.apply, body, headers)
+            made = await asyncio.get_running_loop().run_in_executor(self._executor, _made, rewrite, body, headers)
         except OriginError as exc:
             raise NoDocument(str(exc)) from exc
         if name and len(made.body) <= self._limit // 4:
@@ -73,6 +73,11 @@ class Documents:
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _made(rewrite: Rewrite, body: bytes, headers: Headers) -> Rewritten:
+    made = rewrite.apply(body, headers)
+    return Rewritten([made.body], made.content_type)
 
 
 def tag(made: Rewritten) -> Digest:

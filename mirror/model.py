@@ -180,10 +180,19 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """The body that clients get for a stored document, and its media type."""
+    """The body that clients get for a stored document, in pieces that are gone through once, and its media type.
 
-    body: bytes
+    The pieces may be made while they are taken: so a large document is never whole in memory. What is wrong with the
+    document is raised before the first one, or by it.
+    """
+
+    pieces: Iterable[bytes]
     content_type: str
+
+    @property
+    def body(self) -> bytes:
+        """All pieces, taken now."""
+        return b"".join(self.pieces)
 
 
 @dataclass(frozen=True, slots=True)

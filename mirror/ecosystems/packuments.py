@@ -35,7 +35,7 @@ def rewritten(body: bytes, headers: Headers, *, package: str, mount: str) -> Rew
         tarball.dist["tarball"] = mount + name
     for _, dist in _dists(document):
         _replace_attestations(dist, mount)
-    return Rewritten(json_bytes(document), _media_type(headers))
+    return Rewritten([json_bytes(document)], _media_type(headers))
 
 
 def manifest_rewritten(body: bytes, headers: Headers, *, package: str, mount: str) -> Rewritten:
@@ -45,7 +45,7 @@ def manifest_rewritten(body: bytes, headers: Headers, *, package: str, mount: st
         if tarball := _tarball(version, dist):
             dist["tarball"] = f"{mount}/{package}/-/{paths.encoded(tarball.file)}"
         _replace_attestations(dist, mount)
-    return Rewritten(json_bytes(manifest), FULL)
+    return Rewritten([json_bytes(manifest)], FULL)
 
 
 def facts(body: bytes, headers: Headers, *, package: str) -> list[Fact]:

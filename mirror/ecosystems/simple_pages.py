@@ -63,7 +63,7 @@ def rewritten(body: bytes, headers: Headers, *, page: str, html_type: str) -> Re
     if is_json(headers):
         document = _project(body, headers)
         _replace_urls(document["files"], page, "../..")
-        return Rewritten(json_bytes(document), JSON)
+        return Rewritten([json_bytes(document)], JSON)
 
     def link(href: str) -> str | None:
         found = place(address, href)
@@ -74,21 +74,21 @@ def rewritten(body: bytes, headers: Headers, *, page: str, html_type: str) -> Re
     text = text_of(decoded(body, headers))
     found = list(tags(text))
     address = _checked(found, page)
-    return Rewritten(_relinked(text, found, link), _html_type(headers, html_type))
+    return Rewritten([_relinked(text, found, link)], _html_type(headers, html_type))
 
 
 def rewritten_root(body: bytes, headers: Headers, *, html_type: str) -> Rewritten:
     """The list of all projects with relative links; OriginError where it is no such page."""
     if is_json(headers):
         json_object(body, headers)
-        return Rewritten(decoded(body, headers), JSON)
+        return Rewritten([decoded(body, headers)], JSON)
 
     def link(href: str) -> str | None:
         project = href.partition("#")[0].partition("?")[0].rstrip("/").rpartition("/")[2]
         return f"{project}/" if PROJECT.fullmatch(project) else None
 
     text = text_of(decoded(body, headers))
-    return Rewritten(_relinked(text, tags(text), link), _html_type(headers, html_type))
+    return Rewritten([_relinked(text, tags(text), link)], _html_type(headers, html_type))
 
 
 def facts(body: bytes, headers: Headers, *, page: str) -> list[Fact]:
@@ -104,7 +104,7 @@ def legacy_rewritten(body: bytes, headers: Headers, *, page: str, mount: str) ->
     document = json_object(body, headers)
     for files in _releases(document):
         _replace_urls(files, page, mount)
-    return Rewritten(json_bytes(document), "application/json")
+    return Rewritten([json_bytes(document)], "application/json")
 
 
 def legacy_facts(body: bytes, headers: Headers, *, page: str) -> list[Fact]:
