@@ -1,28 +1,72 @@
-"""Documents that clients get in another form than they are stored in: read whole, rewritten, remembered a while."""
+"""Documents that clients get in another form than they are stored in: read whole, rewritten, compressed, remembered."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import zlib
 from collections import OrderedDict
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from dataclasses import dataclass
 
+from mirror.ecosystems.accept import ranges
 from mirror.errors import OriginError
-from mirror.model import Digest, Headers, Rewrite, Rewritten
-from mirror.ports import Source
+from mirror.model import Digest, Headers, Rewrite
+from mirror.ports import Piece, Source
 
 MAX_DOCUMENT = 256 * 1024 * 1024
 """Bytes; an index that is larger than this is none."""
+
+_LARGE = 1024 * 1024  # stored bytes; what is larger is rewritten apart, so that the small ones do not wait behind it
+_LEVEL = 5
+_GZIP = 16 + zlib.MAX_WBITS
+_STEP = 64 * 1024
 
 
 class NoDocument(OriginError):
     """The body came whole, and is no document of the kind that stands there."""
 
 
-async def whole(source: Source) -> bytes:
-    """All bytes of a source; OriginError when there are more than MAX_DOCUMENT."""
-    parts: list[bytes] = []
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A rewritten document: kept as gzip, because all package managers ask for that; `size` and `digest` (sha256) are
+    of the plain bytes."""
+
+    packed: bytes
+    size: int
+    digest: Digest
+    content_type: str
+
+    def plain(self) -> Source:
+        """A source of the plain bytes, which are never whole in memory."""
+        return _Inflated(self.packed)
+
+
+class _Inflated:
+    """A Source over what gzip has packed."""
+
+    def __init__(self, packed: bytes) -> None:
+        self._packed = packed
+
+    async def read(self, start: int, end: int | None) -> AsyncGenerator[Piece, None]:
+        machine, at, rest = zlib.decompressobj(_GZIP), 0, self._packed
+        while not machine.eof and (end is None or at < end):
+            chunk = machine.decompress(rest, _STEP)
+            rest = machine.unconsumed_tail
+            piece = memoryview(chunk)[max(0, start - at) : None if end is None else max(0, end - at)]
+            at += len(chunk)
+            if piece:
+                yield piece
+
+    async def close(self) -> None:
+        return None
+
+
+async def parts(source: Source) -> list[bytes]:
+    """All bytes of a source, in chunks; OriginError when there are more than MAX_DOCUMENT."""
+    found: list[bytes] = []
     size = 0
     async with aclosing(source.read(0, None)) as pieces:
         async for piece in pieces:
@@ -30,56 +74,95 @@ async def whole(source: Source) -> bytes:
             size += sum(len(part) for part in new)
             if size > MAX_DOCUMENT:
                 raise OriginError(f"the document has more than {MAX_DOCUMENT} bytes")
-            parts += new
-    return b"".join(parts)
+            found += new
+    return found
 
 
 class Documents:
-    """Rewritten documents, by a name of what is stored (key and digest) and the variant; at most `limit` bytes of them
-    are kept."""
+    """Rewritten documents, by what is stored (key and digest) and the variant; at most `limit` bytes of them are kept.
+
+    Whoever wants one that is being made waits for it.
+    """
 
     def __init__(self, limit: int = 64 * 1024 * 1024) -> None:
         self._limit = limit
         self._size = 0
-        self._kept: OrderedDict[tuple[str, str], Rewritten] = OrderedDict()
-        # One thread: rewriting is Python's own work, a second would only take turns with the first.
-        self._executor = ThreadPoolExecutor(1, "mirror-rewrite")
+        self._kept: OrderedDict[tuple[str, str], Made] = OrderedDict()
+        self._making: dict[tuple[str, str], asyncio.Future[Made]] = {}
+        # One thread each: rewriting is Python's own work, more of them would only take turns.
+        self._small = ThreadPoolExecutor(1, "mirror-rewrite")
+        self._large = ThreadPoolExecutor(1, "mirror-rewrite-large")
 
-    def known(self, name: str, rewrite: Rewrite) -> Rewritten | None:
-        """What was made of that stored body for this variant before."""
-        found = self._kept.get((name, rewrite.variant))
+    def known(self, key: str, digest: str, rewrite: Rewrite) -> Made | None:
+        """What was made before of the body that is stored under `key` with this sha256."""
+        found = self._kept.get((f"{key} {digest}", rewrite.variant))
         if found is not None:
-            self._kept.move_to_end((name, rewrite.variant))
+            self._kept.move_to_end((f"{key} {digest}", rewrite.variant))
         return found
 
-    async def rewritten(self, name: str, rewrite: Rewrite, source: Source, headers: Headers) -> Rewritten:
-        """What clients get of the body; with `name` "" not remembered. NoDocument: it is none of the kind."""
-        body = await whole(source)
+    async def made(self, key: str, rewrite: Rewrite, source: Source, headers: Headers) -> Made:
+        """What clients get of the body. NoDocument: it is none of the kind."""
+        loop = asyncio.get_running_loop()
+        body = await parts(source)
+        large = sum(map(len, body)) > _LARGE
+        executor = self._large if large else self._small
+        digest = await loop.run_in_executor(executor, _sha256, body) if large else _sha256(body)
+        if known := self.known(key, digest, rewrite):
+            return known
+        name = (f"{key} {digest}", rewrite.variant)
+        if name not in self._making:
+            making = loop.run_in_executor(executor, _make, rewrite, body, headers)
+            self._making[name] = making
+            making.add_done_callback(lambda done: self._done(name, done))
+        del body
         try:
-            made = await asyncio.get_running_loop().run_in_executor(self._executor, _made, rewrite, body, headers)
+            return await asyncio.shield(self._making[name])
         except OriginError as exc:
             raise NoDocument(str(exc)) from exc
-        if name and len(made.body) <= self._limit // 4:
-            self._keep((name, rewrite.variant), made)
-        return made
 
-    def _keep(self, key: tuple[str, str], made: Rewritten) -> None:
-        older = self._kept.pop(key, None)
-        self._size += len(made.body) - (len(older.body) if older else 0)
-        self._kept[key] = made
+    def _done(self, name: tuple[str, str], making: asyncio.Future[Made]) -> None:
+        del self._making[name]
+        if making.cancelled() or making.exception() is not None:
+            return
+        made = making.result()
+        if len(made.packed) > self._limit // 4:
+            return
+        self._kept[name] = made
+        self._size += len(made.packed)
         while self._size > self._limit:
             _, oldest = self._kept.popitem(last=False)
-            self._size -= len(oldest.body)
+            self._size -= len(oldest.packed)
 
     def close(self) -> None:
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._small, self._large):
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _made(rewrite: Rewrite, body: bytes, headers: Headers) -> Rewritten:
-    made = rewrite.apply(body, headers)
-    return Rewritten([made.body], made.content_type)
+def takes_gzip(headers: Headers) -> bool:
+    """Whether this client likes gzip at least as well as no coding (RFC 9110 §12.5.3)."""
+    accepted = ranges(headers.get("accept-encoding"))
+    packed = accepted.get("gzip", accepted.get("x-gzip", accepted.get("*", 0.0)))
+    return packed > 0 and packed >= accepted.get("identity", 0.0)
 
 
-def tag(made: Rewritten) -> Digest:
-    """The digest of our bytes: never the origin's tag for a body that we changed."""
-    return Digest("sha256", hashlib.sha256(made.body).hexdigest())
+def _sha256(body: list[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in body:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _make(rewrite: Rewrite, body: list[bytes], headers: Headers) -> Made:
+    joined = b"".join(body)
+    body.clear()
+    made = rewrite.apply(joined, headers)
+    del joined
+    digest, size = hashlib.sha256(), 0
+    # Without a file name and a date: the same bytes each time (RFC 1952 §2.3), and hence the same entity tag.
+    machine, packed = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP), []
+    for piece in made.pieces:
+        digest.update(piece)
+        size += len(piece)
+        packed.append(machine.compress(piece))
+    packed.append(machine.flush())
+    return Made(b"".join(packed), size, Digest("sha256", digest.hexdigest()), made.content_type)

@@ -6,13 +6,13 @@ import logging
 from dataclasses import replace
 
 from mirror import variants
-from mirror.documents import Documents, NoDocument, tag
+from mirror.documents import Documents, NoDocument, takes_gzip
 from mirror.ecosystems import PLANNERS
 from mirror.errand import Errand
 from mirror.errors import MirrorError, NotFound, Offline, OriginError, Unavailable
 from mirror.fills import Fills
 from mirror.forwarding import Forwarding, relayed
-from mirror.heads import etag, rewritten_head
+from mirror.heads import rewritten_head
 from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, only_if_cached
 from mirror.httpcache.invalidation import answers_get
 from mirror.joining import Joining
@@ -21,7 +21,7 @@ from mirror.model import Entry, Mirror, Plan, Ready, Request
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
 from mirror.ports import Answer, FactStore, Hop
-from mirror.reply import Reply, in_memory, ready
+from mirror.reply import InMemory, Reply, document, ready
 
 log = logging.getLogger("mirror.engine")
 
@@ -48,7 +48,7 @@ class Engine:
         reply = await self._carry_out(Errand(mirror, plan, request, hop))
         if plan.rewrite is None or reply.head.status != 200:
             return reply
-        return await self._rewritten(plan, reply)
+        return await self._rewritten(plan, request, reply)
 
     async def _carry_out(self, errand: Errand) -> Reply:
         if errand.plan.lookup is not None and errand.plan.lookup.eager:
@@ -138,24 +138,25 @@ class Engine:
         joined = await self._joining.join(replace(errand, entry=None), reason, answer)
         return joined if isinstance(joined, Reply) else None
 
-    async def _rewritten(self, plan: Plan, reply: Reply) -> Reply:
+    async def _rewritten(self, plan: Plan, request: Request, reply: Reply) -> Reply:
         """The document in the form that this client asked for."""
         rewrite = plan.rewrite
         if rewrite is None:
             return reply
         try:
-            name = f"{plan.key} {reply.digest}" if reply.digest else ""
-            made = self._documents.known(name, rewrite) if name else None
+            made = self._documents.known(plan.key, reply.digest, rewrite) if reply.digest else None
             if made is None:
-                made = await self._documents.rewritten(name, rewrite, reply.source, reply.head.headers)
+                made = await self._documents.made(plan.key, rewrite, reply.source, reply.head.headers)
         except NoDocument as exc:
             log.warning("%s: %s", plan.key, exc)
             await self._outside.index.delete(plan.key)
             raise
         finally:
             await reply.source.close()
-        head = rewritten_head(reply.head, made, etag(tag(made)), rewrite.vary)
-        return in_memory(head, made.body, reply.outcome, reply.digest)
+        gzip = takes_gzip(request.headers)
+        head = rewritten_head(reply.head, rewrite, made.content_type, made.digest, gzip=gzip)
+        source = InMemory(made.packed) if gzip else made.plain()
+        return document(reply, head, len(made.packed) if gzip else made.size, source)
 
     async def _document(self, mirror: Mirror, request: Request) -> tuple[Plan, Entry]:
         """The entry of an index document, fetched when it is not stored; NotFound when the origin has none."""

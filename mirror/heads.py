@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mirror.httpcache.fields import format_date
-from mirror.model import Digest, Entry, Head, Headers, Plan, Rewritten
+from mirror.model import Digest, Entry, Head, Headers, Plan, Rewrite
 
 KEPT_OF_PACKAGES = ("content-type", "content-encoding", "date", "etag", "last-modified", "x-pypi-last-serial")
 """A package mirror hands on these fields of the origin and no others (no cookies, no cross-user state)."""
@@ -69,8 +69,13 @@ def same_validators(entry: Entry, older: Entry) -> Entry:
     return replace(entry, head=replace(entry.head, headers=headers))
 
 
-def rewritten_head(head: Head, rewritten: Rewritten, tag: str, vary: str) -> Head:
-    """The head of a rewritten document: nothing of the origin's that describes its own bytes."""
+def rewritten_head(head: Head, rewrite: Rewrite, content_type: str, digest: Digest, *, gzip: bool) -> Head:
+    """The head of a rewritten document, whose plain bytes have that digest: nothing of the origin's that describes its
+    own bytes, and an entity tag for each coding (RFC 9110 §8.8.3.3)."""
     headers = head.headers.without("content-encoding", "content-length", "etag", "last-modified", "vary")
-    headers = headers.set("content-type", rewritten.content_type).set("content-length", str(len(rewritten.body)))
-    return replace(head, headers=headers.set("etag", tag).set("vary", vary))
+    tag = replace(digest, value=f"{digest.value}-gzip") if gzip else digest
+    headers = headers.set("content-type", content_type).set("etag", etag(tag))
+    if gzip:
+        headers = headers.set("content-encoding", "gzip")
+    known = "accept-encoding" in rewrite.vary.lower()
+    return replace(head, headers=headers.set("vary", rewrite.vary if known else f"{rewrite.vary}, Accept-Encoding"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 
-from mirror.documents import whole
+from mirror.documents import parts
 from mirror.errors import MirrorError, NotFound
 from mirror.fill import Asked
 from mirror.model import Entry, Fact, Headers, Lookup, Mirror, Plan, Request
@@ -98,8 +98,8 @@ class Lookups:
         if blob is None:
             return
         try:
-            body = await whole(blob)
-            await self._facts.put(mirror.name, plan.slot, entry.digest, plan.facts(body, entry.head.headers))
+            body = await parts(blob)
+            await self._facts.put(mirror.name, plan.slot, entry.digest, _read(plan.facts, body, entry.head.headers))
         except MirrorError as exc:
             log.warning("%s: its facts cannot be read: %s", entry.key, exc)
         finally:
@@ -109,6 +109,13 @@ class Lookups:
         """Wait for what is being gathered."""
         if self._gathering:
             await asyncio.wait(list(self._gathering.values()), timeout=10.0)
+
+
+def _read(facts: Callable[[bytes, Headers], Iterable[Fact]], body: list[bytes], headers: Headers) -> Iterator[Fact]:
+    """The document's facts; it is read when the first one is asked for: on a thread of the store."""
+    joined = b"".join(body)
+    body.clear()
+    yield from facts(joined, headers)
 
 
 def _completed(plan: Plan, lookup: Lookup, fact: Fact) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mirror.model import Head, Ready
 from mirror.outcome import Outcome
@@ -67,9 +67,10 @@ def ready(answer: Ready, now: float) -> Reply:
     return Reply(head, len(answer.body), InMemory(answer.body), Outcome(detail="local"), verbatim=True)
 
 
-def in_memory(head: Head, body: bytes, outcome: Outcome, digest: str) -> Reply:
-    """The reply for a body that is in memory whole."""
-    return Reply(head, len(body), InMemory(body), outcome, digest=digest)
+def document(reply: Reply, head: Head, size: int, source: Source) -> Reply:
+    """The reply for what was made of the document that `reply` would have been."""
+    sized = replace(head, headers=head.headers.set("content-length", str(size)))
+    return replace(reply, head=sized, size=size, source=source)
 
 
 def bodiless(head: Head, size: int | None, outcome: Outcome) -> Reply:
