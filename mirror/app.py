@@ -23,6 +23,7 @@ from mirror.operations import Operations
 from mirror.origin import Origin, OriginSettings
 from mirror.outside import Outside
 from mirror.settings import Config, FillSettings
+from mirror.signatures import Gpgv
 from mirror.stores import open_stores
 from mirror.web import admin, health
 from mirror.web.auth import check_right
@@ -100,7 +101,7 @@ class App:
         stack.push_async_callback(stores.close)
         outside = Outside(origin, stores.store, stores.index, time.time)
         fills = Fills(outside, self._fill_settings)
-        engine = Engine(outside, fills, stores.facts, Documents())
+        engine = Engine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
         stack.push_async_callback(fills.close)
         operations = Operations(stores.store, stores.index, fills, config.mirrors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shutil
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -105,14 +106,13 @@ class _Reading:
             self.wrong(where, "upstream", "an http mirror needs a URL")
         if good.get("ecosystem") == "any" and "upstream" in good:
             self.wrong(where, "upstream", "an any mirror has no upstream (write the hosts into `allow`)")
-        if good.get("ecosystem", "any") != "any" and "allow" in good:
-            self.wrong(where, "allow", "only any mirrors have it")
-        for key in _HTTP_ONLY & good.keys() if good.get("ecosystem", "http") != "http" else ():
-            self.wrong(where, key, "only http mirrors have it")
+        for key, ecosystem in _ONLY.items():
+            if key in good and good.get("ecosystem", ecosystem) != ecosystem:
+                self.wrong(where, key, f"only {ecosystem} mirrors have it")
         return _mirror(name, good) if len(self.problems) == before else None
 
 
-_HTTP_ONLY = {"redirects", "client_auth"}
+_ONLY = {"allow": "any", "redirects": "http", "client_auth": "http", "keyring": "apt"}
 
 
 def _mirror(name: str, good: dict[str, Any]) -> Mirror:
@@ -187,6 +187,7 @@ def _mirror_readers(folder: Path) -> _Readers:
         "client_auth": values.flag,
         "allow": _allowed,
         "allow_private": values.flag,
+        "keyring": _or_empty(partial(_keyring, folder=folder), ""),
         "auth": partial(credentials.auth, folder=folder),
     }
 
@@ -199,6 +200,12 @@ def _workers(value: object) -> int:
     if values.number(value, 1, 64) > 1:
         raise ConfigError(["more than one process is not there yet (write 1)"])
     return 1
+
+
+def _keyring(value: object, folder: Path) -> str:
+    if shutil.which("gpgv") is None:
+        raise ConfigError(["signatures are checked by gpgv, which is not installed"])
+    return str(values.present(value, folder))
 
 
 def _hosts(value: object) -> tuple[str, ...]:

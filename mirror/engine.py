@@ -12,6 +12,7 @@ from mirror.errand import Errand
 from mirror.errors import MirrorError, NotFound, Offline, OriginError, Unavailable
 from mirror.fills import Fills
 from mirror.forwarding import Forwarding, relayed
+from mirror.generations import Generations
 from mirror.heads import rewritten_head
 from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, only_if_cached
 from mirror.httpcache.invalidation import answers_get
@@ -20,7 +21,8 @@ from mirror.lookup import Lookups
 from mirror.model import Entry, Mirror, Plan, Ready, Request
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
-from mirror.ports import Answer, FactStore, Hop
+from mirror.ports import Answer, FactStore, Hop, Signatures
+from mirror.releases import Releases
 from mirror.reply import InMemory, Reply, document, ready
 
 log = logging.getLogger("mirror.engine")
@@ -29,14 +31,18 @@ log = logging.getLogger("mirror.engine")
 class Engine:
     """Answers requests from what is stored, from running fills, or from the origin."""
 
-    def __init__(self, outside: Outside, fills: Fills, facts: FactStore, documents: Documents) -> None:
+    def __init__(
+        self, outside: Outside, fills: Fills, facts: FactStore, documents: Documents, signatures: Signatures
+    ) -> None:
         self._outside = outside
         self._fills = fills
         self._documents = documents
-        self._lookups = Lookups(facts, outside.store, self._document)
+        releases = Releases(outside, facts, self._document)
+        self._generations = Generations(outside, releases, signatures, self._carry_out)
+        self._lookups = Lookups(facts, outside.store, self._document, releases)
         self._forwarding = Forwarding(outside, fills)
         self._joining = Joining(outside, fills, self._forwarding)
-        fills.stored = self._lookups.stored
+        fills.stored, fills.accept = self._lookups.stored, self._generations.accept
 
     async def answer(self, mirror: Mirror, request: Request, hop: Hop = Hop()) -> Reply:  # noqa: B008 - it is frozen
         """The reply to a client's request; its source is the caller's to close. Raises MirrorError."""
@@ -45,14 +51,16 @@ class Engine:
         plan = PLANNERS[mirror.ecosystem](mirror, request)
         if isinstance(plan, Ready):
             return ready(plan, self._outside.wall())
-        reply = await self._carry_out(Errand(mirror, plan, request, hop))
+        errand = Errand(mirror, plan, request, hop)
+        reply = await (self._generations.reply(errand) if plan.generation else self._carry_out(errand))
         if plan.rewrite is None or reply.head.status != 200:
             return reply
         return await self._rewritten(plan, request, reply)
 
     async def _carry_out(self, errand: Errand) -> Reply:
         if errand.plan.lookup is not None and errand.plan.lookup.eager:
-            errand = replace(errand, plan=await self._lookups.resolve(errand.mirror, errand.plan))
+            resolved = await self._lookups.resolve(errand.mirror, errand.plan, errand.request.client)
+            errand = replace(errand, plan=resolved)
         errand = await self._known(errand)
         decision = before(errand.request, errand.plan, errand.entry, self._outside.wall())
         if errand.mirror.offline:

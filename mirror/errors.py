@@ -14,6 +14,7 @@ MirrorError
 │   ├── OriginResting 503  it could not be reached lately, and is not asked for a while
 │   ├── Truncated     502  the body ended before its end
 │   ├── Mismatch      502  length or digest is not what was announced
+│   ├── NotAdopted    502  a new release cannot be served (yet)
 │   ├── OriginForbidden 403  the origin, or where it redirects to, may not be asked
 │   └── Changed       502  a resumed download turned out to be another object
 ├── Offline           504  nothing stored, and the origin may not be asked
@@ -99,6 +100,10 @@ class Truncated(OriginError):
 
 
 class Mismatch(OriginError):
+    pass
+
+
+class NotAdopted(OriginError):
     pass
 
 

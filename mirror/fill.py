@@ -16,6 +16,8 @@ from mirror.httpcache import vary
 from mirror.httpcache.conditional import strong_validator
 from mirror.model import Entry, Headers
 from mirror.opening import Asked, Opened, Opening, Streaming
+from mirror.outcome import Outcome
+from mirror.outside import Found
 from mirror.ports import Answer, Interim, Partial
 
 if TYPE_CHECKING:
@@ -152,11 +154,12 @@ class Fill:
             self._fills.share(self.key)
         # An empty body has no last bytes to withhold; its head alone would look complete.
         empty = opened.total == 0 and body.digest is not None
-        if not empty:
+        held = self._held(opened)
+        if not (empty or held):
             self.opened.set_result(opened)
         try:
             if await body.run(opened.begin, self._end_of_part(opened)):
-                await self._publish(body)
+                entry = await self._publish(body)
             else:
                 raise OriginError(f"{self.key}: the download was stopped")  # noqa: TRY301
         except BaseException:
@@ -165,8 +168,15 @@ class Fill:
             raise
         finally:
             self._fills.retire(self, body)
-        if empty:
+        if held and entry is not None:
+            outcome = Outcome(fwd="miss", fwd_status=opened.answer.head.status, stored=True)
+            self.opened.set_result(Found(entry, outcome))
+        elif empty or held:
             self.opened.set_result(opened)
+
+    def _held(self, opened: Streaming) -> bool:
+        """Whether nobody may have a byte before all is stored and accepted."""
+        return bool(self.asked.plan.generation) and opened.head.status == 200
 
     def _end_of_part(self, opened: Streaming) -> int | None:
         if opened.answer.head.status != 206 or opened.answer.length is None:
@@ -199,7 +209,8 @@ class Fill:
             fields = Headers((*fields, ("range", f"bytes={at}-{last}")))
             if body.strong:
                 fields = fields.set("if-range", body.strong)
-        return await self._fills.outside.origin.fetch(plan.urls, headers=fields, route=self.asked.mirror.route(plan))
+        urls = plan.urls if body is None or body.first.url in plan.urls else plan.alternates
+        return await self._fills.outside.origin.fetch(urls, headers=fields, route=self.asked.mirror.route(plan))
 
     async def _salvage(self, body: Body, partial: Partial) -> None:
         """It ends here: what came so far is worth keeping where it can be gone on with."""
@@ -208,14 +219,14 @@ class Fill:
         else:
             await partial.discard()
 
-    async def _publish(self, body: Body) -> None:
-        """Verified, stored, in the index: then, and not before, the last bytes may go."""
+    async def _publish(self, body: Body) -> Entry | None:
+        """Verified, stored, in the index: then, and not before, the last bytes may go. The entry, if there is one."""
         outside, partial = self._fills.outside, body.partial
         if partial is None or body.refused or body.total is None:
             if partial is not None:
                 await partial.discard()
             body.release()
-            return
+            return None
         if not self.asked.plan.rule.package:
             found = vary.key(self.key, partial.note.head, self.asked.request)
             partial.note = replace(partial.note, key=found or self.key)
@@ -225,14 +236,24 @@ class Fill:
             log.warning("%s: served and not stored: %s", self.key, exc)
             await partial.discard()
             body.release()
-            return
+            return None
         if not self.published:
             await outside.store.delete(entry.blob)
         else:
-            await self._enter(entry)
+            await self._accepted(entry)
+            entry = await self._enter(entry)
         body.release()
+        return entry if self.published else None
 
-    async def _enter(self, entry: Entry) -> None:
+    async def _accepted(self, entry: Entry) -> None:
+        try:
+            if self.asked.plan.generation and entry.head.status == 200:
+                await self._fills.accept(self.asked, entry)
+        except BaseException:
+            await self._fills.outside.store.delete(entry.blob)
+            raise
+
+    async def _enter(self, entry: Entry) -> Entry:
         outside = self._fills.outside
         older = await outside.index.get(self.key)
         replaced = older if entry.key == self.key else await outside.index.get(entry.key)
@@ -245,11 +266,12 @@ class Fill:
             await self._release(entry.key, blob)
         if self.published:
             await self._fills.stored(self.asked, entry)
-            return
+            return entry
         # 1. This looks the index up. 2. A purge goes through it. 3. This puts the entry.
         if await outside.index.get(entry.key) == entry:
             await outside.index.delete(entry.key)
         await outside.store.delete(entry.blob)
+        return entry
 
     async def _release(self, key: str, blob: str) -> None:
         """Delete a blob that was replaced, unless another variant of the address is the same bytes."""

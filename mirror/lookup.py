@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import replace
 
 from mirror.documents import parts
 from mirror.errors import MirrorError, NotFound
 from mirror.fill import Asked
 from mirror.model import Entry, Fact, Headers, Lookup, Mirror, Plan, Request
 from mirror.ports import BlobStore, FactStore
+from mirror.releases import Releases
 
 log = logging.getLogger("mirror.lookup")
 
@@ -24,20 +24,26 @@ class Lookups:
         facts: FactStore,
         store: BlobStore,
         fetch: Callable[[Mirror, Request], Awaitable[tuple[Plan, Entry]]],
+        releases: Releases,
     ) -> None:
         self._facts = facts
         self._store = store
         self._fetch = fetch
+        self._releases = releases
         self._gathering: dict[tuple[str, str], asyncio.Task[None]] = {}
 
-    async def resolve(self, mirror: Mirror, plan: Plan) -> Plan:
+    async def resolve(self, mirror: Mirror, plan: Plan, client: str = "") -> Plan:
         """The plan with address, digest and size from the documents of its mirror; as it is when it asks for nothing.
+        `client` is who asks, because not all were given the same release.
 
         NotFound when the plan requires a fact and no document has it.
         """
         lookup = plan.lookup
         if lookup is None:
             return plan
+        if lookup.generation:
+            release = await self._releases.fact(mirror, lookup, client)
+            return plan.completed(release) if release else plan
         fact = await self._find(mirror, lookup)
         for slot, document in zip(lookup.slots, lookup.documents, strict=False):
             if fact is None and not mirror.offline:
@@ -47,7 +53,7 @@ class Lookups:
             if lookup.required:
                 raise NotFound(f"no index page of /{mirror.name}/ names {lookup.name}")
             return plan
-        return _completed(plan, lookup, fact)
+        return plan.completed(fact)
 
     async def _find(self, mirror: Mirror, lookup: Lookup) -> Fact | None:
         running = [
@@ -116,14 +122,3 @@ def _read(facts: Callable[[bytes, Headers], Iterable[Fact]], body: list[bytes], 
     joined = b"".join(body)
     body.clear()
     yield from facts(joined, headers)
-
-
-def _completed(plan: Plan, lookup: Lookup, fact: Fact) -> Plan:
-    return replace(
-        plan,
-        urls=(fact.url,) if fact.url else plan.urls,
-        digest=fact.digest or plan.digest,
-        size=plan.size if fact.size is None else fact.size,
-        rule=lookup.found or plan.rule,
-        lookup=None,
-    )

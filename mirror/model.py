@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from math import inf
 from urllib.parse import urlsplit
 
 from mirror.digest import Digest, strongest
+from mirror.headers import Headers
 from mirror.reach import Reach, Route
 
 __all__ = [
@@ -33,52 +34,12 @@ VIA = "1.1 mirror"
 
 
 @dataclass(frozen=True, slots=True)
-class Headers:
-    """Header fields in order, names in lower case, repeated lines kept (RFC 9110 §5.2, §5.3)."""
-
-    pairs: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def of(cls, fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
-        """Fields from a mapping or from pairs; names are lowered."""
-        pairs = fields.items() if isinstance(fields, Mapping) else fields
-        return cls(tuple((name.lower(), value) for name, value in pairs))
-
-    def get(self, name: str) -> str | None:
-        """The field's lines joined with ", ", or None where there is no such line (RFC 9110 §5.3)."""
-        values = [value for key, value in self.pairs if key == name]
-        return ", ".join(values) if values else None
-
-    def all(self, name: str) -> list[str]:
-        """The field's lines, one string each, in order."""
-        return [value for key, value in self.pairs if key == name]
-
-    def without(self, *names: str) -> Headers:
-        """These fields less the named ones."""
-        return Headers(tuple(pair for pair in self.pairs if pair[0] not in names))
-
-    def only(self, names: Iterable[str]) -> Headers:
-        """Just the named fields."""
-        keep = frozenset(names)
-        return Headers(tuple(pair for pair in self.pairs if pair[0] in keep))
-
-    def set(self, name: str, value: str) -> Headers:
-        """These fields with `name` replaced by one line."""
-        return Headers((*(pair for pair in self.pairs if pair[0] != name), (name, value)))
-
-    def __contains__(self, name: str) -> bool:
-        return any(key == name for key, _ in self.pairs)
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self.pairs)
-
-
-@dataclass(frozen=True, slots=True)
 class Request:
     """What a client asks of one mirror.
 
     `path` is the raw (percent-encoded) path below the mirror's name, with leading slash; `query` is raw, less the `?`.
-    `base` is the mirror's address as this client sees it, without a trailing slash (`http://host:8000/npm`).
+    `base` is the mirror's address as this client sees it, without a trailing slash (`http://host:8000/npm`). `client`
+    is the client's own address, "" where it has none.
     """
 
     method: str
@@ -86,6 +47,7 @@ class Request:
     query: str = ""
     headers: Headers = Headers()
     base: str = ""
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +82,8 @@ class Mirror:
     mirror cannot work (an `auto` upstream that found no client), else "". Durations in seconds. `auth` is the field
     (name, value) that carries the credentials for these upstreams, and for nobody else. Of `http` mirrors: `follow`
     follows redirects instead of handing them on, `client_auth` hands on a client's credentials and cookies. `reach`
-    says where requests may go.
+    says where requests may go. `keyring` is the file of the keys that must have signed an APT archive's releases, ""
+    where that is the clients' affair alone.
     """
 
     name: str
@@ -136,6 +99,7 @@ class Mirror:
     follow: bool = False
     client_auth: bool = False
     reach: Reach = field(default_factory=Reach)
+    keyring: str = ""
 
     def route(self, plan: Plan) -> Route:
         """How the requests of a plan travel: with the credentials, when all of its addresses have the origin (scheme,
@@ -166,7 +130,8 @@ class Lookup:
     when the slot has no such fact; no slots at all: search the facts of all documents of the mirror. `required`:
     without the fact there is no such file (404); otherwise the plan goes on as it is. `eager`: looked up before a
     stored answer is used, too, because the fact says which bytes are right now. `found` is the rule once the fact is
-    known.
+    known. `generation`: the documents are releases, and what counts is the one that this client was given.
+    `complete` is pure: what the plan is, once the fact is known, beyond its address, digest, size and rule.
     """
 
     name: str
@@ -176,6 +141,8 @@ class Lookup:
     accept: str = "*/*"
     eager: bool = False
     found: Rule | None = None
+    generation: bool = False
+    complete: Callable[[Plan, Fact], Plan] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,12 +182,15 @@ class Plan:
 
     `key` is the canonical address as clients ask for it (`/pypi/simple/six/`, with `?query` where it counts), after a
     space the variant where one address has several.
-    `urls` are the addresses at the origin, in order of preference; `send` the fields for it; `digest` and `size` what
-    the body must be; `tags` the surrogate keys; `content_type` replaces the origin's where it is not empty.
+    `urls` are the addresses at the origin, in order of preference, `alternates` those that are asked where it has no
+    such file; `send` the fields for it; `digest` and `size` what the body must be; `tags` the surrogate keys;
+    `content_type` replaces the origin's where it is not empty.
     `follow`: redirects are followed, and the answer is stored under the address that was asked for.
     `check` is pure and raises OriginError when a 200's beginning (its first bytes, at most 512) or fields are not what
     this path holds (a login page instead of an archive).
     `facts` is pure: (body, fields) -> what this document says of files; kept under `slot`.
+    `generation`: this document is (part of) a release of that name. It replaces the one before with all that it names,
+    and nobody gets a byte of it before that is done.
     """
 
     key: str
@@ -237,6 +207,21 @@ class Plan:
     facts: Callable[[bytes, Headers], Iterable[Fact]] | None = None
     check: Callable[[bytes, Headers], None] | None = None
     follow: bool = True
+    alternates: tuple[str, ...] = ()
+    generation: str = ""
+
+    def completed(self, fact: Fact) -> Plan:
+        """This plan with what the fact that it looked up says."""
+        lookup = self.lookup or Lookup(fact.name)
+        plan = replace(
+            self,
+            urls=(fact.url,) if fact.url else self.urls,
+            digest=fact.digest or self.digest,
+            size=self.size if fact.size is None else fact.size,
+            rule=lookup.found or self.rule,
+            lookup=None,
+        )
+        return lookup.complete(plan, fact) if lookup.complete else plan
 
 
 @dataclass(frozen=True, slots=True)

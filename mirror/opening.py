@@ -13,6 +13,7 @@ from mirror.httpcache.conditional import chosen, offered, strong_validator
 from mirror.httpcache.conditional import validators as conditional
 from mirror.httpcache.decision import Freshen, Hit, Lend, Relay, Store, UseStale, after, before, failed
 from mirror.httpcache.fields import ContentRange, content_range
+from mirror.httpcache.freshness import NEGATIVE
 from mirror.model import Entry, Head, Headers, Mirror, Plan, Request
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
@@ -144,12 +145,15 @@ class Opening:
             fields.append(("range", self._range(*self.asked.wanted)))
         elif not whole and (tags := offered(self.asked.others)):
             fields.append(("if-none-match", tags))
-        return await self.outside.origin.fetch(
-            self.plan.urls,
-            headers=Headers(tuple(fields)),
-            route=self.asked.mirror.route(self.plan),
-            interim=self.interim,
-        )
+        answer = await self._fetched(self.plan.urls, Headers(tuple(fields)))
+        if answer.head.status in NEGATIVE and self.plan.alternates:
+            await answer.aclose()
+            return await self._fetched(self.plan.alternates, Headers(tuple(fields)))
+        return answer
+
+    async def _fetched(self, urls: tuple[str, ...], headers: Headers) -> Answer:
+        route = self.asked.mirror.route(self.plan)
+        return await self.outside.origin.fetch(urls, headers=headers, route=route, interim=self.interim)
 
     def _range(self, start: int, end: int | None) -> str:
         if start < 0:

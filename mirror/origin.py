@@ -132,7 +132,7 @@ class Origin:
         urls: Sequence[str],
         *,
         method: str = "GET",
-        headers: Headers = Headers(),  # noqa: B008 - it is frozen
+        headers: Headers = Headers(),
         route: Route = Route(),  # noqa: B008
         upload: Upload | None = None,
         interim: Interim | None = None,

@@ -6,13 +6,13 @@ import logging
 from dataclasses import dataclass, replace
 
 from mirror import variants
-from mirror.heads import stored_head
+from mirror.heads import client_head, stored_head, validators
 from mirror.httpcache import vary
 from mirror.httpcache.decision import Freshen, Lend, UseStale
 from mirror.httpcache.freshness import ttl
 from mirror.model import Entry, Head, Plan, Request
 from mirror.outcome import Outcome
-from mirror.ports import BlobStore, Clock, Index, Origin
+from mirror.ports import Answer, BlobStore, Clock, Index, Note, Origin
 from mirror.reply import Reply
 
 log = logging.getLogger("mirror.engine")
@@ -64,6 +64,23 @@ class Outside:
         """The origin failed, and an entry stands in."""
         left = ttl(stale.entry, plan.rule, self.wall())
         return Found(stale.entry, Outcome(hit=True, ttl=min(-1, int(left)), detail=stale.detail))
+
+    async def keep(self, plan: Plan, answer: Answer) -> Entry:
+        """The whole of a small answer, stored and not in the index; OriginError where it breaks off."""
+        body = b"".join([chunk async for chunk in answer.chunks()])
+        head = client_head(plan, answer.head, len(body))
+        note = Note(plan.key, answer.url, head, validators(answer.head), len(body), tags=plan.tags)
+        partial = self.store.create(note)
+        try:
+            writer = partial.writer(0)
+            writer.add(body)
+            await writer.close()
+            return await partial.commit(len(body), plan.digest)
+        except BaseException:
+            await partial.discard()
+            raise
+        finally:
+            await partial.close()
 
     async def reply(self, plan: Plan, entry: Entry, outcome: Outcome) -> Reply | None:
         """The stored answer; None when its bytes are not there any more, which makes it a miss."""

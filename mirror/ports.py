@@ -200,6 +200,14 @@ class FactStore(Protocol):
         ...
 
 
+class Signatures(Protocol):
+    """Checks OpenPGP signatures."""
+
+    async def check(self, keyring: str, signed: bytes, signature: bytes | None = None) -> None:
+        """OriginError unless a key of the file `keyring` has signed it: within itself, or by `signature`."""
+        ...
+
+
 class Answer(Protocol):
     """An origin's open response."""
 

@@ -27,6 +27,7 @@ from mirror.outside import Outside
 from mirror.ports import Hop, Upload
 from mirror.reply import Reply
 from mirror.settings import FillSettings
+from mirror.signatures import Gpgv
 from mirror.stores.disk import DiskStore
 from mirror.stores.memory import MemoryFacts, MemoryIndex
 from tests.instruments import bodies
@@ -136,7 +137,7 @@ class World:
         await self.client.open()
         outside = Outside(self.client, self.store, self.index, self.clock)
         self.fills = Fills(outside, self.fill)
-        self.engine = Engine(outside, self.fills, self.facts, Documents())
+        self.engine = Engine(outside, self.fills, self.facts, Documents(), Gpgv())
         upstream = self.origin.url("").rstrip("/")
         self.mirror = Mirror("o", self.ecosystem, (upstream,), grace=0.0, keep=0.0)
         self.operations = Operations(self.store, self.index, self.fills, (self.mirror,))

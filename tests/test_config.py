@@ -191,6 +191,11 @@ BAD = [
         '[mirrors.a]\necosystem = "npm"\nupstream = "http://upstream.test"\nredirects = "pass"',
         "4: [mirrors.a] redirects: only http mirrors have it",
     ),
+    (
+        '[mirrors.a]\necosystem = "npm"\nupstream = "http://upstream.test"\nkeyring = ""',
+        "4: [mirrors.a] keyring: only apt mirrors have it",
+    ),
+    ('[mirrors.a]\necosystem = "apt"\nkeyring = "none.gpg"', '3: [mirrors.a] keyring: "none.gpg": no such file'),
     ("[mirrors.a]\nttl = '1s'", "1: [mirrors.a] ecosystem: missing (one of http, any, pypi, npm, apt)"),
     ('[mirrors.a]\necosystem = "http"', "1: [mirrors.a] upstream: an http mirror needs a URL"),
     ('[mirrors.a]\necosystem = "http"\nupstream = "auto"', "3: [mirrors.a] upstream: an http mirror needs a URL"),

@@ -6,14 +6,14 @@ import asyncio
 import gzip
 import random
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from mirror.documents import Documents, NoDocument, takes_gzip
 from mirror.errors import OriginError
 from mirror.model import Headers, Rewrite, Rewritten
-from mirror.ports import Piece, Source
+from mirror.ports import Source
 from mirror.reply import InMemory
 
 BODY = bytes(range(256)) * 4096

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from mirror.ecosystems import apt_indexes, paths
+from mirror.ecosystems import apt_indexes, apt_releases, paths
 from mirror.ecosystems.bodies import begins, hex_digest, not_html
 from mirror.ecosystems.rules import AS_IT_IS, DAY, HOUR, IMMUTABLE, only_reads, volatile
 from mirror.errors import NotFound
-from mirror.model import Lookup, Mirror, Plan, Request, Rule
+from mirror.model import Fact, Lookup, Mirror, Plan, Request, Rule
 
 _TTL = 120.0
 _LISTING_TTL = 300.0
@@ -52,28 +53,29 @@ def _without_dots(raw: str) -> str:
 
 
 def _plain(mirror: Mirror, path: str, rule: Rule) -> Plan:
-    """A file that is served as it is, asked for in the form that APT uses: some stores read a raw `+` as a space."""
+    """A file that is served as it is."""
     name = paths.encoded(path)
-    asked = name.replace("+", "%2b").replace(":", "%3a")
-    return Plan(
-        key=f"/{mirror.name}{name}",
-        urls=tuple(upstream + asked for upstream in mirror.upstreams),
-        rule=rule,
-        send=AS_IT_IS,
-    )
+    return Plan(key=f"/{mirror.name}{name}", urls=_urls(mirror, _asked(name)), rule=rule, send=AS_IT_IS)
+
+
+def _urls(mirror: Mirror, asked: str) -> tuple[str, ...]:
+    return tuple(upstream + asked for upstream in mirror.upstreams)
+
+
+def _asked(name: str) -> str:
+    """A canonical path in the form that APT uses: some stores read a raw `+` as a space."""
+    return name.replace("+", "%2b").replace(":", "%3a")
 
 
 def _release(mirror: Mirror, path: str, directory: list[str], file: str) -> Plan:
-    slot = _slot(directory)
-    plan = replace(
+    suite = _slot(directory)
+    return replace(
         _plain(mirror, path, _volatile(mirror)),
         content_type="text/plain; charset=utf-8",
-        tags=(f"apt:{slot}",),
-        check=begins(apt_indexes.SIGNED) if file == "InRelease" else not_html,
+        tags=(f"apt:{suite}",),
+        check=begins(apt_releases.SIGNED) if file == "InRelease" else not_html,
+        generation=suite,
     )
-    if file == "Release.gpg":
-        return plan
-    return replace(plan, slot=slot, facts=partial(apt_indexes.release_facts, directory=slot))
 
 
 def _by_hash(mirror: Mirror, path: str, directory: list[str], file: str) -> Plan:
@@ -82,7 +84,30 @@ def _by_hash(mirror: Mirror, path: str, directory: list[str], file: str) -> Plan
     if digest is None or digest.value != file:
         raise NotFound(f"by-hash is answered for SHA256 and SHA512 alone, not for {algorithm}/{file}")
     plan = replace(_plain(mirror, path, IMMUTABLE), digest=digest, content_type=_BYTES, check=not_html)
-    return _with_package_facts(plan, indexed)
+    slots = tuple(slot for document in _documents(indexed) for slot in apt_releases.slots(document))
+    lookup = Lookup(paths.encoded(path), slots=slots, complete=partial(_hashed, mirror))
+    return _with_package_facts(replace(plan, lookup=lookup), indexed)
+
+
+def _hashed(mirror: Mirror, plan: Plan, fact: Fact) -> Plan:
+    """An index that was asked for by digest: where the archive has it no more, under the name in its release."""
+    return replace(
+        plan,
+        key=f"/{mirror.name}{apt_releases.hashed(replace(fact, name=fact.url))}",
+        urls=_urls(mirror, _asked(fact.name)),
+        alternates=_urls(mirror, _asked(fact.url)),
+    )
+
+
+def _named(mirror: Mirror, plan: Plan, fact: Fact) -> Plan:
+    """An index that was asked for by name: stored under its digest, because each release has another by that name."""
+    plain = _urls(mirror, _asked(fact.name))
+    return replace(
+        plan,
+        key=f"/{mirror.name}{apt_releases.hashed(fact)}",
+        urls=_urls(mirror, _asked(fact.url)) if fact.url else plain,
+        alternates=plain if fact.url else (),
+    )
 
 
 def _patch(mirror: Mirror, path: str, directory: list[str], file: str) -> Plan:
@@ -104,13 +129,13 @@ def _archive_file(mirror: Mirror, path: str, file: str) -> Plan:
 
 
 def _index(mirror: Mirror, path: str, directory: list[str], file: str) -> Plan:
-    suites = _suites(directory)
     lookup = Lookup(
         paths.encoded(path),
-        slots=tuple(_slot(suite) for suite in suites),
-        documents=tuple("/" + paths.encoded("/".join([*suite, "InRelease"])) for suite in suites),
+        documents=tuple(_documents(directory)),
         eager=True,
         found=IMMUTABLE,
+        generation=True,
+        complete=partial(_named, mirror),
     )
     plan = replace(_plain(mirror, path, _volatile(mirror)), lookup=lookup, content_type=_BYTES, check=not_html)
     return _with_package_facts(plan, directory) if file.startswith(("Packages", "Sources")) else plan
@@ -134,6 +159,13 @@ def _suites(directory: list[str]) -> list[list[str]]:
     inside = next((at for at, name in enumerate(directory) if at > 2 and _INSIDE_COMPONENT.fullmatch(name)), 0)
     ends = (inside - 1, inside - 2) if inside else (2, 3)
     return [directory[:end] for end in ends if 1 < end <= len(directory)] or [directory]
+
+
+def _documents(directory: list[str]) -> Iterator[str]:
+    """The releases, as paths below the mirror, that can list an index in `directory`."""
+    for suite in _suites(directory):
+        for file in ("InRelease", "Release"):
+            yield "/" + paths.encoded("/".join([*suite, file]))
 
 
 def _slot(directory: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""What APT's indexes say: InRelease and Release of the other indexes, Packages and Sources of the archive's files."""
+"""What APT's Packages and Sources say of the archive's files, and how lists of files are written."""
 
 from __future__ import annotations
 
@@ -6,34 +6,16 @@ import re
 from collections.abc import Iterator
 
 from mirror.ecosystems import paths
-from mirror.ecosystems.bodies import MIB, decoded, hex_digest, not_html, unpacked
+from mirror.ecosystems.bodies import MIB, decoded, hex_digest, unpacked
 from mirror.errors import OriginError
-from mirror.model import Digest, Fact, Headers
+from mirror.model import Fact, Headers
 
-SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
-
-_SIGNATURE = b"\n-----BEGIN PGP SIGNATURE-----"
-_SHA256_BLOCK = re.compile(rb"^(?:SHA256|Checksums-Sha256):[ \t]*\r?\n((?:[ \t][^\n]*+(?:\n|\Z))*+)", re.MULTILINE)
-_LISTED = re.compile(rb"\s*([0-9a-f]{64})\s+(\d{1,18})\s+(\S+)\s*")
+_SHA256_BLOCK = re.compile(rb"^Checksums-Sha256:[ \t]*\r?\n((?:[ \t][^\n]*+(?:\n|\Z))*+)", re.MULTILINE)
+_LISTED = re.compile(rb"\s*([0-9a-f]+)\s+(\d{1,18})\s+(\S+)\s*")
 _UNENCODED = re.compile(rb"[A-Za-z0-9/._+~-]+")
 _SIZE = re.compile(rb"\d{1,18}")
 _PARAGRAPH_LIMIT = 16 * MIB
 _DIGESTS = ((b"\nSHA256:", "sha256"), (b"\nSHA512:", "sha512"))
-
-
-def release_facts(body: bytes, headers: Headers, *, directory: str) -> list[Fact]:
-    """The indexes that an InRelease or Release file in `directory` lists under SHA256.
-
-    OriginError where the file is a web page, a line of the list is broken, or a signed file ends before its signature.
-    """
-    text = decoded(body, headers)
-    not_html(text[:512], Headers())
-    if text.startswith(SIGNED):
-        text, signature, _ = text.partition(_SIGNATURE)
-        if not signature:
-            raise OriginError("the origin's InRelease ends before its signature")
-    block = _SHA256_BLOCK.search(text)
-    return list(_listed(block[1], directory.encode())) if block else []
 
 
 def package_facts(body: bytes, headers: Headers) -> Iterator[Fact]:
@@ -87,17 +69,18 @@ def _binary(paragraph: bytes, filename: bytes) -> Iterator[Fact]:
 
 def _source(paragraph: bytes, directory: bytes) -> Iterator[Fact]:
     if block := _SHA256_BLOCK.search(paragraph):
-        yield from _listed(block[1], directory)
+        yield from listed(block[1], directory)
 
 
-def _listed(block: bytes, directory: bytes) -> Iterator[Fact]:
-    """The files of lines ` <sha256> <size> <name>`, their names relative to `directory`."""
+def listed(block: bytes, directory: bytes, algorithm: str = "sha256") -> Iterator[Fact]:
+    """The files of lines ` <digest> <size> <name>`, their names relative to `directory`; OriginError for others."""
     prefix = b"" if directory in (b"", b".") else directory + b"/"
     for line in block.splitlines():
         match = _LISTED.fullmatch(line)
-        if match is None:
+        digest = hex_digest(algorithm, match[1].decode()) if match else None
+        if match is None or digest is None:
             raise OriginError("the origin's index has a line that is not a digest, a size and a name")
-        yield Fact(_name(prefix + match[3]), "", Digest("sha256", match[1].decode()), int(match[2]))
+        yield Fact(_name(prefix + match[3]), "", digest, int(match[2]))
 
 
 def _name(filename: bytes) -> str:

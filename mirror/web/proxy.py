@@ -100,7 +100,9 @@ class Proxy:
             raise RequestError(f"a {scope['method']} request with a body has no meaning here")
         base = f"{self._names.base(scope, headers)}/{name}"
         query = scope["query_string"].decode("latin-1")
-        return mirror, Request(scope["method"], slash + path or "/", query, headers, base)
+        return mirror, Request(
+            scope["method"], slash + path or "/", query, headers, base, (scope.get("client") or ("",))[0]
+        )
 
 
 def _upload(request: Request, receive: Receive) -> Upload | None:

@@ -8,7 +8,7 @@ import pytest
 
 from mirror.ecosystems import apt
 from mirror.errors import NotAllowed, NotFound, OriginError
-from mirror.model import Digest, Headers, Mirror, Plan, Request
+from mirror.model import Digest, Fact, Headers, Mirror, Plan, Request
 
 MIRROR = Mirror("debian", "apt", ("http://upstream.test/debian", "http://second.test/d"), grace=5.0, keep=7.0)
 HEX = "0a" * 32
@@ -28,8 +28,8 @@ def test_release_files_are_volatile_wherever_they_stand(directory: str, name: st
     assert plan.urls == ("http://upstream.test/debian" + path, "http://second.test/d" + path)
     assert (plan.rule.ttl, plan.rule.grace, plan.rule.keep, plan.rule.negative_ttl) == (120.0, 5.0, 7.0, 60.0)
     assert plan.send.get("accept-encoding") == "identity"
-    assert plan.slot == ("" if name == "Release.gpg" else directory or ".")
-    assert plan.lookup is None
+    assert plan.generation == (directory or ".")
+    assert (plan.slot, plan.lookup) == ("", None)
 
 
 def test_the_mirrors_ttl_is_that_of_releases() -> None:
@@ -55,7 +55,29 @@ def test_by_hash_names_say_what_they_must_be_and_never_change(name: str, digest:
     assert plan.digest == digest
     assert (plan.rule.ttl, plan.rule.keep, plan.rule.negative_ttl) == (inf, inf, 10.0)
     assert plan.urls[0] == f"http://upstream.test/debian{MAIN}/by-hash/{name}"
-    assert plan.lookup is None
+    assert plan.lookup is not None
+    assert (plan.lookup.eager, plan.lookup.required, plan.lookup.documents) == (False, False, ())
+    assert plan.lookup.slots[:1] == ("/dists/bookworm/InRelease@0",)
+
+
+@pytest.mark.parametrize("algorithm", ["SHA256", "SHA512"])
+def test_an_index_that_is_gone_by_hash_is_asked_for_by_its_name(algorithm: str) -> None:
+    asked = f"{MAIN}/by-hash/{algorithm}/{HEX if algorithm == 'SHA256' else HEX * 2}"
+    plan = planned(asked).completed(Fact(asked, f"{MAIN}/Packages.xz", Digest("sha256", HEX), 7))
+    assert plan.key == f"/debian{MAIN}/by-hash/SHA256/{HEX}"
+    assert plan.urls == (f"http://upstream.test/debian{asked}", f"http://second.test/d{asked}")
+    assert plan.alternates == tuple(f"{upstream}{MAIN}/Packages.xz" for upstream in MIRROR.upstreams)
+    assert (plan.digest, plan.size, plan.rule.immutable) == (Digest("sha256", HEX), 7, True)
+
+
+@pytest.mark.parametrize("hashed", [f"{MAIN}/by-hash/SHA256/{HEX}", ""])
+def test_an_index_is_stored_under_its_digest(hashed: str) -> None:
+    plan = planned(f"{MAIN}/Packages.xz").completed(Fact(f"{MAIN}/Packages.xz", hashed, Digest("sha256", HEX), 7))
+    plain = tuple(f"{upstream}{MAIN}/Packages.xz" for upstream in MIRROR.upstreams)
+    assert plan.key == f"/debian{MAIN}/by-hash/SHA256/{HEX}"
+    assert plan.urls == (tuple(f"{upstream}{hashed}" for upstream in MIRROR.upstreams) if hashed else plain)
+    assert plan.alternates == (plain if hashed else ())
+    assert plan.rule.immutable
 
 
 @pytest.mark.parametrize(
@@ -87,9 +109,10 @@ def test_an_index_is_what_the_release_of_its_suite_says(path: str, suites: list[
     plan = planned(path)
     assert plan.lookup is not None
     assert plan.lookup.name == path
-    assert plan.lookup.slots == tuple(suites)
-    assert plan.lookup.documents == tuple(f"/{suite}/InRelease".replace("/./", "/") for suite in suites)
-    assert [planned(document).slot for document in plan.lookup.documents] == suites
+    assert plan.lookup.generation
+    names = [f"/{suite}/{name}".replace("/./", "/") for suite in suites for name in ("InRelease", "Release")]
+    assert plan.lookup.documents == tuple(names)
+    assert [planned(document).generation for document in plan.lookup.documents[::2]] == suites
     assert (plan.lookup.eager, plan.lookup.required) == (True, False)
     assert plan.lookup.found is not None
     assert plan.lookup.found.immutable

@@ -1,4 +1,4 @@
-"""What InRelease, Packages and Sources say, whatever their compression, and how they fail."""
+"""What Packages and Sources say, whatever their compression, and how they fail."""
 
 from __future__ import annotations
 
@@ -13,31 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirror.ecosystems import paths
-from mirror.ecosystems.apt_indexes import package_facts, release_facts
+from mirror.ecosystems.apt_indexes import package_facts
 from mirror.errors import OriginError
 from mirror.model import Digest, Fact, Headers
 
 A, B, C = "a1" * 32, "b2" * 32, "c3" * 32
 
-RELEASE = f"""Origin: Example
-Suite: stable
-Codename: bookworm
-Acquire-By-Hash: yes
-MD5Sum:
- {"0f" * 16}    9999 main/binary-amd64/Packages
-SHA256:
- {A}  1234 main/binary-amd64/Packages
- {B}     0 main/binary-amd64/Packages.xz
- {C}    77 contrib/i18n/Translation-en+x.bz2
-"""
-IN_RELEASE = f"""-----BEGIN PGP SIGNED MESSAGE-----
-Hash: SHA256
-
-{RELEASE}-----BEGIN PGP SIGNATURE-----
-
-iQIzBAEBCAAdFiEE
------END PGP SIGNATURE-----
-"""
 PACKAGES = f"""Package: hello
 Version: 2.10-3
 Installed-Size: 277
@@ -84,43 +65,6 @@ def sha256(name: str, value: str, size: int) -> Fact:
 
 def read(index: str | bytes) -> list[Fact]:
     return list(package_facts(index.encode() if isinstance(index, str) else index, Headers()))
-
-
-@pytest.mark.parametrize(
-    "text", [RELEASE, IN_RELEASE, IN_RELEASE.replace("\n", "\r\n"), RELEASE + "SHA512:\n nonsense\n"]
-)
-def test_a_release_names_every_index_with_its_digest(text: str) -> None:
-    prefix = "/dists/bookworm/"
-    assert release_facts(text.encode(), Headers(), directory="dists/bookworm") == [
-        sha256(prefix + "main/binary-amd64/Packages", A, 1234),
-        sha256(prefix + "main/binary-amd64/Packages.xz", B, 0),
-        sha256(prefix + "contrib/i18n/Translation-en+x.bz2", C, 77),
-    ]
-
-
-def test_a_flat_release_names_files_at_the_top() -> None:
-    text = f"SHA256:\n {A} 5 ./Packages\n {B} 6 Sources.gz".encode()
-    assert release_facts(text, Headers(), directory=".") == [sha256("/Packages", A, 5), sha256("/Sources.gz", B, 6)]
-
-
-def test_a_release_without_strong_digests_vouches_for_nothing() -> None:
-    assert release_facts(b"Origin: x\nMD5Sum:\n 00 1 Packages\n", Headers(), directory="dists/x") == []
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        IN_RELEASE.partition("-----BEGIN PGP SIGNATURE")[0],
-        "<!DOCTYPE html><html>",
-        f"SHA256:\n {A} x Packages\n",
-        f"SHA256:\n {A[:-1]} 5 Packages\n",
-        f"SHA256:\n {A} 5\n",
-        f"SHA256:\n {A} {'9' * 5000} Packages\n",
-    ],
-)
-def test_a_broken_release_is_the_origins_error(text: str) -> None:
-    with pytest.raises(OriginError):
-        release_facts(text.encode(), Headers(), directory="dists/bookworm")
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
@@ -175,7 +119,6 @@ def test_a_broken_index_is_the_origins_error(index: bytes) -> None:
 def test_no_index_however_broken_raises_anything_but_an_origin_error(index: bytes) -> None:
     try:
         found = read(index)
-        found += release_facts(index, Headers(), directory="dists/x")
     except OriginError:
         return
     assert all(fact.digest and fact.size is not None for fact in found)

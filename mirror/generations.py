@@ -1,0 +1,187 @@
+"""APT's generations: a release and all that it names, which clients get together or not at all.
+
+A new release takes the place of the one before once it is known to be signed and newer, and once the indexes of it
+that clients have used are stored: until then they get the one before, and its indexes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from mirror.ecosystems import PLANNERS, apt_releases
+from mirror.ecosystems.apt_releases import Release
+from mirror.errand import Errand
+from mirror.errors import MirrorError, Mismatch, NotAdopted, NotFound, OriginError
+from mirror.fill import Asked
+from mirror.model import Entry, Fact, Mirror, Plan, Request
+from mirror.outcome import Outcome
+from mirror.outside import Outside
+from mirror.pairs import Pairs
+from mirror.ports import Signatures
+from mirror.releases import Releases
+from mirror.reply import Reply
+
+log = logging.getLogger("mirror.generations")
+
+PATIENCE = 5.0
+"""Seconds that a client waits for a new release before it gets the one before."""
+PAUSE = 15.0
+"""Seconds between attempts at a release that was refused."""
+INCOMPLETE_FOR = 600.0
+"""Seconds after which a release is taken although the origin lacks indexes that it names."""
+
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Which release (its sha256) was refused, since when, and until when it is not looked at again; wall clock."""
+
+    digest: str
+    since: float
+    until: float
+
+
+class Generations:
+    """Serves releases, and puts new ones in their place. `carry` has a request answered as a client's is."""
+
+    def __init__(
+        self,
+        outside: Outside,
+        releases: Releases,
+        signatures: Signatures,
+        carry: Callable[[Errand], Awaitable[Reply]],
+    ) -> None:
+        self._outside = outside
+        self._releases = releases
+        self._signatures = signatures
+        self._carry = carry
+        self._refusals: dict[str, _Refusal] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._pairs = Pairs(outside, releases)
+
+    async def reply(self, errand: Errand) -> Reply:
+        """A release document. A client that has waited long enough for a new one gets the one before."""
+        key, client = errand.plan.key, errand.request.client
+        if key.endswith(".gpg") and (older := await self._pairs.older_signature(key, client)):
+            return older
+        known = await self._outside.index.get(key)
+        refusal = self._refusals.get(key)
+        if known is None or known.head.status != 200:
+            reply = await self._carry(errand)
+        elif refusal is not None and self._outside.wall() < refusal.until:
+            reply = await self._before(errand) or await self._carry(errand)
+        else:
+            reply = await self._in_time(errand)
+        if reply.head.status == 200 and reply.digest:
+            self._releases.give(client, key, reply.digest)
+        return reply
+
+    async def _in_time(self, errand: Errand) -> Reply:
+        carrying = asyncio.ensure_future(self._carry(errand))
+        try:
+            await asyncio.wait([carrying], timeout=PATIENCE)
+        except asyncio.CancelledError:
+            carrying.cancel()
+            raise
+        waits = not carrying.done() or isinstance(carrying.exception(), NotAdopted)
+        before = await self._before(errand) if waits else None
+        if before is None:
+            return await carrying
+        carrying.cancel()  # the download goes on, and what follows from it
+        return before
+
+    async def _before(self, errand: Errand) -> Reply | None:
+        entry = await self._outside.index.get(errand.plan.key)
+        if entry is None:
+            return None
+        return await self._outside.reply(errand.plan, entry, Outcome(hit=True, ttl=-1, detail="generation"))
+
+    async def accept(self, asked: Asked, entry: Entry) -> None:
+        """Whether this document, whole and not yet in the index, may be served; OriginError why not.
+
+        Returns once all of the release that clients have used is stored.
+        """
+        mirror, key = asked.mirror, entry.key
+        document = key.removeprefix(f"/{mirror.name}")
+        async with self._locks[f"/{mirror.name} {asked.plan.generation}"]:
+            known = await self._known(key)
+            if known is not None and known.digest == entry.digest:
+                return
+            try:
+                if document.endswith("/InRelease"):
+                    await self._adopt(mirror, document, entry, None)
+                else:
+                    await self._pairs.adopt(mirror, document, entry, self._adopt)
+            except MirrorError as exc:
+                self._refuse(key, entry.digest)
+                raise NotAdopted(f"{key}: the new release is not served: {exc}") from exc
+            self._refusals.pop(key, None)
+
+    async def _known(self, key: str) -> Entry | None:
+        known = await self._outside.index.get(key)
+        return known if known is not None and known.head.status == 200 else None
+
+    def _refuse(self, key: str, digest: str) -> None:
+        now, refusal = self._outside.wall(), self._refusals.get(key)
+        since = refusal.since if refusal and refusal.digest == digest else now
+        self._refusals[key] = _Refusal(digest, since, now + PAUSE)
+
+    async def _adopt(self, mirror: Mirror, document: str, entry: Entry, signature: Entry | None) -> None:
+        """Store all that is needed before this release can be served."""
+        await self._check(mirror, document, entry, signature)
+        release = await self._releases.read(document, entry)
+        older = await self._known(entry.key)
+        if older is not None and older.digest != entry.digest:
+            before = await self._releases.read(document, older)
+            if release.dated is not None and before.dated is not None and release.dated < before.dated:
+                raise OriginError("it is older than the one that is served (purge that one to take it)")
+            await self._prefetch(mirror, entry, release, before)
+        await self._releases.keep(mirror, document, entry.digest, release)
+
+    async def _check(self, mirror: Mirror, document: str, entry: Entry, signature: Entry | None) -> None:
+        if not mirror.keyring:
+            return
+        if signature is None and not document.endswith("/InRelease"):
+            raise OriginError("it is not signed")
+        bodies = [await self._releases.body(each) for each in (entry, signature) if each is not None]
+        await self._signatures.check(mirror.keyring, *bodies)
+
+    async def _prefetch(self, mirror: Mirror, entry: Entry, new: Release, old: Release) -> None:
+        """Store the new bytes of all indexes whose old bytes are stored: those that clients have used."""
+        changed = [fact for name, fact in new.indexes.items() if old.indexes.get(name, fact) != fact]
+        used = [fact for fact in changed if await self._stored(mirror, old.indexes[fact.name])]
+        gate = asyncio.Semaphore(_AT_ONCE)
+        storing = (self._store(mirror, _index_plan(mirror, new, fact), gate) for fact in used)
+        refusal = self._refusals.get(entry.key)
+        known_since = refusal.since if refusal and refusal.digest == entry.digest else self._outside.wall()
+        incomplete = self._outside.wall() - known_since > INCOMPLETE_FOR
+        for result in await asyncio.gather(*storing, return_exceptions=True):
+            if isinstance(result, BaseException) and not (incomplete and isinstance(result, NotFound | Mismatch)):
+                raise result
+
+    async def _stored(self, mirror: Mirror, fact: Fact) -> bool:
+        return await self._outside.index.get(f"/{mirror.name}{apt_releases.hashed(fact)}") is not None
+
+    async def _store(self, mirror: Mirror, plan: Plan, gate: asyncio.Semaphore) -> None:
+        async with gate:
+            reply = await self._carry(Errand(mirror, plan, Request("GET", plan.key)))
+            try:
+                if reply.head.status in (404, 410):
+                    raise NotFound(f"the origin lacks {plan.key}, which it names")
+                if reply.head.status != 200:
+                    raise OriginError(f"the origin answered {reply.head.status} for {plan.key}")
+                async for piece in reply.source.read(0, None):
+                    del piece
+            finally:
+                await reply.source.close()
+
+
+def _index_plan(mirror: Mirror, release: Release, fact: Fact) -> Plan:
+    plan = PLANNERS[mirror.ecosystem](mirror, Request("GET", fact.name))
+    assert isinstance(plan, Plan)  # noqa: S101 - APT plans are
+    return plan.completed(release.fact(fact))

@@ -1,0 +1,121 @@
+"""What is known of APT's releases: what each says of its indexes, and which one each client was given."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+from mirror.documents import parts
+from mirror.ecosystems import apt_releases
+from mirror.ecosystems.apt_releases import Release
+from mirror.errors import MirrorError, OriginError
+from mirror.model import Entry, Fact, Lookup, Mirror, Plan, Request
+from mirror.outside import Outside
+from mirror.ports import FactStore
+
+log = logging.getLogger("mirror.generations")
+
+GIVEN_FOR = 600.0
+"""Seconds that a client may take for the indexes of the release that it was given."""
+
+_CLIENTS = 10_000
+
+
+class Releases:
+    """A release is known by its document (a path below the mirror) and the sha256 of that. `fetch` gets a document's
+    entry, from the origin where need be."""
+
+    def __init__(
+        self,
+        outside: Outside,
+        facts: FactStore,
+        fetch: Callable[[Mirror, Request], Awaitable[tuple[Plan, Entry]]],
+    ) -> None:
+        self._outside = outside
+        self._facts = facts
+        self._fetch = fetch
+        self._slots: OrderedDict[tuple[str, str], str] = OrderedDict()  # (key, digest) -> where its facts are
+        self._given: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()  # (client, key) -> digest, until
+
+    def give(self, client: str, key: str, digest: str) -> None:
+        """This client gets that release, and will ask for the indexes that it names."""
+        if client:
+            self._given[client, key] = (digest, self._outside.wall() + GIVEN_FOR)
+            self._given.move_to_end((client, key))
+        while len(self._given) > _CLIENTS:
+            self._given.popitem(last=False)
+
+    def given(self, client: str, key: str) -> str:
+        """The digest of the release that this client was given lately, or ""."""
+        digest, until = self._given.get((client, key), ("", 0.0))
+        return digest if until > self._outside.wall() else ""
+
+    async def fact(self, mirror: Mirror, lookup: Lookup, client: str) -> Fact | None:
+        """What the release says of an index: the one that this client was given, else the one that is served now."""
+        for document in lookup.documents:
+            key = f"/{mirror.name}{document}"
+            current, given = await self._current(mirror, document), self.given(client, key)
+            slot = await self._slot(key, mirror, document, given) if given else None
+            if slot is None and current is not None:
+                slot = await self._slot(key, mirror, document, current.digest, current)
+            if slot and (fact := await self._facts.find(mirror.name, (slot,), lookup.name)):
+                return fact
+        return None
+
+    async def _current(self, mirror: Mirror, document: str) -> Entry | None:
+        entry = await self._outside.index.get(f"/{mirror.name}{document}")
+        if entry is None and not mirror.offline:
+            try:
+                _, entry = await self._fetch(mirror, Request("GET", document, base=f"/{mirror.name}"))
+            except MirrorError as exc:
+                log.debug("/%s%s: %s", mirror.name, document, exc)
+        return entry if entry is not None and entry.head.status == 200 else None
+
+    async def _slot(
+        self, key: str, mirror: Mirror, document: str, digest: str, entry: Entry | None = None
+    ) -> str | None:
+        """Where the facts of that release are; read once more, from its entry, where they were lost."""
+        if (known := self._slots.get((key, digest))) is not None:
+            return known
+        for slot in apt_releases.slots(document):
+            if await self._facts.source(mirror.name, slot) == digest:
+                self._know(key, digest, slot)
+                return slot
+        if entry is None:
+            return None
+        try:
+            return await self.keep(mirror, document, digest, await self.read(document, entry))
+        except MirrorError as exc:
+            log.warning("%s: what it says cannot be read: %s", key, exc)
+            return None
+
+    async def keep(self, mirror: Mirror, document: str, digest: str, release: Release) -> str:
+        """Keep what a release says, in the place of the oldest one that is known; where that is."""
+        key, slots = f"/{mirror.name}{document}", apt_releases.slots(document)
+        newest = next((slot for (known, _), slot in reversed(self._slots.items()) if known == key), slots[-1])
+        slot = slots[(slots.index(newest) + 1) % len(slots)]
+        await self._facts.put(mirror.name, slot, digest, apt_releases.facts(release))
+        self._know(key, digest, slot)
+        return slot
+
+    def _know(self, key: str, digest: str, slot: str) -> None:
+        for other in [known for known, at in self._slots.items() if known[0] == key and at == slot]:
+            del self._slots[other]
+        self._slots[key, digest] = slot
+
+    async def read(self, document: str, entry: Entry) -> Release:
+        """What the stored release says; OriginError where it is none."""
+        body = await self.body(entry)
+        directory = document[1:].rpartition("/")[0]
+        return await asyncio.to_thread(apt_releases.release, body, entry.head.headers, directory=directory)
+
+    async def body(self, entry: Entry) -> bytes:
+        blob = await self._outside.store.open(entry.blob)
+        if blob is None:
+            raise OriginError(f"{entry.key}: its stored body is gone")
+        try:
+            return b"".join(await parts(blob))
+        finally:
+            await blob.close()

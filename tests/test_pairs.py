@@ -1,0 +1,76 @@
+"""An archive without InRelease: clients get a Release and the Release.gpg that signs it, never halves of two."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import pytest
+
+from mirror import generations
+from tests.conftest import World
+from tests.instruments.suite import PACKAGES, SUITE, Archive
+
+
+@pytest.fixture
+async def pair(make_world: Callable[..., World]) -> AsyncIterator[Archive]:
+    async with make_world(ecosystem="apt").open() as world:
+        world.mirror = replace(world.mirror, ttl=10.0, grace=86400.0, keep=86400.0)
+        plain = Archive(world, hashed=False)
+        plain.world.origin.route(f"{SUITE}/InRelease", 404)
+        put(plain)
+        yield plain
+
+
+def put(archive: Archive, *, release: bool = True, signature: bool = True) -> None:
+    if release:
+        archive.world.origin.route(f"{SUITE}/Release", body=archive.release())
+    if signature:
+        archive.world.origin.route(f"{SUITE}/Release.gpg", body=b"signature %d" % archive.number)
+
+
+async def update(archive: Archive, client: str = "192.0.2.1") -> tuple[bytes, bytes, bytes]:
+    names = (f"{SUITE}/Release", f"{SUITE}/Release.gpg", PACKAGES)
+    release, signature, index = [(await archive.get(name, client)).body for name in names]
+    return release, signature, index
+
+
+def expected(archive: Archive) -> tuple[bytes, bytes, bytes]:
+    return archive.release(), b"signature %d" % archive.number, archive.index()
+
+
+async def test_both_change_together(pair: Archive) -> None:
+    assert await update(pair) == expected(pair)
+    pair.publish(release=False)
+    put(pair)
+    pair.world.clock.wind(11)
+    assert await update(pair) == expected(pair)
+
+
+@pytest.mark.parametrize("half", ["release", "signature"])
+async def test_a_half_is_not_served(pair: Archive, half: str) -> None:
+    before = await update(pair)
+    pair.publish(release=False)
+    put(pair, release=half == "release", signature=half == "signature")
+    pair.world.clock.wind(11)
+    assert await update(pair) == before
+    put(pair)
+    pair.world.clock.wind(generations.PAUSE + 11)
+    assert await update(pair) == expected(pair)
+
+
+async def test_a_client_gets_the_signature_of_the_release_that_it_was_given(pair: Archive) -> None:
+    old = await update(pair, "192.0.2.1")
+    pair.publish(release=False)
+    put(pair)
+    pair.world.clock.wind(11)
+    new = await update(pair, "192.0.2.2")
+    assert new == expected(pair) != old
+    assert (await pair.get(f"{SUITE}/Release.gpg", "192.0.2.1")).body == old[1]
+    assert (await pair.get(PACKAGES, "192.0.2.1")).body == old[2]
+
+
+async def test_an_archive_that_nobody_signs(pair: Archive) -> None:
+    pair.world.origin.route(f"{SUITE}/Release.gpg", 404)
+    assert (await pair.get(f"{SUITE}/Release")).body == pair.release()
+    assert (await pair.get(f"{SUITE}/Release.gpg")).reply.head.status == 404
