@@ -13,7 +13,7 @@ from mirror.errors import MirrorError, NotFound, Offline, OriginError, Unavailab
 from mirror.fills import Fills
 from mirror.forwarding import Forwarding, relayed
 from mirror.generations import Generations
-from mirror.heads import rewritten_head
+from mirror.heads import missing, rewritten_head
 from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, only_if_cached
 from mirror.httpcache.invalidation import answers_get
 from mirror.joining import Joining
@@ -23,7 +23,7 @@ from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
 from mirror.ports import Answer, FactStore, Hop, Signatures
 from mirror.releases import Releases
-from mirror.reply import InMemory, Reply, document, ready
+from mirror.reply import InMemory, Reply, document, instead, ready
 
 log = logging.getLogger("mirror.engine")
 
@@ -53,6 +53,8 @@ class Engine:
             return ready(plan, self._outside.wall())
         errand = Errand(mirror, plan, request, hop)
         reply = await (self._generations.reply(errand) if plan.generation else self._carry_out(errand))
+        if plan.missing is not None and missing(reply.head):
+            return await instead(reply, plan.missing)
         if plan.rewrite is None or reply.head.status != 200:
             return reply
         return await self._rewritten(plan, request, reply)

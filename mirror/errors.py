@@ -5,6 +5,7 @@ MirrorError
 ├── RequestError      400  the client asked for something that no mirror can mean
 │   ├── NotFound      404
 │   ├── NotAllowed    405
+│   ├── TooLarge      413
 │   └── Refused       403
 ├── Unavailable       503  this mirror cannot work now: not configured, draining, too many waiting
 ├── OriginError       502  the origin did not do its part
@@ -57,6 +58,12 @@ class NotAllowed(RequestError):
     def __init__(self, text: str, allow: str = "GET, HEAD") -> None:
         super().__init__(text)
         self.allow = allow
+
+
+class TooLarge(RequestError):
+    """More bytes in the request's body than may be sent to where it goes."""
+
+    status = 413
 
 
 class Refused(RequestError):

@@ -38,6 +38,12 @@ def _package(plan: Plan, headers: Headers, head: Head) -> Headers:
     return headers.set("cache-control", IMMUTABLE if immutable else "no-cache")
 
 
+def missing(head: Head) -> bool:
+    """Whether the origin has no such document, and does not say so in JSON."""
+    media_type = (head.headers.get("content-type") or "").partition(";")[0].strip().lower()
+    return head.status in (404, 410) and not media_type.endswith(("/json", "+json"))
+
+
 def etag(digest: Digest) -> str:
     """Our own strong entity tag for a body: the same after a restart, a refetch, on another node (RFC 9110 §8.8.3)."""
     return f'"{digest.algorithm}-{digest.value}"'

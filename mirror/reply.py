@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 
-from mirror.model import Head, Ready
+from mirror.model import Head, Headers, Ready
 from mirror.outcome import Outcome
 from mirror.ports import Answer, Piece, Source
 
@@ -71,6 +71,14 @@ def document(reply: Reply, head: Head, size: int, source: Source) -> Reply:
     """The reply for what was made of the document that `reply` would have been."""
     sized = replace(head, headers=head.headers.set("content-length", str(size)))
     return replace(reply, head=sized, size=size, source=source)
+
+
+async def instead(reply: Reply, answer: Ready) -> Reply:
+    """The reply with fields and body of that answer, of which nothing is the origin's but status and date."""
+    await reply.source.close()
+    dated = Headers((*answer.headers, *reply.head.headers.only(("date",))))
+    head = replace(reply.head, headers=dated, reason="")
+    return document(reply, head, len(answer.body), InMemory(answer.body))
 
 
 def bodiless(head: Head, size: int | None, outcome: Outcome) -> Reply:
