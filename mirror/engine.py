@@ -27,6 +27,8 @@ from mirror.reply import InMemory, Reply, document, instead, ready
 
 log = logging.getLogger("mirror.engine")
 
+_AGAIN = ("cache-control", "no-cache")
+
 
 class Engine:
     """Answers requests from what is stored, from running fills, or from the origin."""
@@ -57,7 +59,13 @@ class Engine:
             return await instead(reply, plan.missing)
         if plan.rewrite is None or reply.head.status != 200:
             return reply
-        return await self._rewritten(plan, request, reply)
+        try:
+            return await self._rewritten(plan, request, reply)
+        except NotFound:
+            # What the document lacks may be new: it is asked for again, as often as the rules let clients cause that.
+            if not reply.outcome.hit or _AGAIN in request.headers.pairs:
+                raise
+            return await self.answer(mirror, replace(request, headers=request.headers.set(*_AGAIN)), hop)
 
     async def _carry_out(self, errand: Errand) -> Reply:
         if errand.plan.lookup is not None and errand.plan.lookup.eager:

@@ -139,6 +139,17 @@ def test_of_members_that_are_there_twice_the_last_counts_as_it_does_for_clients(
     assert [version["dist"]["tarball"] for version in versions.values()] == [f"{OURS}/six/-/b.tgz"] * 2
 
 
+def test_names_that_are_not_ascii_are_read_as_what_they_are() -> None:
+    text = '{"name":"six","dist-tags":{"größe":"1-ä"},"versions":{"1-ä":{"dist":{"tarball":'
+    text += '"https://upstream.test/gr\\u00f6ße.tgz"}},"1-\\u00e4\\ud83d\\ude00😀":{}}}'
+    versions = json.loads(rewritten(text.encode(), short=True))["versions"]
+    assert versions == {"1-ä": {"dist": {"tarball": f"{OURS}/six/-/gr%C3%B6%C3%9Fe.tgz"}}, "1-ä😀😀": {}}
+    (fact,) = packuments.facts(text.encode(), Headers(), package="six")
+    assert (fact.name, fact.url) == ("/six/-/gr%C3%B6%C3%9Fe.tgz", "https://upstream.test/gr%C3%B6%C3%9Fe.tgz")
+    manifest = packuments.manifest(text.encode(), Headers(), package="six", mount=OURS, wanted="größe")
+    assert json.loads(manifest.body) == versions["1-ä"]
+
+
 LARGE = {
     "a string": json.dumps("x\u00e4\\" * 800_000),
     "a list": "[" + "[1,2,3]," * 140_000 + "0]",
