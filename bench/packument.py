@@ -83,16 +83,18 @@ class Highest:
         return self.most - self.start
 
 
-async def stalled(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds that the work took on a thread, and the longest time by which the loop was late meanwhile."""
-    worst, started = 0.0, time.monotonic()
+async def stalled(work: Callable[[], object]) -> tuple[float, float, float]:
+    """Seconds that the work took on a thread; the longest time by which the loop was late meanwhile; and the most CPU
+    time that this process took between two of its steps, which other processes do not add to."""
+    late, spent, started = 0.0, 0.0, time.monotonic()
     running = asyncio.ensure_future(asyncio.to_thread(work))
     while not running.done():
-        asleep = time.monotonic()
+        asleep, cpu = time.monotonic(), time.process_time()
         await asyncio.sleep(TICK)
-        worst = max(worst, time.monotonic() - asleep - TICK)
+        late = max(late, time.monotonic() - asleep - TICK)
+        spent = max(spent, time.process_time() - cpu)
     await running
-    return time.monotonic() - started, worst
+    return time.monotonic() - started, late, spent
 
 
 def drained(body: bytes, *, short: bool = False, coding: str = "identity") -> None:
@@ -112,9 +114,9 @@ def busy() -> None:
 def measured(name: str, work: Callable[[], object], size: int) -> None:
     gc.collect()
     with Highest() as highest:
-        spent, worst = asyncio.run(stalled(work))
+        took, late, spent = asyncio.run(stalled(work))
     growth = f"growth {highest.growth / MiB:5.0f} MiB = {highest.growth / size:.2f} x"
-    print(f"{name:30} {spent:6.2f} s  stall {1000 * worst:6.1f} ms  {growth}")
+    print(f"{name:32} {took:6.2f} s  stall {1000 * late:6.1f} ms (CPU {1000 * spent:6.1f} ms)  {growth}")
 
 
 def main() -> None:
