@@ -28,6 +28,7 @@ class MirrorProtocol(HttpToolsProtocol):
 
     _silent = False  # what is parsed is a head of ours
     _in_head = False
+    _complaint = ""  # what is wrong with the request that is refused
     _file_sender: FileSender | None = None
     _current: Cycle | None = None  # the one whose response is on its way; the parent knows the newest only
 
@@ -78,7 +79,7 @@ class MirrorProtocol(HttpToolsProtocol):
         try:
             self._feed(data)
         except httptools.HttpParserError:
-            self.send_400_response("no HTTP request that can be understood")
+            self.send_400_response(self._complaint or "no HTTP request that can be understood")
 
     def _feed(self, data: bytes) -> None:
         while data:
@@ -170,6 +171,9 @@ class MirrorProtocol(HttpToolsProtocol):
 
     def _describe(self) -> None:
         """Complete the scope; ValueError for a request that has no single meaning (RFC 9112 §3.2)."""
+        if self.parser.get_method() == b"CONNECT":
+            self._complaint = 'this server makes no tunnels (for apt: Acquire::https::Proxy "DIRECT")'
+            raise ValueError(self._complaint)
         http_version = self.parser.get_http_version()
         hosts = [value for name, value in self.headers if name == b"host"]
         if http_version not in ("1.0", "1.1") or b"#" in self.url:
