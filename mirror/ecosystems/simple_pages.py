@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mirror.ecosystems import simple_files, simple_rendered
 from mirror.ecosystems.bodies import decoded
+from mirror.ecosystems.json_text import chunked
 from mirror.ecosystems.simple_files import METADATA_KEYS
 from mirror.ecosystems.simple_html import Edit, Tag, attribute_text, edited, tags, text_of
 from mirror.ecosystems.simple_links import place
@@ -25,10 +26,10 @@ def rewritten(body: bytes, headers: Headers, *, page: str, form: str) -> Rewritt
     from_json = is_json(headers)
     if not from_json and form != JSON:
         text = text_of(decoded(body, headers))
-        found = list(tags(text))
-        base = address(found, page)
-        if not quarantines(found):
-            return Rewritten(list(edited(text, _edits(found, base))), as_sent(form, headers))
+        about = [tag for tag in tags(text) if tag.name != "a"]
+        base = address(about, page)
+        if not quarantines(about):
+            return Rewritten(list(chunked(edited(text, _edits(tags(text), base)))), as_sent(form, headers))
     project = read(body, headers, page)
     number = serial(headers, project.document["meta"].get("_last-serial"))
     if form == JSON:
@@ -46,7 +47,7 @@ def facts(body: bytes, headers: Headers, *, page: str) -> Iterator[Fact]:
     yield from simple_files.facts(read(body, headers, page).files)
 
 
-def _edits(found: list[Tag], base: str) -> Iterator[Edit]:
+def _edits(found: Iterable[Tag], base: str) -> Iterator[Edit]:
     """What is to be done to an HTML page: its links become ours, and all else stays."""
     for tag in found:
         attribute = tag.attributes.get("href")

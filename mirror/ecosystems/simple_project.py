@@ -73,16 +73,21 @@ def _from_json(body: bytes, page: str) -> Project:
 
 def _from_html(body: bytes, page: str) -> Project:
     text = text_of(body)
-    found = list(tags(text))
-    base = address(found, page)
-    links = ((tag, place(base, href)) for tag in found if tag.name == "a" and (href := tag.get("href")) is not None)
-    files = [simple_files.from_attributes(where, tag.get) for tag, where in links if where]
-    meta: dict[str, Any] = {"api-version": next(named(found, VERSION), "1.0").strip()}
+    about: list[Tag] = []
+    links: list[dict[str, str]] = []  # of strings alone, which the garbage collector has no work with
+    for tag in tags(text):
+        if tag.name != "a":
+            about.append(tag)
+        elif "href" in tag.attributes:
+            links.append({name: attribute.value for name, attribute in tag.attributes.items()})
+    base = address(about, page)
+    files = [simple_files.from_attributes(where, link.get) for link in links if (where := place(base, link["href"]))]
+    meta: dict[str, Any] = {"api-version": next(named(about, VERSION), "1.0").strip()}
     if (number := stated_serial(text)) is not None:
         meta["_last-serial"] = number
     document: dict[str, Any] = {"meta": meta, "name": page.rstrip("/").rpartition("/")[2]}
-    if status := next(named(found, STATUS), ""):
-        reason = next(named(found, REASON), "")
+    if status := next(named(about, STATUS), ""):
+        reason = next(named(about, REASON), "")
         document["project-status"] = {"status": status.strip()} | ({"reason": reason} if reason else {})
     return Project(document | {"files": []}, files)
 

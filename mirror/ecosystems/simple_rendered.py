@@ -62,9 +62,8 @@ def foot(serial: int | None) -> bytes:
     return b"  </body>\n</html>\n" + (b"" if serial is None else f"<!--SERIAL {serial}-->\n".encode())
 
 
-def anchor(href: str, text: str, attributes: dict[str, str] | None = None) -> bytes:
-    """A link on a line of its own."""
-    more = "".join(f' {name}="{html.escape(value)}"' for name, value in (attributes or {}).items())
+def _anchor(href: str, text: str, attributes: dict[str, str]) -> bytes:
+    more = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
     return _bytes(f'    <a href="{html.escape(href)}"{more}>{html.escape(text)}</a><br />\n')
 
 
@@ -79,7 +78,7 @@ def _html(project: Project, name: str, serial: int | None) -> Iterator[bytes]:
         digest = simple_links.fragment(file.get("hashes"))
         href = f"{url.partition('#')[0]}#{digest}" if digest else url
         text = file.get("filename")
-        yield anchor(href, text if isinstance(text, str) else url.rpartition("/")[2], _attributes(file))
+        yield _anchor(href, text if isinstance(text, str) else url.rpartition("/")[2], _attributes(file))
     yield foot(serial)
 
 

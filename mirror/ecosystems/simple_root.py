@@ -21,7 +21,7 @@ from mirror.ecosystems.simple_html import (
 )
 from mirror.ecosystems.simple_links import PROJECT, normalized
 from mirror.ecosystems.simple_project import VERSION
-from mirror.ecosystems.simple_rendered import HTML_VERSION, anchor, foot, head
+from mirror.ecosystems.simple_rendered import HTML_VERSION, foot, head
 from mirror.ecosystems.simple_types import JSON, as_made, as_sent, checked_version, is_json, serial
 from mirror.errors import OriginError
 from mirror.model import Headers, Rewritten
@@ -95,7 +95,9 @@ def _names(text: str) -> Iterator[str]:
 
 def _as_html(names: Iterator[str], number: int | None) -> Iterator[bytes]:
     yield head("Simple index", {VERSION: HTML_VERSION})
-    yield from (anchor(f"{normalized(name)}/", name) for name in names if PROJECT.fullmatch(name))
+    for name in names:
+        if PROJECT.fullmatch(name):  # hence nothing in it has to be escaped
+            yield f'    <a href="{normalized(name)}/">{name}</a><br />\n'.encode()
     yield foot(number)
 
 
@@ -107,7 +109,7 @@ def _as_json(text: str, found: Iterator[Tag], number: int | None) -> Iterator[by
         if project := _project(tag):
             words = words_behind(text, tag)
             shown = PROJECT.fullmatch(words) and normalized(words) == normalized(project)
-            yield mark + json_bytes({"name": words if shown else project})
+            yield mark + b'{"name":"%b"}' % (words if shown else project).encode()
             mark = b","
     yield b"]}"
 
