@@ -60,9 +60,9 @@ def from_attributes(found: Place, get: Callable[[str], str | None]) -> Listed:
     stated = {
         "requires-python": get("data-requires-python") or None,
         "size": _size(get("data-size") or ""),
-        "upload-time": _time(get("data-upload-time") or ""),
+        "upload-time": instant(get("data-upload-time")),
         "yanked": None if (reason := get("data-yanked")) is None else reason or True,
-        "core-metadata": _metadata(get),
+        "core-metadata": metadata_attribute(get),
         "gpg-sig": {"true": True, "false": False}.get(get("data-gpg-sig") or ""),
         "provenance": get("data-provenance"),
     }
@@ -87,8 +87,8 @@ def ours(entry: Listed) -> dict[str, Any]:
     return file
 
 
-def facts(files: Iterable[Listed]) -> Iterator[Fact]:
-    """What a page says of its files, of their `.metadata` and of their signatures.
+def facts(files: Iterable[Listed], *, sized: bool = True) -> Iterator[Fact]:
+    """What a page says of its files, of their `.metadata` and of their signatures; `sized`: its sizes can be relied on.
 
     A wheel of which nothing is said may have a `.metadata` all the same: a fact, but not one that we announce.
     """
@@ -96,7 +96,7 @@ def facts(files: Iterable[Listed]) -> Iterator[Fact]:
         if (found := entry.place) is None:
             continue
         size = entry.file.get("size")
-        known = size if type(size) is int and size >= 0 else None
+        known = size if sized and type(size) is int and size >= 0 else None
         digest = digest_of(entry.file.get("hashes") or entry.file.get("digests"))
         yield Fact(found.name, found.url, digest or digest_of(simple_links.hashes(found.fragment)), known)
         metadata = entry.metadata
@@ -112,7 +112,8 @@ def digest_of(digests: object) -> Digest | None:
     return strongest(digest for pair in pairs if (digest := hex_digest(*pair)))
 
 
-def _metadata(get: Callable[[str], str | None]) -> dict[str, str] | bool | None:
+def metadata_attribute(get: Callable[[str], str | None]) -> dict[str, str] | bool | None:
+    """What a link's attributes say of a `.metadata`, as `Listed.metadata` has it."""
     stated = next((text for key in METADATA_KEYS if (text := get(f"data-{key}")) is not None), None)
     if stated is None or stated.strip().lower() == "false":
         return None if stated is None else False
@@ -123,13 +124,15 @@ def _size(text: str) -> int | None:
     return int(text) if _SIZE.fullmatch(text) else None
 
 
-def _time(text: str) -> str | None:
+def instant(text: object) -> str | None:
     """The instant as PEP 700 writes it, or None where the text names none (without a zone it is none)."""
+    if not isinstance(text, str):
+        return None
     try:
-        instant = datetime.fromisoformat(text)
-        if instant.tzinfo is None:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is None:
             return None
-        return text if _TIME.fullmatch(text) else instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return text if _TIME.fullmatch(text) else found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     except (ValueError, OverflowError):
         return None
 

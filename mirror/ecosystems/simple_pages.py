@@ -31,11 +31,12 @@ def rewritten(body: bytes, headers: Headers, *, page: str, form: str) -> Rewritt
         if not quarantines(about):
             return Rewritten(list(chunked(edited(text, _edits(tags(text), base)))), as_sent(form, headers))
     project = read(body, headers, page)
+    name = page.rstrip("/").rpartition("/")[2]
     number = serial(headers, project.document["meta"].get("_last-serial"))
     if form == JSON:
-        pieces = simple_rendered.as_json(project, complete=from_json, serial=number)
+        pieces = simple_rendered.as_json(project, name=name, complete=from_json, serial=number)
     else:
-        pieces = simple_rendered.as_html(project, name=page.rstrip("/").rpartition("/")[2], serial=number)
+        pieces = simple_rendered.as_html(project, name=name, serial=number)
     return Rewritten(list(pieces), as_made(form))
 
 
@@ -44,7 +45,8 @@ def facts(body: bytes, headers: Headers, *, page: str) -> Iterator[Fact]:
 
     Nothing is done before the first one is asked for: a large page is not read on the thread that only hands it on.
     """
-    yield from simple_files.facts(read(body, headers, page).files)
+    # A size in HTML stands in no specification: good for clients to show, not to refuse a file for.
+    yield from simple_files.facts(read(body, headers, page).files, sized=is_json(headers))
 
 
 def _edits(found: Iterable[Tag], base: str) -> Iterator[Edit]:
@@ -56,7 +58,7 @@ def _edits(found: Iterable[Tag], base: str) -> Iterator[Edit]:
         if tag.name == "base":  # our relative links must resolve against our own address
             yield Edit(attribute.name_start, attribute.end, "")
         elif where := place(base, attribute.value):
-            metadata = simple_rendered.metadata_text(simple_files.from_attributes(where, tag.get).metadata)
+            metadata = simple_rendered.metadata_text(simple_files.metadata_attribute(tag.get))
             edits = [Edit(attribute.start, attribute.end, attribute_text(f"../..{where.link}"))]
             yield from sorted(edits + list(_announced(tag, metadata)))
 

@@ -86,7 +86,7 @@ def _from_html(body: bytes, page: str) -> Project:
     if (number := stated_serial(text)) is not None:
         meta["_last-serial"] = number
     document: dict[str, Any] = {"meta": meta, "name": page.rstrip("/").rpartition("/")[2]}
-    if status := next(named(about, STATUS), ""):
+    if status := "quarantined" if quarantines(about) else next(named(about, STATUS), ""):
         reason = next(named(about, REASON), "")
         document["project-status"] = {"status": status.strip()} | ({"reason": reason} if reason else {})
     return Project(document | {"files": []}, files)

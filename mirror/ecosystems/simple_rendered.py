@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +12,11 @@ from mirror.ecosystems.simple_project import REASON, STATUS, VERSION, Project
 
 HTML_VERSION = "1.4"
 
+_SIZED = re.compile(r"1\.[1-9][0-9]?")
 
-def as_json(project: Project, *, complete: bool, serial: int | None) -> Iterator[bytes]:
-    """The page as JSON, its files below our mirror.
+
+def as_json(project: Project, *, name: str, complete: bool, serial: int | None) -> Iterator[bytes]:
+    """The page as JSON, its files below our mirror; `name` is the project's.
 
     `complete`: it came as JSON, and what it states of its version holds; else that follows from what is known of the
     files. Versions cover the files in both cases.
@@ -24,7 +27,7 @@ def as_json(project: Project, *, complete: bool, serial: int | None) -> Iterator
         _state(document, serial)
     if isinstance(versions := document.get("versions"), list):
         names = [file.get("filename") for file in files]
-        document["versions"] = simple_versions.covering(versions, names, str(document.get("name", "")))
+        document["versions"] = simple_versions.covering(versions, names, name)
     return json_text.written(document)
 
 
@@ -32,7 +35,7 @@ def _state(document: dict[str, Any], serial: int | None) -> None:
     """From version 1.1 on each file has a size, and the page its versions (PEP 700): all, or neither and 1.0."""
     meta, files = document["meta"], document["files"]
     if files and all("size" in file for file in files):
-        meta["api-version"] = "1.1" if meta["api-version"] == "1.0" else meta["api-version"]
+        meta["api-version"] = meta["api-version"] if _SIZED.fullmatch(meta["api-version"]) else "1.1"
         document["versions"] = []
     else:
         meta["api-version"] = "1.0"
@@ -84,7 +87,7 @@ def _html(project: Project, name: str, serial: int | None) -> Iterator[bytes]:
 
 def _attributes(file: dict[str, Any]) -> dict[str, str]:
     """What a link says of its file. An attribute that is there means yanked, whatever it says (PEP 592)."""
-    yanked, signed = file.get("yanked"), file.get("gpg-sig")
+    yanked, signed, size = file.get("yanked"), file.get("gpg-sig"), file.get("size")
     metadata = metadata_text(file.get("core-metadata"))
     stated = {
         "data-requires-python": file.get("requires-python") or None,
@@ -93,8 +96,8 @@ def _attributes(file: dict[str, Any]) -> dict[str, str]:
         "data-yanked": (yanked if isinstance(yanked, str) else "") if yanked else None,
         "data-gpg-sig": {True: "true", False: "false"}[signed] if isinstance(signed, bool) else None,
         "data-provenance": file.get("provenance"),
-        "data-upload-time": file.get("upload-time"),
-        "data-size": str(file["size"]) if type(file.get("size")) is int else None,
+        "data-upload-time": simple_files.instant(file.get("upload-time")),
+        "data-size": str(size) if type(size) is int and size >= 0 else None,
     }
     return {name: value for name, value in stated.items() if isinstance(value, str)}
 

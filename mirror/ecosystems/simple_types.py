@@ -74,8 +74,11 @@ def as_made(form: str) -> str:
 
 
 def serial(headers: Headers, stated: object = None) -> int | None:
-    """The index's serial of a page, by its field or else by what the page states, or None."""
+    """The index's serial of a page, by what the page states or else by its field, or None.
+
+    In that order: what is made of the same bytes stays the same, though a 304 has brought another field.
+    """
+    if type(stated) is int and stated >= 0:
+        return stated
     field = headers.get("x-pypi-last-serial") or ""
-    if field.isascii() and field.isdecimal():
-        return int(field[:18])
-    return stated if type(stated) is int and stated >= 0 else None
+    return int(field[:18]) if field.isascii() and field.isdecimal() else None

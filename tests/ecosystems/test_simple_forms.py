@@ -116,6 +116,11 @@ def test_the_status_of_a_project_is_at_the_top_in_json_and_a_meta_in_html(docume
         (json.dumps(described() | {"project-status": {"status": "quarantined"}}), JSON),
         (json.dumps(described() | {"meta": {"api-version": "1.4", "project-status": "quarantined"}}), JSON),
         ('<meta name="pypi:project-status" content="quarantined">' + linked(), "text/html"),
+        (
+            '<meta name="pypi:project-status" content="active">'
+            '<meta name="pypi:project-status" content=" Quarantined">' + linked(),
+            "text/html",
+        ),
     ],
 )
 def test_a_quarantined_project_has_no_files(sent: tuple[str, str]) -> None:

@@ -55,7 +55,9 @@ def test_a_link_says_all_that_the_json_said_of_its_file() -> None:
 
 
 def test_a_link_says_nothing_that_the_json_did_not_say() -> None:
-    page = html(described(requires_python=None, yanked=False, core_metadata=False, provenance=None, gpg_sig=False))
+    document = described(requires_python=None, yanked=False, core_metadata=False, provenance=None, gpg_sig=False)
+    document["files"][0] |= {"size": -1, "upload-time": "soon"}
+    page = html(document)
     assert page.anchors == [{"href": f"{OURS}{WHEEL}#sha256={W_SHA}", "data-gpg-sig": "false"}]
 
 
@@ -94,7 +96,7 @@ def test_a_link_carries_one_digest_in_lower_case(hashes: dict[str, Any], url: st
     assert html(document).anchors[0]["href"] == f"{OURS}{WHEEL}{fragment}"
 
 
-@pytest.mark.parametrize("fields", [{"x-pypi-last-serial": "42"}, {"x-pypi-last-serial": "-->"}, {}])
+@pytest.mark.parametrize("fields", [{"x-pypi-last-serial": "41"}, {"x-pypi-last-serial": "-->"}, {}])
 def test_the_serial_is_the_last_line(fields: dict[str, str]) -> None:
     document = described() | {"meta": {"api-version": "1.4", "_last-serial": 42}}
     assert made(json.dumps(document), JSON, "text/html", **fields).endswith(b"\n<!--SERIAL 42-->\n")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.ecosystems.simple_forms import M_SHA, OURS, PROVENANCE, SDIST, W_SHA, WHEEL, as_json, linked
+from mirror.ecosystems import simple_pages
+from mirror.model import Headers
+from tests.ecosystems.simple_forms import M_SHA, OURS, PAGE, PROVENANCE, SDIST, W_SHA, WHEEL, as_json, linked
 
 
 def test_json_says_all_that_the_attributes_said() -> None:
@@ -68,6 +70,17 @@ def test_with_all_sizes_known_the_page_says_its_versions() -> None:
     assert stated["meta"] == {"api-version": "1.3"}
 
 
+@pytest.mark.parametrize("version", ["1", "1.0", "1.x"])
+def test_what_says_versions_is_at_least_the_version_that_has_them(version: str) -> None:
+    document = as_json(f'<meta name="pypi:repository-version" content="{version}">' + linked('data-size="1"'))
+    assert document["meta"] == {"api-version": "1.1"}
+
+
+def test_a_size_in_html_is_no_reason_to_refuse_a_file() -> None:
+    found = simple_pages.facts(linked('data-size="1"').encode(), Headers(), page=PAGE)
+    assert [fact.size for fact in found] == [None, None]
+
+
 @pytest.mark.parametrize("size", ["", 'data-size="-1"', 'data-size="11.0 kB"'])
 def test_with_one_size_unknown_it_says_neither_sizes_nor_versions(size: str) -> None:
     document = as_json(
@@ -83,7 +96,7 @@ def test_links_that_are_no_files_are_left_out() -> None:
     assert [file["filename"] for file in as_json(body)["files"]] == [WHEEL]
 
 
-@pytest.mark.parametrize("fields", [{"x-pypi-last-serial": "42"}, {}])
+@pytest.mark.parametrize("fields", [{"x-pypi-last-serial": "41"}, {}])
 def test_the_serial_of_an_html_page_is_in_the_json(fields: dict[str, str]) -> None:
     assert as_json(linked() + "<!--SERIAL 42-->\n", **fields)["meta"]["_last-serial"] == 42
 
