@@ -27,10 +27,14 @@ from mirror.signatures import Gpgv
 from mirror.stores import open_stores
 from mirror.web import admin, health
 from mirror.web.auth import check_right
+from mirror.web.mounts import Mounts
 from mirror.web.proxy import Names, Proxy, Receive, Scope
 from mirror.web.replies import Send, Sent, marked, send_error
 
 log = logging.getLogger("mirror")
+
+ABSOLUTE = "http.request.absolute_form"
+"""The extension of a scope whose request named its URL whole (RFC 9112 §3.2.2)."""
 
 
 class App:
@@ -41,6 +45,7 @@ class App:
         self.readiness = health.Readiness(config.cache.path)
         self._fill_settings = fill_settings or FillSettings(retries=config.upstream.retries)
         self._names = names(config)
+        self._mounts = Mounts(config.mirrors)
         self._proxy: Proxy | None = None
         self._purge: admin.PurgeByMethod | None = None
         self._site = FastAPI(
@@ -59,7 +64,7 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._site(scope, receive, send)  # type: ignore[arg-type]
-        elif refused := self._refused(scope):
+        elif refused := self._refused(scope := self._proxied(scope)):
             await send_error(refused, scope["method"], send, Sent(), time.time())
         elif scope["raw_path"].startswith(b"/-/"):
             await self._site(scope, receive, marked(send, time.time()))  # type: ignore[arg-type]
@@ -68,11 +73,21 @@ class App:
         elif self._proxy:
             await self._proxy(scope, receive, send)
 
+    def _proxied(self, scope: Scope) -> Scope:
+        """For a client that takes this server for its proxy: the address here of what it asks for."""
+        if ABSOLUTE not in scope.get("extensions", ()):
+            return scope
+        host = _host(scope)
+        address = None if self._names.known(host, scope) else self._mounts.absolute(host, scope["raw_path"].decode())
+        if address is None:
+            return scope
+        extensions = {name: value for name, value in scope["extensions"].items() if name != ABSOLUTE}
+        return {**scope, "raw_path": address.encode(), "extensions": extensions}
+
     def _refused(self, scope: Scope) -> MirrorError | None:
         """What is answered before anybody looks at what is asked."""
-        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-        if "http.request.absolute_form" in scope.get("extensions", ()) and not self._names.known(host, scope):
-            return Refused("this server is no proxy: it answers for its own names only")
+        if ABSOLUTE in scope.get("extensions", ()) and not self._names.known(_host(scope), scope):
+            return Refused("this server is a proxy for the upstreams of its mirrors only")
         if self.readiness.draining and not scope["raw_path"].startswith(b"/-/"):
             return Unavailable("this server is about to end")
         return None
@@ -105,11 +120,15 @@ class App:
         stack.push_async_callback(engine.close)
         stack.push_async_callback(fills.close)
         operations = Operations(stores.store, stores.index, fills, config.mirrors)
-        self._proxy = Proxy(engine, config.mirrors, self._names, time.time)
+        self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time)
         self._purge = admin.PurgeByMethod(operations, self._may_change)
         below = APIRouter(prefix="/-")
         below.include_router(admin.routes(operations, self._may_change))
         site.include_router(below)
+
+
+def _host(scope: Scope) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
 
 
 def names(config: Config) -> Names:

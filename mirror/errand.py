@@ -30,6 +30,8 @@ class Errand:
 
     def range(self) -> tuple[int, int | None] | None:
         """The range with which a cold object is begun, None for its beginning."""
+        if self.plan.rewrite is not None or self.plan.generation:  # it is a range of what will be made of the whole
+            return None
         asked = wanted(self.request) if self.request.method == "GET" else None
         if asked is None or (asked[0] == 0 and (self.mirror.complete_ranges or asked[1] is None)):
             return None

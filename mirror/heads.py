@@ -76,7 +76,7 @@ def same_validators(entry: Entry, older: Entry) -> Entry:
 
 
 def rewritten_head(head: Head, rewrite: Rewrite, content_type: str, digest: Digest, *, gzip: bool) -> Head:
-    """The head of a rewritten document, whose plain bytes have that digest: nothing of the origin's that describes its
+    """The head of a rewritten document, which that digest stands for: nothing of the origin's that describes its
     own bytes, and an entity tag for each coding (RFC 9110 §8.8.3.3)."""
     headers = head.headers.without("content-encoding", "content-length", "etag", "last-modified", "vary")
     tag = replace(digest, value=f"{digest.value}-gzip") if gzip else digest

@@ -14,7 +14,15 @@ _HOP_BY_HOP = {"connection", "http2-settings", "keep-alive", "te", "trailer", "t
 _MADE_ANEW = {"content-length", "expect", "host", "max-forwards", "range", "via"}
 _PERSONAL = {"authorization", "cookie"}
 _OVERRIDES = {"x-http-host-override", "x-http-method", "x-http-method-override", "x-method-override"}
-_MISLEADING = {"forwarded", "x-host", "x-real-ip"} | _OVERRIDES
+_ADDRESSES = {
+    "cf-connecting-ip",
+    "fastly-client-ip",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-real-ip",
+}
+_MISLEADING = {"forwarded", "front-end-https", "x-host"} | _ADDRESSES | _OVERRIDES
 _DROPPED = frozenset(_HOP_BY_HOP | _MADE_ANEW | _MISLEADING)
 _DROPPED_PREFIXES = ("proxy-", "if-", "x-forwarded", "x-original-", "x-rewrite-")
 _REFUSED = ("CONNECT", "TRACE")  # a tunnel is no cache's business; TRACE shows scripts what only the origin should see

@@ -7,6 +7,7 @@ import json
 import re
 import urllib.parse
 from email.utils import formatdate
+from http import HTTPStatus
 from typing import Any
 
 import httptools
@@ -20,6 +21,8 @@ HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{0,5})?")
 """What a Host field may hold (RFC 9110 §7.2), less what no host name has."""
 
 
+_NO_TUNNELS = 'this server makes no tunnels (for apt: Acquire::https::Proxy "DIRECT")'
+
 FRAMING = (b"content-length", b"transfer-encoding")
 
 
@@ -28,6 +31,7 @@ class MirrorProtocol(HttpToolsProtocol):
 
     _silent = False  # what is parsed is a head of ours
     _in_head = False
+    _tunnel = False  # what was asked for is one
     _file_sender: FileSender | None = None
     _current: Cycle | None = None  # the one whose response is on its way; the parent knows the newest only
 
@@ -61,7 +65,7 @@ class MirrorProtocol(HttpToolsProtocol):
             if self.cycle is not None:
                 self.cycle.disconnected = True  # nobody gets what the application may say yet
                 self.cycle.message_event.set()
-            self.transport.write(_bad_request(msg))
+            self.transport.write(_refusal(405, _NO_TUNNELS) if self._tunnel else _refusal(400, msg))
             self.transport.close()
         elif self.cycle.more_body:  # it is the body of the request being answered that cannot be read
             self.reset()
@@ -170,6 +174,9 @@ class MirrorProtocol(HttpToolsProtocol):
 
     def _describe(self) -> None:
         """Complete the scope; ValueError for a request that has no single meaning (RFC 9112 §3.2)."""
+        if self.parser.get_method() == b"CONNECT":
+            self._tunnel = True
+            raise ValueError("no tunnels")
         http_version = self.parser.get_http_version()
         hosts = [value for name, value in self.headers if name == b"host"]
         if http_version not in ("1.0", "1.1") or b"#" in self.url:
@@ -196,12 +203,15 @@ class MirrorProtocol(HttpToolsProtocol):
         self.headers.append((b"host", authority))
 
 
-def _bad_request(detail: str) -> bytes:
-    """The whole response to what is no HTTP request."""
-    problem = {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": detail, "error": detail}
+def _refusal(status: int, detail: str) -> bytes:
+    """The whole response to what is no HTTP request, or none for this server."""
+    title = HTTPStatus(status).phrase
+    problem = {"type": "about:blank", "title": title, "status": status, "detail": detail, "error": detail}
     body = json.dumps(problem).encode()
+    allow = "allow: GET, HEAD\r\n" if status == HTTPStatus.METHOD_NOT_ALLOWED else ""
     head = (
-        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n"
+        f"HTTP/1.1 {status} {title}\r\n{allow}"
+        "content-type: application/problem+json\r\ncache-control: no-store\r\n"
         f"cache-status: mirror; detail=error\r\nx-cache: ERROR\r\ndate: {formatdate(usegmt=True)}\r\n"
         f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
     )

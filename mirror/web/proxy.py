@@ -14,6 +14,7 @@ from mirror.errors import MirrorError, NotFound, RequestError
 from mirror.model import Headers, Mirror, Request
 from mirror.outcome import Outcome
 from mirror.ports import Clock, Hop, Upload
+from mirror.web.mounts import Mounts
 from mirror.web.replies import INTERIM, ZERO_COPY, Interims, Send, Sent, send_error, send_reply
 
 log = logging.getLogger("mirror.access")
@@ -56,10 +57,11 @@ class Names:
 class Proxy:
     """Gives a request to the engine, and the reply to the client."""
 
-    def __init__(self, engine: Engine, mirrors: tuple[Mirror, ...], names: Names, wall: Clock) -> None:
+    def __init__(self, engine: Engine, mirrors: tuple[Mirror, ...], names: Names, mounts: Mounts, wall: Clock) -> None:
         self._engine = engine
         self._mirrors = {mirror.name: mirror for mirror in mirrors}
         self._names = names
+        self._mounts = mounts
         self._wall = wall
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,6 +92,9 @@ class Proxy:
         raw = scope["raw_path"].decode("ascii", "replace")
         name, slash, path = raw[1:].partition("/")
         mirror = self._mirrors.get(name)
+        if mirror is None and (address := self._mounts.named(raw)):
+            name, slash, path = address[1:].partition("/")
+            mirror = self._mirrors.get(name)
         if mirror is None:
             known = ", ".join(sorted(f"/{name}/" for name in self._mirrors))
             raise NotFound(f"there is no mirror at {_printable(raw)}; there are {known or 'none'}")
