@@ -15,6 +15,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mirror.server.cycle import Cycle
+from mirror.server.hot import Hot, head_of
 from mirror.server.zerocopy import FileSender
 
 HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{0,5})?")
@@ -31,9 +32,17 @@ class MirrorProtocol(HttpToolsProtocol):
 
     _silent = False  # what is parsed is a head of ours
     _in_head = False
+    _in_message = False  # a request was begun and is not read to its end
+    _head: bytes | None = None  # the bytes of the request that is being read, where it is known by them
+    _heard = 0.0  # when the last prepared reply was sent, in the loop's seconds
     _tunnel = False  # what was asked for is one
     _file_sender: FileSender | None = None
     _current: Cycle | None = None  # the one whose response is on its way; the parent knows the newest only
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._hot: Hot = self.config.hot  # type: ignore[attr-defined]
+        self._place = (self.scheme, self.server)
 
     @property
     def answering(self) -> bool:
@@ -77,12 +86,50 @@ class MirrorProtocol(HttpToolsProtocol):
         return self.cycle is self._current and self.cycle.more_body and not self.cycle.response_started
 
     def data_received(self, data: bytes) -> None:
-        """As the parent does, less its warning about upgrades."""
+        """As the parent does, less its warning about upgrades; at once where the reply is prepared."""
+        self._head = None
+        if self._idle and (head := head_of(data)) is not None:
+            if self._answered(head):
+                return
+            self._head = head
         self._unset_keepalive_if_required()
         try:
             self._feed(data)
         except httptools.HttpParserError:
             self.send_400_response("no HTTP request that can be understood")
+
+    @property
+    def _idle(self) -> bool:
+        """True between requests: nothing of one is read, all that were read are answered."""
+        return not self._in_message and (self.cycle is None or self.cycle.response_complete) and not self.pipeline
+
+    def _answered(self, head: bytes) -> bool:
+        """Whether the request has been answered with its prepared reply."""
+        known = (self._place, head)
+        kept = self._hot.get(known)
+        if kept is None or kept.reply.body is None or self.flow.write_paused or self.transport.is_closing():
+            return False
+        wire = kept.wire(self.client[0] if self.client else "-", self._hot.wall())
+        if wire is None:
+            self._hot.drop(known)
+            return False
+        self.transport.write(wire)
+        self.server_state.total_requests += 1
+        self._heard = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wait_for_more(self.timeout_keep_alive)
+        return True
+
+    def _wait_for_more(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """As the parent does, unless prepared replies were sent meanwhile: those set no timer of their own."""
+        left = self._heard + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._wait_for_more(left)
+        else:
+            super().timeout_keep_alive_handler()
 
     def _feed(self, data: bytes) -> None:
         while data:
@@ -107,7 +154,7 @@ class MirrorProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         if not self._silent:
-            self._in_head = True
+            self._in_head = self._in_message = True
             super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -121,6 +168,7 @@ class MirrorProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if not self._silent and not self._body_follows():
+            self._in_message = False
             super().on_message_complete()
 
     def _body_follows(self) -> bool:
@@ -161,10 +209,22 @@ class MirrorProtocol(HttpToolsProtocol):
         )
         self.cycle.file_sender = self._sends_files if plain else None
         if earlier is None or earlier.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
+            self._start_asgi_task(self.cycle, self._application(self.cycle))
         else:  # pipelined: answered in order
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+
+    def _application(self, cycle: Cycle) -> Any:
+        """Who answers: the prepared reply to this request, or the application, which may prepare one."""
+        if self._head is None or not cycle.keep_alive or cycle.scope["http_version"] != "1.1":
+            return self.app
+        known = (self._place, self._head)
+        kept = self._hot.get(known)
+        if kept is not None and kept.reply.body is None and kept.reply.use():
+            return kept.reply
+        if taker := self._hot.taker(known):
+            self.scope["extensions"]["mirror.prepared"] = taker  # type: ignore[assignment]
+        return self.app
 
     def _lasting(self) -> bool:
         if self.parser.should_upgrade():  # which says nothing of the connection to this parser

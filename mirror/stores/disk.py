@@ -56,7 +56,7 @@ class DiskStore:
         self._keeping = Keeping(self._commit, self._checkpoint, self._keep, self._discard)
         self._used: dict[str, float] = {}  # blob -> wall clock of its last use, since the last `note_use`
         self._handles = Handles()
-        self._changes = changes or Changes()
+        self.changes = changes or Changes()
 
     async def run(self, call: Callable[..., T], *args: Any) -> T:
         """`call(*args)` on this store's threads, never on those that resolve names."""
@@ -170,7 +170,7 @@ class DiskStore:
         self._room.remove(blob)
         self._used.pop(blob, None)
         self._handles.drop(blob)
-        self._changes.changed(blob)
+        self.changes.changed(blob)
         freed = await self.run(remove, self._blob(blob))
         # 1. A opens the file. 2. This drops nothing. 3. A's handle is kept. 4. The file goes.
         self._handles.drop(blob)

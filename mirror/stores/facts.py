@@ -40,7 +40,7 @@ class FileFacts:
 
     def __init__(self, path: Path, changes: Changes | None = None) -> None:
         self._path = path
-        self._changes = changes or Changes()
+        self.changes = changes or Changes()
         self._threads = ThreadPoolExecutor(2, "mirror-facts")
         self._lock = threading.Lock()  # for both:
         self._files: dict[str, dict[str, None]] = {}  # mirror -> file names, the newest last
@@ -67,7 +67,7 @@ class FileFacts:
         stay. StoreError when the disk refuses. Facts with control characters are left out."""
         try:
             await self._run(self._put, mirror, slot, source, facts)
-            self._changes.changed(of_facts(mirror))
+            self.changes.changed(of_facts(mirror))
         except OSError as exc:
             raise StoreError(f"cannot write the facts of {slot}: {exc.strerror or exc}") from exc
 
@@ -145,7 +145,7 @@ class FileFacts:
     async def drop(self, mirror: str) -> None:
         """Remove all facts of one mirror."""
         await self._run(self._drop, mirror)
-        self._changes.changed(of_facts(mirror))
+        self.changes.changed(of_facts(mirror))
 
     def _drop(self, mirror: str) -> None:
         with self._lock:

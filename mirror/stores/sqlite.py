@@ -85,7 +85,7 @@ class DiskcacheIndex:
         self._path = path
         self._timeout = timeout
         self._most = hot
-        self._changes = changes or Changes()
+        self.changes = changes or Changes()
         # None: deleted. It stands until the row is gone, and stays where the database refuses.
         self._hot: OrderedDict[str, Entry | None] = OrderedDict()
         self._thread = ThreadPoolExecutor(1, "mirror-index")
@@ -152,12 +152,12 @@ class DiskcacheIndex:
 
     async def put(self, entry: Entry) -> None:
         self._remember(entry.key, entry)
-        self._changes.changed(of_key(entry.key))
+        self.changes.changed(of_key(entry.key))
         await self._write(lambda: self._cache.set(entry.key, dump_entry(entry)))
 
     async def delete(self, key: str) -> None:
         self._remember(key, None)
-        self._changes.changed(of_key(key))
+        self.changes.changed(of_key(key))
         if await self._write(lambda: self._cache.delete(key)) and self._hot.get(key, 0) is None:
             del self._hot[key]
 

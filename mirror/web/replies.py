@@ -13,7 +13,7 @@ from mirror.httpcache.fields import format_date
 from mirror.model import VIA, Headers, Request
 from mirror.ports import Piece, Span
 from mirror.reply import Reply
-from mirror.web.shapes import BODILESS, Shape, encoded, problem, shape, value_bytes
+from mirror.web.shapes import BODILESS, Shape, problem, shape, value_bytes
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -61,8 +61,8 @@ async def send_reply(
 async def _start(send: Send, sent: Sent, found: Shape) -> None:
     sent.status = found.status
     sent.zero_copy = sent.zero_copy and "content-length" in found.headers
-    message = {"type": "http.response.start", "status": found.status, "headers": encoded(found.headers)}
-    await send({**message, "reason": value_bytes(found.reason)} if found.reason else message)
+    message = {"type": "http.response.start", "status": found.status, "headers": found.fields}
+    await send({**message, "reason": found.reason} if found.reason else message)
 
 
 async def _end(send: Send, sent: Sent, body: bytes = b"") -> None:
@@ -141,8 +141,7 @@ class Interims:
         self._tasks: list[asyncio.Task[None]] = []
 
     def __call__(self, status: int, headers: Headers) -> None:
-        encoded = [(name.encode("latin-1"), value_bytes(value)) for name, value in headers]
-        message = {"type": INTERIM, "status": status, "headers": encoded}
+        message = {"type": INTERIM, "status": status, "headers": Shape(status, headers).fields}
         task = asyncio.ensure_future(self._send(message))
         task.add_done_callback(lambda done: done.cancelled() or done.exception())  # the client may have left
         self._tasks.append(task)

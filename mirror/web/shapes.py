@@ -32,7 +32,16 @@ class Shape:
     status: int
     headers: Headers
     pieces: tuple[bytes | Range, ...] = ()
-    reason: str = ""
+    phrase: str = ""
+
+    @property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """The fields as a server takes them."""
+        return [(name.encode("latin-1"), value_bytes(value)) for name, value in self.headers]
+
+    @property
+    def reason(self) -> bytes:
+        return value_bytes(self.phrase)
 
 
 def shape(reply: Reply, request: Request, now: float) -> Shape:
@@ -108,11 +117,6 @@ def problem(status: int, detail: str) -> tuple[Headers, bytes]:
         "cache-control": "no-store",
     }
     return Headers.of(described), body
-
-
-def encoded(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """The fields as a server takes them."""
-    return [(name.encode("latin-1"), value_bytes(value)) for name, value in headers]
 
 
 def value_bytes(value: str) -> bytes:
