@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mirror import variants
 from mirror.body import Body
-from mirror.errors import Changed, MirrorError, Mismatch, OriginError, StoreError
+from mirror.errors import Changed, MirrorError, Mismatch, OriginError, OriginResting, StoreError
 from mirror.follower import Follower
 from mirror.heads import same_validators
 from mirror.httpcache import vary
@@ -121,7 +121,8 @@ class Fill:
                 return
             await self._fetch(opened)
         except MirrorError as exc:
-            log.log(logging.INFO if self.pausing else logging.WARNING, "%s: %s", self.key, exc)
+            quiet = self.pausing or isinstance(exc, OriginResting)  # that was told when the rest began
+            log.log(logging.INFO if quiet else logging.WARNING, "%s: %s", self.key, exc)
             self._failed(exc)
         except BaseException as exc:
             if not isinstance(exc, asyncio.CancelledError):
@@ -197,9 +198,12 @@ class Fill:
         if (at or limit is not None) and body and (body.strong or body.digest):
             last = "" if limit is None else str(limit - 1)
             fields = Headers((*fields, ("range", f"bytes={at}-{last}")))
-            if body.strong:
+            if body.strong and not (body.digest and len(plan.urls) > 1):  # another upstream's validators may be others
                 fields = fields.set("if-range", body.strong)
-        return await self._fills.outside.origin.fetch(plan.urls, headers=fields, route=self.asked.mirror.route(plan))
+        urls = body.segments.preferred(plan.urls) if body else plan.urls
+        if not urls:
+            raise Changed(f"{self.key}: no upstream has the object that was begun")
+        return await self._fills.outside.origin.fetch(urls, headers=fields, route=self.asked.mirror.route(plan))
 
     async def _salvage(self, body: Body, partial: Partial) -> None:
         """It ends here: what came so far is worth keeping where it can be gone on with."""

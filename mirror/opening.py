@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from mirror import variants
-from mirror.errors import MirrorError, Mismatch, OriginError
+from mirror.errors import MirrorError, Mismatch, OriginError, OriginResting
 from mirror.heads import client_head, validators
 from mirror.httpcache import vary
 from mirror.httpcache.conditional import chosen, offered, strong_validator
@@ -92,7 +92,8 @@ class Opening:
             stale = failed(self.plan, known, self.outside.wall(), self.asked.request)
             if stale is None:
                 raise
-            log.warning("%s: %s; what is stored is served", self.plan.key, exc)
+            quiet = isinstance(exc, OriginResting)  # that was told when the rest began
+            log.log(logging.INFO if quiet else logging.WARNING, "%s: %s; what is stored is served", self.plan.key, exc)
             return self.outside.stale(self.plan, stale)
 
     async def _resumable(self) -> Partial | None:
@@ -139,7 +140,8 @@ class Opening:
         elif partial:
             begin, end = missing(partial)[0]
             fields.append(("range", f"bytes={begin}-{end - 1}"))
-            fields += [("if-range", partial.note.strong)] if partial.note.strong else []
+            told = partial.note.strong if len(self.plan.urls) == 1 or self.plan.digest is None else ""
+            fields += [("if-range", told)] if told else []  # another upstream's validators may be others
         elif self.asked.wanted and not whole:
             fields.append(("range", self._range(*self.asked.wanted)))
         elif not whole and (tags := offered(self.asked.others)):
@@ -149,7 +151,12 @@ class Opening:
             headers=Headers(tuple(fields)),
             route=self.asked.mirror.route(self.plan),
             interim=self.interim,
+            instead=self.plan.rule.package and self._may_fail(known),
         )
+
+    def _may_fail(self, known: Entry | None) -> bool:
+        """True where what is stored may be served in place of an answer."""
+        return failed(self.plan, known, self.outside.wall(), self.asked.request) is not None
 
     def _range(self, start: int, end: int | None) -> str:
         if start < 0:
@@ -241,7 +248,9 @@ class Opening:
         if answer.head.headers.get("content-encoding") not in (None, partial.note.head.headers.get("content-encoding")):
             return True
         strong = strong_validator(answer.head)
-        same = strong == partial.note.strong if partial.note.strong and strong else self.plan.digest is not None
+        elsewhere = self.plan.digest is not None and answer.url != partial.note.url
+        told = bool(partial.note.strong and strong) and not elsewhere
+        same = strong == partial.note.strong if told else self.plan.digest is not None
         begin = missing(partial)[0][0]
         return not (same and found and found.start == begin and found.size in (None, partial.note.total))
 

@@ -251,4 +251,5 @@ class Origin(Protocol):
         route: Route = ...,
         upload: Upload | None = None,
         interim: Interim | None = None,
+        instead: bool = False,
     ) -> Answer: ...

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mirror.segment import Segment
@@ -20,6 +21,8 @@ class Segments:
         self._all: list[Segment] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Event()
+        self._broken: Counter[str] = Counter()
+        self._others: set[str] = set()
 
     def __iter__(self) -> Iterator[Segment]:
         return iter(self._all)
@@ -74,6 +77,15 @@ class Segments:
         task = asyncio.get_running_loop().create_task(segment.run())
         self._tasks.add(task)
         task.add_done_callback(lambda _: self._turn.set())
+
+    def broke(self, url: str, *, other: bool = False) -> None:
+        """What came from that URL broke off, or was of no use; `other`: it has another object than the one begun."""
+        self._broken[url] += 1
+        self._others |= {url} if other else set()
+
+    def preferred(self, urls: Sequence[str]) -> list[str]:
+        """In which order to go on: what broke off is asked again last, what has another object not at all."""
+        return sorted((url for url in urls if url not in self._others), key=self._broken.__getitem__)
 
     def remove(self, segment: Segment) -> None:
         """Its bytes are on disk."""
