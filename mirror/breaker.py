@@ -27,7 +27,7 @@ _TOLD = {
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How an upstream does. `busy`: it answers, and with 502, 503, 504, or asks to be left alone.
+    """How an upstream does. `busy`: it is there, and answers with 502, 503, 504 or a reset, or asks to be left alone.
 
     `since` and `error_at` are POSIX seconds, the latter None as long as nothing went wrong; `error` names host and
     reason of what did last; `resting` is in how many seconds it is asked next, 0 where it is asked now.
@@ -44,10 +44,11 @@ class Breaker:
     """Rests after five failures in a row, or for as long as a Retry-After says: then one probe is admitted for each
     rest, which grows to a minute.
 
-    What counts as down is a connection that was not made, or a head that did not come. 502, 503 and 504 make an
-    upstream busy: that says something of whole gateways, and 500 of one page. Any other answer ends the count. Each
-    probe has a number, by which its result is told from that of attempts that began before the rest: a hundred of
-    those failing together are one failure. `clock` is monotonic, in seconds.
+    Down is an upstream with which no connection was made, or whose head did not come in time. 502, 503, 504 and a
+    reset before the head make it busy: they may be of one page alone, so that it is asked still where there is no other
+    (500 is of one page). Any other answer ends the count. Each probe has a number, by which its result is told from
+    that of attempts that began before the rest: a hundred of those failing together are one failure. `clock` is
+    monotonic, in seconds.
     """
 
     def __init__(self, upstream: str, clock: Callable[[], float]) -> None:
@@ -98,15 +99,15 @@ class Breaker:
         """Whether an attempt may still be made (it may have waited): a probe, or any where the upstream is there."""
         return not self.gone or self._is_probe(number)
 
-    def failed(self, number: int, error: str, *, answered: bool = False) -> None:
-        """The attempt (0, or the probe's number) ended without a head; or with a gateway's failure (`answered`)."""
+    def failed(self, number: int, error: str, *, reached: bool = False) -> None:
+        """The attempt (0, or the probe's number) ended without a good answer; `reached`: the upstream is there."""
         self._error = (error, self._clock())
         probing = self.open and self._is_probe(number)
-        if self.resting and not probing and (answered or self.gone):
+        if self.resting and not probing and (reached or self.gone):
             return  # it began before the rest, or was made for want of others
         self._failures += 1
         if probing or self._failures >= FAILURES:
-            self._pause(min(LONGEST_REST, self._rest * 2 or FIRST_REST), "busy" if answered else "down")
+            self._pause(min(LONGEST_REST, self._rest * 2 or FIRST_REST), "busy" if reached else "down")
 
     def asked(self, seconds: float, error: str) -> None:
         """It asked to be left alone."""

@@ -114,7 +114,7 @@ class Fill:
         try:
             if after is not None:
                 await asyncio.wait([after.task])
-            opening = Opening(outside, asked, self._interim)
+            opening = Opening(outside, asked, self._interim, self._fills.distrusted(asked.plan.urls))
             opened = await opening.open()
             if not isinstance(opened, Streaming):
                 self.opened.set_result(opened)
@@ -140,6 +140,8 @@ class Fill:
     def _failed(self, exc: MirrorError) -> None:
         if self.body:
             self.body.fail(exc)
+            if isinstance(exc, Mismatch):
+                self._fills.distrust(self.body.segments.sources)
         if not self.opened.done():
             self.opened.set_exception(exc)
             self.opened.exception()  # it may be that nobody waits any more
@@ -177,7 +179,7 @@ class Fill:
     def _body(self, opened: Streaming) -> Body:
         note = opened.partial.note if opened.partial else None
         good = opened.head.status == 200
-        return Body(
+        body = Body(
             self.key,
             self._fills.settings,
             first=opened.answer,
@@ -189,6 +191,9 @@ class Fill:
             eager=self.asked.mirror.complete_ranges or self.asked.wanted is None,
             reopen=self._reopen,
         )
+        if note and body.received.size:
+            body.segments.sources.add(note.url)
+        return body
 
     async def _reopen(self, at: int, limit: int | None) -> Answer:
         """A connection that goes on at byte `at`; whether it does is the segment's to check."""
@@ -201,8 +206,6 @@ class Fill:
             if body.strong and not (body.digest and len(plan.urls) > 1):  # another upstream's validators may be others
                 fields = fields.set("if-range", body.strong)
         urls = body.segments.preferred(plan.urls) if body else plan.urls
-        if not urls:
-            raise Changed(f"{self.key}: no upstream has the object that was begun")
         return await self._fills.outside.origin.fetch(urls, headers=fields, route=self.asked.mirror.route(plan))
 
     async def _salvage(self, body: Body, partial: Partial) -> None:

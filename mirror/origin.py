@@ -14,7 +14,7 @@ import httpx
 
 from .answer import Answer, shut
 from .breaker import Health, asked_pause
-from .errors import MirrorError, OriginError, OriginRefused, OriginTimeout, Unavailable
+from .errors import MirrorError, OriginError, OriginRefused, OriginTimeout, OriginUnreachable, Unavailable
 from .failures import refusal
 from .framing import end_to_end, host, reason_phrase, received, redirected, server
 from .model import Head, Headers
@@ -114,7 +114,7 @@ class Origin:
 
         An upstream that could not be reached five times in a row is not asked, but probed now and then. One that asked
         to be left alone (429 or 503 with Retry-After, two minutes at most) or failed five times in a row (502, 503,
-        504) is asked last; and not at all where the caller has something to serve `instead`.
+        504, a reset before the head) is asked last; and not at all where the caller has something to serve `instead`.
 
         Raises OriginRefused, OriginTimeout, OriginResting, OriginError; Unavailable when too many wait for a
         connection.
@@ -245,4 +245,5 @@ def _blame(turn: Turn, trail: _Trail, failure: MirrorError) -> None:
     if not trail.home:
         turn.upstream.breaker.answered(turn.number)
     elif isinstance(failure, OriginRefused | OriginTimeout):
-        turn.upstream.breaker.failed(turn.number, str(failure))
+        there = isinstance(failure, OriginRefused) and not isinstance(failure, OriginUnreachable)
+        turn.upstream.breaker.failed(turn.number, str(failure), reached=there)

@@ -117,6 +117,7 @@ class Segment:
             answer = await self.body.reopen(self.at, self.limit)
         try:
             chunks = await self._positioned(answer)
+            self.body.segments.sources.add(answer.url)
             async with aclosing(self.tee(chunks)) as taken:
                 async for _ in taken:
                     if self.done:

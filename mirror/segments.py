@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class Segments:
-    """The segments of a body: running ones and, where there is no file, those whose ring is all that is left."""
+    """The segments of a body: running ones and, where there is no file, those whose ring is all that is left.
+
+    `sources` are the URLs that any of its bytes came from.
+    """
 
     def __init__(self, body: Body) -> None:
         self._body = body
@@ -23,6 +26,7 @@ class Segments:
         self._turn = asyncio.Event()
         self._broken: Counter[str] = Counter()
         self._others: set[str] = set()
+        self.sources: set[str] = set()
 
     def __iter__(self) -> Iterator[Segment]:
         return iter(self._all)
@@ -85,7 +89,8 @@ class Segments:
 
     def preferred(self, urls: Sequence[str]) -> list[str]:
         """In which order to go on: what broke off is asked again last, what has another object not at all."""
-        return sorted((url for url in urls if url not in self._others), key=self._broken.__getitem__)
+        those = [url for url in urls if url not in self._others]
+        return sorted(those or urls, key=self._broken.__getitem__)
 
     def remove(self, segment: Segment) -> None:
         """Its bytes are on disk."""

@@ -38,7 +38,7 @@ class Upstream:
         if asked:
             self.breaker.asked(asked, error)
         elif head.status in _FAILING:
-            self.breaker.failed(number, error, answered=True)
+            self.breaker.failed(number, error, reached=True)
         else:
             self.breaker.answered(number)
 
@@ -117,14 +117,15 @@ class Upstreams:
         return order
 
     def again(self, url: str) -> Turn | None:
-        """A further attempt; None where that upstream is to be left alone."""
+        """A further attempt; None where that upstream is to be left alone: all who ask would make theirs."""
         upstream = self.of(url)
         turn = Turn(url, upstream, upstream.breaker.probe())
-        return turn if turn.number or not upstream.breaker.gone else None
+        return turn if turn.number or not upstream.breaker.open else None
 
     def soonest(self, urls: Sequence[str]) -> float:
-        """In how many seconds the first of them is asked again; 0 where one is asked now."""
-        return min((self.of(url).breaker.resting for url in urls), default=0.0)
+        """In how many seconds the first of them is asked again; 0 where one is asked now: a busy one is."""
+        known = [self.of(url).breaker for url in urls]
+        return min((breaker.resting if breaker.gone else 0.0 for breaker in known), default=0.0)
 
     @property
     def in_use(self) -> dict[str, int]:

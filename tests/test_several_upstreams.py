@@ -244,3 +244,48 @@ class TestBusy:
         await reply.source.close()
         assert (reply.head.status, reply.head.headers.get("retry-after")) == (503, "60")
         assert "set-cookie" not in reply.head.headers
+
+
+class TestTheWrongFile:
+    """What cannot be what was asked for is known before anybody got a byte of it, or when the digest tells."""
+
+    @pytest.mark.parametrize("stall", [False, True])
+    async def test_another_upstreams_is_taken_before_a_byte_is_out(self, named: Pair, stall: bool) -> None:
+        named.offer("stall=0")
+        if not stall:
+            named.first.route(NAMED, headers=[("content-type", "text/html")], body=b"<html>log in")
+        assert right(await named.get(), "a", SIZE)
+        assert (await named.get()).reply.outcome.hit
+
+    async def test_and_so_it_is_where_the_size_is_another_than_the_index_says(self, named: Pair) -> None:
+        packages = b"Package: thing\n"
+        line = f"SHA256:\n {hashlib.sha256(packages).hexdigest()} {len(packages)} main/binary-all/Packages\n"
+        release = SIGNED.replace(b"x\n", line.encode())
+        for origin, body in ((named.first, packages[:5]), (named.second, packages)):
+            origin.route(RELEASE, body=release)
+            origin.route("/dists/stable/main/binary-all/Packages", body=body)
+        assert (await named.world.get("/dists/stable/main/binary-all/Packages", "")).body == packages
+        assert named.first.requests("/dists/stable/main/binary-all/Packages") == 1
+
+    async def test_one_whose_bytes_are_wrong_is_not_asked_again_for_a_while(self, named: Pair) -> None:
+        named.offer("version=1")
+        assert isinstance((await named.get()).broke, Mismatch)
+        assert right(await named.get(), "a", SIZE)
+        assert named.first.requests() == 1
+
+    async def test_a_404_of_the_others_is_no_answer_then(self, named: Pair) -> None:
+        named.offer()
+        named.first.route(NAMED, headers=[("content-type", "text/html")], body=b"<html>log in")
+        named.second.route(NAMED, 404)
+        for _ in range(2):
+            with pytest.raises(OriginError):
+                await named.get()
+        assert await named.nothing_is_stored()
+
+    async def test_where_all_are_wrong_each_is_named(self, named: Pair) -> None:
+        for origin in (named.first, named.second):
+            origin.route(NAMED, headers=[("content-type", "text/html")], body=b"<html>log in")
+        with pytest.raises(OriginError) as caught:
+            await named.get()
+        for origin in (named.first, named.second):
+            assert origin.url().removeprefix("http://") in str(caught.value)

@@ -23,29 +23,29 @@ def breaker(clock: Clock) -> Breaker:
     return Breaker(NAME, clock)
 
 
-def fail(breaker: Breaker, times: int = 1, number: int = 0, *, answered: bool = False) -> None:
+def fail(breaker: Breaker, times: int = 1, number: int = 0, *, reached: bool = False) -> None:
     for _ in range(times):
-        breaker.failed(number, "refused", answered=answered)
+        breaker.failed(number, "refused", reached=reached)
 
 
-@pytest.mark.parametrize("answered", [False, True])
-def test_five_failures_in_a_row_and_it_rests_longer_each_time(breaker: Breaker, clock: Clock, answered: bool) -> None:
-    fail(breaker, 4, answered=answered)
+@pytest.mark.parametrize("reached", [False, True])
+def test_five_failures_in_a_row_and_it_rests_longer_each_time(breaker: Breaker, clock: Clock, reached: bool) -> None:
+    fail(breaker, 4, reached=reached)
     assert (breaker.open, breaker.probe()) == (False, 0)
-    fail(breaker, answered=answered)
+    fail(breaker, reached=reached)
     for rest in HARD:
         assert (breaker.open, breaker.resting, breaker.probe()) == (True, rest, 0)
         clock.wind(rest)
         number = breaker.probe()
         assert number
         assert not breaker.probe()  # one for each rest
-        fail(breaker, 1, number, answered=answered)
+        fail(breaker, 1, number, reached=reached)
 
 
 def test_a_dead_one_is_asked_by_its_probe_alone_and_a_busy_one_by_who_has_no_other(
     breaker: Breaker, clock: Clock
 ) -> None:
-    fail(breaker, 5, answered=True)
+    fail(breaker, 5, reached=True)
     assert breaker.admits(0)
     fail(breaker, 5)
     assert not breaker.admits(0)
@@ -81,7 +81,7 @@ def test_who_asks_to_be_left_alone_is_for_two_minutes_at_most(
     breaker.asked(asked, "answered 429")
     assert (breaker.open, breaker.gone, breaker.resting) == (True, False, rest)
     breaker.answered(0)  # to who asked before
-    fail(breaker, 9, answered=True)
+    fail(breaker, 9, reached=True)
     breaker.asked(1.0, "answered 429")
     assert breaker.resting == rest
     clock.wind(rest)
