@@ -131,7 +131,9 @@ class Origin:
         except BaseException:
             await search.give_up()
             raise
-        return search.result(self._upstreams.soonest(asked))
+        if search.best is None:
+            raise search.failure(self._upstreams.soonest(asked))
+        return search.best
 
     async def _asked_once(self, search: Search, question: Question, turns: Sequence[Turn]) -> bool:
         for turn in turns:

@@ -55,20 +55,18 @@ class Search:
         """One that is preferred to this one and did not tell."""
         return next((other for other in self.urls[: self.urls.index(url)] if other in self.silent), None)
 
-    def result(self, soonest: float) -> Answer:
-        """The answer. Raises the failure where there is none: it names each upstream with its reason, is of the kind
-        of the most preferred one that was asked, and has `soonest` (seconds) as the time to come again."""
-        if self.best is not None:
-            return self.best
+    def failure(self, soonest: float) -> MirrorError:
+        """Why there is no answer: each upstream with its reason, in the kind of the most preferred one that was asked,
+        and with `soonest` (seconds) as the time to come again."""
         failed = {url: self.failures[url] for url in self.urls if url in self.failures}
         if not failed:
-            raise Unavailable("no upstream is configured")
+            return Unavailable("no upstream is configured")
         told = [*failed.values()]
         failure = next((each for each in told if not isinstance(each, OriginResting | OriginForbidden)), told[0])
         if len(told) > 1:
             failure = type(failure)("; ".join(_reason(url, each) for url, each in failed.items()))
         failure.retry_after = soonest
-        raise failure
+        return failure
 
     async def give_up(self) -> None:
         """Nobody wants the answer any more."""

@@ -35,12 +35,12 @@ async def second() -> AsyncIterator[RawOrigin]:
     await origin.stop()
 
 
-async def opened(clock: Clock, **settings: int) -> Origin:
+async def opened(clock: Clock, **settings: float) -> Origin:
     async def sleep(_: float) -> None:
         return None
 
-    fixed = OriginSettings(**{"retries": 4, **settings}, head_timeout=0.2, min_rate_window=0.2)  # type: ignore[arg-type]
-    origin = Origin(fixed, sleep=sleep, clock=clock)
+    fixed = {"retries": 4, "head_timeout": 0.2, "min_rate_window": 0.2, **settings}
+    origin = Origin(OriginSettings(**fixed), sleep=sleep, clock=clock)  # type: ignore[arg-type]
     await origin.open()
     return origin
 
@@ -187,6 +187,21 @@ async def test_one_with_something_stored_does_not_wait_for_a_probe(
         await origin.fetch([raw.url + "/x"], instead=True)
     await eventually(lambda: origin.health()[raw.url].state == "up" and not origin.in_use)
     assert await get(origin, raw.url + "/x", instead=True) == b"hello"
+
+
+async def test_a_probe_that_nobody_waits_for_does_not_outlive_the_client(
+    raw: RawOrigin, second: RawOrigin, clock: Clock
+) -> None:
+    raw.scripts["/x"], raw.held = b"", {"/x"}
+    origin = await opened(clock, head_timeout=60.0)
+    for _ in range(5):
+        origin._upstreams.of(raw.url).breaker.failed(0, "refused")
+    clock.wind(2.0)
+    assert await get(origin, raw.url + "/x", second.url + "/hello") == b"hello"
+    await raw.until(lambda: raw.open == 1)
+    await origin.close()
+    assert origin.in_use == {}
+    await raw.until(lambda: raw.open == 0)
 
 
 async def test_a_redirect_that_leads_to_a_dead_host_is_not_the_upstreams_fault(
