@@ -26,7 +26,8 @@ def client_head(plan: Plan, head: Head, total: int | None) -> Head:
 
 
 def _package(plan: Plan, headers: Headers, head: Head) -> Headers:
-    headers = headers.only(KEPT_OF_PACKAGES)
+    busy = head.status in (429, 503)
+    headers = headers.only((*KEPT_OF_PACKAGES, "retry-after") if busy else KEPT_OF_PACKAGES)
     if plan.content_type and head.status == 200:
         headers = headers.set("content-type", plan.content_type)
     if plan.digest and head.status == 200:

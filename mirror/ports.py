@@ -268,4 +268,5 @@ class Origin(Protocol):
         route: Route = ...,
         upload: Upload | None = None,
         interim: Interim | None = None,
+        instead: bool = False,
     ) -> Answer: ...

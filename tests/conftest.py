@@ -113,6 +113,7 @@ class World:
     clock: Clock = field(default_factory=lambda: Clock(float(int(time.time()))))  # the origin dates by the real one
     limits: Limits = field(default_factory=lambda: Limits(1 << 40))
     fill: FillSettings = field(default_factory=lambda: FillSettings(linger=0.01))
+    speak: OriginSettings = field(default_factory=lambda: OriginSettings(retries=1))
     ecosystem: str = "http"
     changes: dict[str, Any] = field(default_factory=dict)
 
@@ -135,7 +136,7 @@ class World:
         await self.store.start()
         await self.store.count()
         self.room.evict = lambda name: evict(self.store, self.index, name)
-        self.client = Client(OriginSettings(retries=1), wall=self.clock)
+        self.client = Client(self.speak, wall=self.clock, clock=self.clock)
         await self.client.open()
         outside = Outside(self.client, self.store, self.index, self.clock, changes)
         self.fills = Fills(outside, self.fill)

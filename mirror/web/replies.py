@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from mirror.errors import MirrorError, NotAllowed
@@ -107,7 +108,7 @@ async def send_error(error: MirrorError, request_method: str, send: Send, sent: 
     if error.status == 400:  # whoever asks so may mean more by it than we read
         fields = fields.set("connection", "close")
     if error.status in (502, 503, 504):
-        fields = fields.set("retry-after", "5")
+        fields = fields.set("retry-after", str(max(1, ceil(error.retry_after))) if error.retry_after else "5")
     if isinstance(error, NotAllowed):
         fields = fields.set("allow", error.allow)
     await _start(send, sent, Shape(error.status, Headers((*fields, *marks("mirror; detail=error", "ERROR", now)))))
