@@ -19,6 +19,7 @@ from tests.instruments.server import Served, served
 JSON = "application/vnd.pypi.simple.v1+json"
 V1_HTML = "application/vnd.pypi.simple.v1+html"
 HTML = "text/html"
+FORMS = (JSON, V1_HTML, HTML)
 
 CONFIG = """
 [cache]

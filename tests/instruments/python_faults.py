@@ -52,18 +52,21 @@ def _old(response: Response, turn: int) -> Response:
 LOGIN = b"<!DOCTYPE html><html><title>Log in</title><form>Who are you?</form></html>"
 
 FAULTS = {
-    "cut": Fault("cut=500"),
-    "cut without length": Fault("chunked=1&cut=500"),
-    "cut at the end of the connection": Fault("close=1&cut=500"),
-    "cut in the middle": Fault("cut=50%"),
+    "cut": Fault("cut=50%"),
+    "cut soon": Fault("cut=10"),
+    "cut without length": Fault("chunked=1&cut=50%"),
+    "cut at the end of the connection": Fault("close=1&cut=50%"),
     "closed": Fault(change=_closed),
     "other bytes": Fault("flipbyte=100"),
     "web page": Fault(change=_instead(Response(200, [("Content-Type", "text/html")], LOGIN))),
     "empty": Fault(change=_instead(Response(200, [("Content-Type", "application/octet-stream")]))),
     "429": Fault(change=_instead(Response(429, [("Retry-After", "1")], b"slower"))),
     "500": Fault(change=_instead(Response(500, [("Content-Type", "text/plain")], b"broken"))),
-    "404": Fault(change=_instead(Response(404, [("Content-Type", "text/plain")], b"gone"))),
-    "drip": Fault("rate=3000"),
+    **{
+        str(status): Fault(change=_instead(Response(status, [("Content-Type", "text/plain")], b"not for you")))
+        for status in (403, 404, 410, 451)
+    },
+    "drip": Fault("rate=10000"),
     "held": Fault("hold=50%"),
     "silent": Fault("wait=30"),
     "etag flips": Fault(change=_flipped),

@@ -63,9 +63,10 @@ class PythonIndex:
         file = wheel(name, version, size=size)
         return self.publish(Project(name, (file,))), file
 
-    def fault(self, path: str, name: str, times: int = -1) -> None:
-        """The fault of that name (python_faults.py) at `path`, now on or for the next `times` requests."""
-        self._afflict(path, FAULTS[name], times)
+    def fault(self, path: str, name: str, times: int = -1) -> threading.Event:
+        """The fault of that name (python_faults.py) at `path`, now on or for the next `times` requests; what is
+        returned is set when it has struck."""
+        return self._afflict(path, FAULTS[name], times)
 
     def astray(self, path: str) -> None:
         """From now on what is at `path` is at the host `beyond`, to which its own host redirects."""
@@ -112,17 +113,19 @@ class PythonIndex:
         """404 for a `+` in the path that is not encoded: it means a space there."""
         return self._flavour.file(request, file) if " " not in file_path(request) else Response(404)
 
-    def _afflict(self, path: str, fault: Fault, times: int) -> None:
-        host, healthy, turn = self._host(path), self._healthy[path], 0
+    def _afflict(self, path: str, fault: Fault, times: int) -> threading.Event:
+        host, healthy, turn, struck = self._host(path), self._healthy[path], 0, threading.Event()
 
         def respond(request: Request) -> Response:
             nonlocal turn
             turn += 1
+            struck.set()
             if turn == times:
                 self.mend(path)
             return fault.change(healthy(request), turn)
 
         host.route(path, body=respond, shape=fault.shape)
+        return struck
 
     def _in_loop(self, *acts: Callable[[], None]) -> None:
         async def run() -> None:

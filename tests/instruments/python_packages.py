@@ -16,6 +16,7 @@ from . import bodies
 UPLOADED = "2024-02-03T04:05:06.789012Z"
 _DAWN = (2020, 1, 1, 0, 0, 0)
 BIG = 700_000  # bytes of the largest module: many reads, and lazy downloads of a wheel are worth while
+_DESCRIPTION = [f"What {number} things it does, at length." for number in range(50)]
 
 # A build backend that stands in the sdist (PEP 517 `backend-path`), so that nothing need be installed to build it.
 _BACKEND = """
@@ -41,6 +42,7 @@ class File:
     requires_python: str | None = None
     yanked: str | None = None
     metadata: bytes | None = None
+    folder: str = ""
 
     @property
     def sha256(self) -> str:
@@ -48,7 +50,9 @@ class File:
 
     @property
     def path(self) -> str:
-        """Where the file host has it: the folders are the blake2b of its bytes, a `+` is encoded."""
+        """Where the file host has it: in `folder`, or in one named by the blake2b of its bytes; a `+` is encoded."""
+        if self.folder:
+            return f"/packages/{self.folder}/{self.name}"
         digest = hashlib.blake2b(self.body, digest_size=32).hexdigest()
         return f"/packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}/{self.name.replace('+', '%2B')}"
 
@@ -150,7 +154,7 @@ def _metadata(name: str, version: str, needs: Needs) -> bytes:
     for extra, need in needs.extras.items():
         lines += [f"Provides-Extra: {extra}", f'Requires-Dist: {need}; extra == "{extra}"']
     lines += [f"Requires-Python: {needs.python}"] * bool(needs.python)
-    return "\n".join([*lines, ""]).encode()
+    return "\n".join([*lines, "", *_DESCRIPTION, ""]).encode()
 
 
 def _record_hash(text: bytes) -> str:
