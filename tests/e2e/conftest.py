@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
+from tests.e2e.python_clients import fetched, newest
 from tests.e2e.python_mirror import Mirror, mirrored
 from tests.instruments.python_index import Kind
 from tests.instruments.server import Served, http_mirror, served
@@ -59,6 +61,18 @@ def python_mirror(request: pytest.FixtureRequest, kind: Kind) -> Mirror:
     """The one of the two that the test's parameter `kind` names."""
     found: Mirror = request.getfixturevalue(f"python_{kind}")
     return found
+
+
+@pytest.fixture(scope="session")
+def newest_pip(pytestconfig: pytest.Config) -> str:
+    """A Python that has the newest pip."""
+    return str(fetched(pytestconfig, "pip", partial(newest, "pip")) / "bin/python")
+
+
+@pytest.fixture(scope="session")
+def poetry_python(pytestconfig: pytest.Config) -> str:
+    """A Python that has Poetry."""
+    return str(fetched(pytestconfig, "poetry", partial(newest, "poetry")) / "bin/python")
 
 
 def until(connection: socket.socket, end: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,6 +102,12 @@ class Mirror:
             connection.close()
         assert heard.status == 200, heard
         assert not paths or heard.document["purged"], f"nothing was stored for {paths}"
+
+    def emptied(self) -> None:
+        """Starts it again at the same address, with nothing stored and nothing known."""
+        self.server.stop()
+        shutil.rmtree(self.server.cache)
+        self.server.start()
 
     def leftovers(self) -> list[str]:
         """Files of downloads that are not whole."""
