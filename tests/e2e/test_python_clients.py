@@ -119,6 +119,17 @@ def test_a_refusal_of_uv_says_what_is_missing(python_mirror: Mirror, client: Cli
     assert (code != 0, "was not found in the package registry" in said) == (True, True)
 
 
+@pytest.mark.parametrize("kind", ["real"])
+@pytest.mark.parametrize("tool", ["newest pip", "uv"])
+def test_a_client_asks_once_more_where_a_file_broke_off(python_mirror: Mirror, install: Install) -> None:
+    """This mirror does not try again itself; pip goes on from where it is, uv begins anew."""
+    file = python_mirror.index.projects["speed"].files[0]
+    struck = python_mirror.index.fault(file.path, "cut", times=1)
+    assert versions(install("speed")) == {"speed": INSTALLED["speed"]}
+    assert struck.is_set()
+    assert python_mirror.ask(python_mirror.place(file)).body == file.body
+
+
 FAULTS = {"app": "cut", "lib-core": "closed", "tool": "500", "speed": "cut soon", "source-only": "cut without length"}
 
 
