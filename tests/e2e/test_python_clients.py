@@ -15,6 +15,8 @@ from tests.instruments.python_packages import INSTALLED, File
 
 pytestmark = pytest.mark.timeout(300)
 both = pytest.mark.parametrize("kind", ["real", "poor"])
+live = pytest.mark.live  # the newest pip, and Poetry, are fetched
+NEWEST = pytest.param("newest pip", marks=live)
 Install = Callable[..., Tree]
 
 
@@ -65,12 +67,20 @@ def same_until_the_index_is_down(mirror: Mirror, run: Callable[[], Tree]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("tool", "kind"), [("pip", "real"), ("newest pip", "real"), ("newest pip", "poor"), ("uv", "real"), ("uv", "poor")]
+    ("tool", "kind"),
+    [
+        ("pip", "real"),
+        ("uv", "real"),
+        ("uv", "poor"),
+        pytest.param("newest pip", "real", marks=live),
+        pytest.param("newest pip", "poor", marks=live),
+    ],
 )
 def test_installs_are_the_same_cold_warm_and_down(python_mirror: Mirror, install: Install) -> None:
     same_until_the_index_is_down(python_mirror, lambda: install("app"))
 
 
+@live
 @pytest.mark.parametrize("kind", ["real"])
 def test_poetry_installs_the_same_cold_warm_and_down(python_mirror: Mirror, client: Client, poetry_python: str) -> None:
     def run() -> Tree:
@@ -80,13 +90,14 @@ def test_poetry_installs_the_same_cold_warm_and_down(python_mirror: Mirror, clie
     same_until_the_index_is_down(python_mirror, run)
 
 
-@pytest.mark.parametrize(("tool", "kind"), [("newest pip", "real"), ("newest pip", "poor"), ("uv", "real")])
+@pytest.mark.parametrize("kind", ["poor"])
+@pytest.mark.parametrize("tool", [NEWEST, "uv"])
 def test_what_is_yanked_is_installed_where_it_is_pinned(python_mirror: Mirror, install: Install) -> None:
     assert versions(install("lib-core==2.0", more=("--no-deps",))) == {"lib-core": "2.0"}
 
 
 @pytest.mark.parametrize("kind", ["poor"])
-@pytest.mark.parametrize("tool", ["pip", "newest pip", "uv"])
+@pytest.mark.parametrize("tool", ["pip", NEWEST, "uv"])
 def test_metadata_is_read_out_of_parts_of_a_wheel(python_mirror: Mirror, install: Install, tool: str) -> None:
     """Where the index announces no metadata file; then the mirror asks a poor host, which has no parts, once."""
     before = len(python_mirror.server.log())
@@ -105,7 +116,7 @@ def test_uv_leaves_out_what_is_newer_than_a_date(python_mirror: Mirror, install:
 
 
 @pytest.mark.parametrize("kind", ["real"])
-@pytest.mark.parametrize("tool", ["newest pip"])
+@pytest.mark.parametrize("tool", [NEWEST])
 def test_pip_leaves_out_what_is_newer_than_a_date(python_mirror: Mirror, install: Install) -> None:
     assert versions(install("app", more=("--uploaded-prior-to", "2024-03-01"))) == INSTALLED
 
@@ -120,7 +131,7 @@ def test_a_refusal_of_uv_says_what_is_missing(python_mirror: Mirror, client: Cli
 
 
 @pytest.mark.parametrize("kind", ["real"])
-@pytest.mark.parametrize("tool", ["newest pip", "uv"])
+@pytest.mark.parametrize("tool", [NEWEST, "uv"])
 def test_a_client_asks_once_more_where_a_file_broke_off(python_mirror: Mirror, install: Install) -> None:
     """This mirror does not try again itself; pip goes on from where it is, uv begins anew."""
     file = python_mirror.index.projects["speed"].files[0]
@@ -142,7 +153,7 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Mirr
 
 
 @both
-@pytest.mark.parametrize("tool", ["newest pip", "uv"])
+@pytest.mark.parametrize("tool", [NEWEST, "uv"])
 def test_a_client_gets_all_though_everything_fails_once(
     request: pytest.FixtureRequest, patient: dict[str, Mirror], tmp_path: Path, kind: str, tool: str
 ) -> None:

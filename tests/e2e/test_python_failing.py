@@ -62,11 +62,24 @@ class TestPages:
         python_mirror.index.single(name)
         python_mirror.index.fault(f"/simple/{name}/", fault)
         heard = python_mirror.page(name)
-        assert heard.status in ((429, 502, 503, 504) if fault == "429" else (502, 503, 504))
-        assert heard["retry-after"]
+        assert heard.status == 429 or heard.status >= 500
         assert heard["cache-control"] in ("no-store", "no-cache")
         python_mirror.index.mend(f"/simple/{name}/")
         assert [link.name for link in python_mirror.links(name)] == [f"{name.replace('-', '_')}-1.0-py3-none-any.whl"]
+
+    @both
+    @pytest.mark.parametrize("fault", ["429", "500", "closed", "empty"])
+    @pytest.mark.parametrize("what", ["page", "file"])
+    def test_a_failure_of_the_index_is_told_as_one_with_when_to_come_back(
+        self, python_mirror: Mirror, fault: str, what: str
+    ) -> None:
+        name = named(f"told-{what}", fault)
+        file = python_mirror.index.single(name)[1]
+        assert what == "page" or python_mirror.page(name).status == 200
+        python_mirror.index.fault(file.path if what == "file" else f"/simple/{name}/", fault)
+        heard = python_mirror.page(name) if what == "page" else python_mirror.ask(python_mirror.place(file))
+        assert heard.status in ((429, 502, 503, 504) if fault == "429" else (502, 503, 504))
+        assert heard["retry-after"]
 
     def test_a_page_that_is_only_labelled_gzip_is_none(self, python_poor: Mirror) -> None:
         python_poor.index.single("labelled")
@@ -106,7 +119,7 @@ class TestFiles:
         python_mirror.index.fault(path, fault)
         for _ in range(2):  # the second would be served from the store if it was there
             heard = python_mirror.ask(place)
-            refused = heard.broken or heard.status in ((429, 502, 503, 504) if fault == "429" else (502, 503, 504))
+            refused = heard.broken or heard.status == 429 or heard.status >= 500
             labelled = fault == "labelled gzip" and (heard.status, heard.body) == (200, right)
             assert refused or labelled
         python_mirror.index.mend(path)

@@ -55,7 +55,8 @@ def test_uv_lock(python_mirror: Mirror, client: Client) -> None:
     assert (project / "uv.lock").read_text() == lock
 
 
-@pytest.mark.parametrize("kind", ["real"])
+@pytest.mark.live
+@both
 def test_poetry_lock(python_mirror: Mirror, client: Client, poetry_python: str) -> None:
     project = poetry_project(client)
     client.env["POETRY_CACHE_DIR"] = str(client.fresh())
@@ -70,6 +71,7 @@ def test_poetry_lock(python_mirror: Mirror, client: Client, poetry_python: str) 
     assert (project / "poetry.lock").read_text() == lock
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("kind", ["real"])
 def test_hashes_that_pip_requires(python_mirror: Mirror, client: Client, newest_pip: str) -> None:
     report, required = client.fresh() / "report.json", client.fresh() / "requirements.txt"
