@@ -1,12 +1,16 @@
-"""A real server between a client and an origin that a test plays by hand, each on a blocking socket."""
+"""Real servers: of an origin that a test plays by hand, on a blocking socket, and of indexes of Python packages."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
+from tests.e2e.python_clients import fetched, newest
+from tests.e2e.python_mirror import Mirror, mirrored
+from tests.instruments.python_index import Kind
 from tests.instruments.server import Served, http_mirror, served
 
 
@@ -36,6 +40,39 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Wai
 def client(both: tuple[Served, Waiting]) -> Iterator[socket.socket]:
     with socket.create_connection(("127.0.0.1", both[0].port), timeout=10) as connection:
         yield connection
+
+
+@pytest.fixture(scope="module")
+def python_real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """A mirror, without retries, of the real index of Python packages."""
+    with mirrored(tmp_path_factory.mktemp("real"), "real") as mirror:
+        yield mirror
+
+
+@pytest.fixture(scope="module")
+def python_poor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """The same of the poor one."""
+    with mirrored(tmp_path_factory.mktemp("poor"), "poor") as mirror:
+        yield mirror
+
+
+@pytest.fixture
+def python_mirror(request: pytest.FixtureRequest, kind: Kind) -> Mirror:
+    """The one of the two that the test's parameter `kind` names."""
+    found: Mirror = request.getfixturevalue(f"python_{kind}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def newest_pip(pytestconfig: pytest.Config) -> str:
+    """A Python that has the newest pip."""
+    return str(fetched(pytestconfig, "pip", partial(newest, "pip")) / "bin/python")
+
+
+@pytest.fixture(scope="session")
+def poetry_python(pytestconfig: pytest.Config) -> str:
+    """A Python that has Poetry."""
+    return str(fetched(pytestconfig, "poetry", partial(newest, "poetry")) / "bin/python")
 
 
 def until(connection: socket.socket, end: bytes) -> bytes:
