@@ -14,8 +14,8 @@ from mirror.errors import MirrorError, NotFound, Offline, OriginError, Unavailab
 from mirror.fills import Fills
 from mirror.forwarding import Forwarding, relayed
 from mirror.generations import Generations
-from mirror.heads import missing, rewritten_head
-from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, only_if_cached
+from mirror.heads import missing, rewritten_head, varying
+from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, failed, only_if_cached
 from mirror.httpcache.invalidation import answers_get
 from mirror.joining import Joining
 from mirror.lookup import Lookups
@@ -27,6 +27,9 @@ from mirror.releases import Releases
 from mirror.reply import ROUNDING, InMemory, Lasting, Reply, document, instead, ready
 
 log = logging.getLogger("mirror.engine")
+
+_FAULTS = frozenset({500, 501, *range(505, 600)})
+"""Statuses of an origin that say no more than that it failed, and not for how long: a client is told 502."""
 
 _AGAIN = ("cache-control", "no-cache")
 
@@ -56,12 +59,32 @@ class Engine:
             return ready(plan, self._outside.wall())
         errand = Errand(mirror, plan, request, hop)
         reply = await (self._generations.reply(errand) if plan.generation else self._carry_out(errand))
+        if plan.rule.package and plan.rule.store and reply.head.status in _FAULTS:
+            await reply.source.close()
+            raise OriginError(f"{plan.key}: the origin answered {reply.head.status}")
         if plan.missing is not None and missing(reply.head):
             return await instead(reply, plan.missing)
-        if plan.rewrite is None or reply.head.status != 200:
+        if plan.rewrite is None:
             return reply
+        return await self._document_of(errand, reply)
+
+    async def _document_of(self, errand: Errand, reply: Reply) -> Reply:
+        """What this client gets of a document."""
+        mirror, plan, request, hop = errand.mirror, errand.plan, errand.request, errand.hop
+        if plan.rewrite is None or reply.head.status != 200:
+            return replace(reply, head=varying(reply.head, plan.rewrite))
         try:
             return await self._rewritten(plan, request, reply)
+        except NoDocument:
+            raise
+        except OriginError as exc:  # it broke off before anybody got a byte
+            stale = failed(plan, await self._outside.index.get(plan.key), self._outside.wall(), request)
+            found = self._outside.stale(plan, stale) if stale else None
+            older = await self._outside.reply(plan, found.entry, found.outcome) if found else None
+            if older is None:
+                raise
+            log.warning("%s: %s; what is stored is served", plan.key, exc)
+            return await self._rewritten(plan, request, older)
         except NotFound:
             # What the document lacks may be new: it is asked for again, as often as the rules let clients cause that.
             if not reply.outcome.hit or _AGAIN in request.headers.pairs:

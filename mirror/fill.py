@@ -49,6 +49,11 @@ class Fill:
             self._wait_for_readers()
         self.task = loop.create_task(self._run(after))
 
+    @property
+    def over(self) -> bool:
+        """It has failed: who comes now must not get what those who waited got."""
+        return self.body is not None and self.body.failed is not None
+
     def follow(self, interim: Interim | None = None) -> Follower:
         """One more reader, registered before it waits for anything; `interim` is told of interim responses."""
         follower = Follower(self, first=not self._had and not self.asked.renew, interim=interim)

@@ -43,14 +43,15 @@ class Fills:
     def start(self, asked: Asked) -> Fill:
         """The key's fill; begun now when there is none."""
         fill = self._running.get(asked.plan.key)
-        if fill is None or fill.pausing:
+        if fill is None or fill.pausing or fill.over:
             fill = self._running[asked.plan.key] = Fill(self, asked, fill)
             self._all.add(fill)
         return fill
 
     def get(self, key: str) -> Fill | None:
-        """The running fill of that key."""
-        return self._running.get(key)
+        """The running fill of that key; not one that has failed, and is about to end."""
+        fill = self._running.get(key)
+        return None if fill is not None and fill.over else fill
 
     def running(self) -> list[Fill]:
         """All fills that have not ended, those of purged keys too."""

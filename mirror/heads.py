@@ -28,6 +28,8 @@ def client_head(plan: Plan, head: Head, total: int | None) -> Head:
 def _package(plan: Plan, headers: Headers, head: Head) -> Headers:
     busy = head.status in (429, 503)
     headers = headers.only((*KEPT_OF_PACKAGES, "retry-after") if busy else KEPT_OF_PACKAGES)
+    if plan.digest:  # what fits it is the file itself, whatever it is labelled
+        headers = headers.without("content-encoding")
     if plan.content_type and head.status == 200:
         headers = headers.set("content-type", plan.content_type)
     if plan.digest and head.status == 200:
@@ -84,5 +86,14 @@ def rewritten_head(head: Head, rewrite: Rewrite, content_type: str, digest: Dige
     headers = headers.set("content-type", content_type).set("etag", etag(tag))
     if gzip:
         headers = headers.set("content-encoding", "gzip")
+    return varying(replace(head, headers=headers), rewrite)
+
+
+def varying(head: Head, rewrite: Rewrite | None) -> Head:
+    """The head of an answer at an address where documents are rewritten: what it depends on."""
+    if rewrite is None:
+        return head
     known = "accept-encoding" in rewrite.vary.lower()
-    return replace(head, headers=headers.set("vary", rewrite.vary if known else f"{rewrite.vary}, Accept-Encoding"))
+    return replace(
+        head, headers=head.headers.set("vary", rewrite.vary if known else f"{rewrite.vary}, Accept-Encoding")
+    )

@@ -22,7 +22,8 @@ def useless(answer: Answer, partial: Partial | None, wanted: tuple[int, int | No
 
 def _continues(answer: Answer, found: ContentRange | None, partial: Partial, plan: Plan) -> bool:
     note = partial.note
-    if answer.head.headers.get("content-encoding") not in (None, note.head.headers.get("content-encoding")):
+    coding = answer.head.headers.get("content-encoding")
+    if plan.digest is None and coding not in (None, note.head.headers.get("content-encoding")):
         return False
     strong = strong_validator(answer.head)
     elsewhere = plan.digest is not None and answer.url != note.url  # who may name the same object differently

@@ -57,10 +57,11 @@ def python_poor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
 
 
 @pytest.fixture
-def python_mirror(request: pytest.FixtureRequest, kind: Kind) -> Mirror:
+def python_mirror(request: pytest.FixtureRequest, kind: Kind) -> Iterator[Mirror]:
     """The one of the two that the test's parameter `kind` names."""
     found: Mirror = request.getfixturevalue(f"python_{kind}")
-    return found
+    yield found
+    found.forgive()
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,9 @@ V1_HTML = "application/vnd.pypi.simple.v1+html"
 HTML = "text/html"
 FORMS = (JSON, V1_HTML, HTML)
 
+RESTING = ("is in trouble", "cannot be reached: it is asked less")
+"""What the mirror's log says of upstreams that are down or busy."""
+
 CONFIG = """
 [cache]
 min_free = "1MB"
@@ -102,6 +105,18 @@ class Mirror:
             connection.close()
         assert heard.status == 200, heard
         assert not paths or heard.document["purged"], f"nothing was stored for {paths}"
+
+    def mend(self, path: str) -> None:
+        """The index is well again at `path`, and the mirror does not give it a rest for what failed before."""
+        self.index.mend(path)
+        self.forgive()
+
+    def forgive(self) -> None:
+        """Starts it again if it gives the index or its files a rest: it has forgotten that then."""
+        told = self.server.log_since_start()
+        if any(state in told for state in RESTING):
+            self.server.stop()
+            self.server.start()
 
     def emptied(self) -> None:
         """Starts it again at the same address, with nothing stored and nothing known."""

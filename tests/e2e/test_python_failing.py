@@ -27,7 +27,7 @@ class TestPages:
             python_mirror.expire(f"/pypi/simple/{name}/")
             heard = python_mirror.page(name, form)
             assert (heard.status, heard.body, heard["x-cache"]) == (200, good[form], "STALE")
-        python_mirror.index.mend(f"/simple/{name}/")
+        python_mirror.mend(f"/simple/{name}/")
         python_mirror.expire(f"/pypi/simple/{name}/")
         assert [link.name for link in python_mirror.links(name)] == [file.name, file.name.replace("1.0", "2.0")]
 
@@ -64,7 +64,7 @@ class TestPages:
         heard = python_mirror.page(name)
         assert heard.status == 429 or heard.status >= 500
         assert heard["cache-control"] in ("no-store", "no-cache")
-        python_mirror.index.mend(f"/simple/{name}/")
+        python_mirror.mend(f"/simple/{name}/")
         assert [link.name for link in python_mirror.links(name)] == [f"{name.replace('-', '_')}-1.0-py3-none-any.whl"]
 
     @both
@@ -122,7 +122,7 @@ class TestFiles:
             refused = heard.broken or heard.status == 429 or heard.status >= 500
             labelled = fault == "labelled gzip" and (heard.status, heard.body) == (200, right)
             assert refused or labelled
-        python_mirror.index.mend(path)
+        python_mirror.mend(path)
         asked = []
         for _ in ("fetched", "stored"):
             heard = python_mirror.ask(place)
@@ -145,7 +145,7 @@ class TestFiles:
         file = python_mirror.index.single("late")[1]
         python_mirror.index.fault(file.path, "404")
         assert python_mirror.ask(python_mirror.place(file)).status == 404
-        python_mirror.index.mend(file.path)
+        python_mirror.mend(file.path)
         python_mirror.expire(python_mirror.place(file))
         assert python_mirror.ask(python_mirror.place(file)).body == file.body
 

@@ -59,7 +59,7 @@ class TestMany:
             heard = mirror.ask(mirror.place(file))
             assert heard.broken or heard.status >= 500
             mirror.index.up()
-            mirror.index.mend(file.path)
+            mirror.mend(file.path)
             assert mirror.ask(mirror.place(file)).body == file.body
             assert mirror.leftovers() == []
 
