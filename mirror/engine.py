@@ -17,6 +17,7 @@ from mirror.generations import Generations
 from mirror.heads import missing, rewritten_head, varying
 from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, failed, only_if_cached
 from mirror.httpcache.invalidation import answers_get
+from mirror.inside import Insides
 from mirror.joining import Joining
 from mirror.lookup import Lookups
 from mirror.model import Entry, Mirror, Plan, Ready, Request
@@ -46,6 +47,7 @@ class Engine:
         releases = Releases(outside, facts, self._document)
         self._generations = Generations(outside, releases, signatures, self._carry_out)
         self._lookups = Lookups(facts, outside.store, self._document, releases)
+        self._insides = Insides(outside, self._lookups, self._carry_out)
         self._forwarding = Forwarding(outside, fills)
         self._joining = Joining(outside, fills, self._forwarding)
         fills.stored, fills.accept = self._lookups.stored, self._generations.accept
@@ -58,7 +60,7 @@ class Engine:
         if isinstance(plan, Ready):
             return ready(plan, self._outside.wall())
         errand = Errand(mirror, plan, request, hop)
-        reply = await (self._generations.reply(errand) if plan.generation else self._carry_out(errand))
+        reply = await self._found(errand)
         if plan.rule.package and plan.rule.store and reply.head.status in _FAULTS:
             await reply.source.close()
             raise OriginError(f"{plan.key}: the origin answered {reply.head.status}")
@@ -67,6 +69,13 @@ class Engine:
         if plan.rewrite is None:
             return reply
         return await self._document_of(errand, reply)
+
+    async def _found(self, errand: Errand) -> Reply:
+        if errand.plan.generation:
+            return await self._generations.reply(errand)
+        if errand.plan.inside is not None:
+            return await self._insides.reply(errand, errand.plan.inside)
+        return await self._carry_out(errand)
 
     async def _document_of(self, errand: Errand, reply: Reply) -> Reply:
         """What this client gets of a document."""

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 
-from mirror.ecosystems import legacy_json, paths, simple_pages, simple_root
+from mirror.ecosystems import legacy_json, paths, simple_pages, simple_root, wheels
 from mirror.ecosystems.bodies import begins, not_html
 from mirror.ecosystems.rules import AS_IT_IS, HOUR, IMMUTABLE, document, only_reads, volatile
 from mirror.ecosystems.simple_links import PROJECT, normalized
 from mirror.ecosystems.simple_types import ASK, is_json, media_type
 from mirror.errors import NotFound
-from mirror.model import Headers, Lookup, Mirror, Plan, Ready, Request, Rewrite
+from mirror.model import Headers, Inside, Lookup, Mirror, Plan, Ready, Request, Rewrite
 
 _TTL = 600.0  # what the index itself allows (`max-age=600`)
 _LEGACY_TTL = 900.0
@@ -120,6 +120,9 @@ def _file(mirror: Mirror, path: str, file: str) -> Plan:
             accept=ASK,
         ),
         check=_check(file),
+        inside=Inside(f"/{mirror.name}{name.removesuffix('.metadata')}", wheels.metadata)
+        if file.endswith(".whl.metadata")
+        else None,
     )
 
 
