@@ -9,7 +9,7 @@ from mirror import variants
 from mirror.documents import Documents, NoDocument, takes_gzip
 from mirror.ecosystems import PLANNERS
 from mirror.errand import Errand
-from mirror.errors import MirrorError, NotFound, Offline, OriginError, Unavailable
+from mirror.errors import MirrorError, NotAdopted, NotFound, Offline, OriginError, Unavailable
 from mirror.fills import Fills
 from mirror.forwarding import Forwarding, relayed
 from mirror.generations import Generations
@@ -128,6 +128,8 @@ class Engine:
     async def _pass(self, errand: Errand, reason: str, *, apart: bool = False) -> Reply:
         """The origin's own answer, for this client alone. `apart`: to its range, as the origin has it."""
         plan, verbatim = errand.plan, apart or not errand.plan.rule.package
+        if plan.generation:  # 1. It is adopted. 2. A purge. 3. Its bytes are opened. The origin's may be another one.
+            raise NotAdopted(f"{plan.key}: the release went before it could be served")
         with self._fills.watch(plan.key) as watch:
             answer = await self._forwarding.ask(errand, verbatim=verbatim)
         reply = None

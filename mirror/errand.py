@@ -29,7 +29,9 @@ class Errand:
         return replace(self.request, method="GET", headers=self.request.headers.without(*CONDITIONS))
 
     def range(self) -> tuple[int, int | None] | None:
-        """The range with which a cold object is begun, None for its beginning."""
+        """The range with which a cold object is begun, None for its beginning: a release is adopted whole."""
+        if self.plan.generation:
+            return None
         asked = wanted(self.request) if self.request.method == "GET" else None
         if asked is None or (asked[0] == 0 and (self.mirror.complete_ranges or asked[1] is None)):
             return None

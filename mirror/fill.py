@@ -27,6 +27,9 @@ __all__ = ["Asked", "Fill"]
 
 log = logging.getLogger("mirror.fill")
 
+_HELD = 64 << 20
+"""Bytes kept in memory of what cannot be stored, and nobody may read before it is whole."""
+
 
 class Fill:
     """One download of one key. `opened` tells those who wait how it began; `body` then has the bytes."""
@@ -39,6 +42,8 @@ class Fill:
         self.body: Body | None = None
         self.pausing = False
         self.published = True
+        self.held = False  # nobody may have a byte before all is stored and accepted
+        self._accepting = False
         self.started = loop.time()
         self._fills = fills
         self._followers: set[Follower] = set()
@@ -94,7 +99,7 @@ class Fill:
         self.pausing = True
         if self.body is not None:
             self.body.pause()
-        else:
+        if self.body is None or self._accepting:
             self.task.cancel()
             self._failed(OriginError(f"{self.key}: the download was given up"))  # it may be that it never began
 
@@ -146,6 +151,7 @@ class Fill:
             self.opened.exception()  # it may be that nobody waits any more
 
     async def _fetch(self, opened: Streaming) -> None:
+        held = self.held = bool(self.asked.plan.generation) and 200 <= opened.head.status < 300
         body = self.body = self._body(opened)
         body.followers.update(self._followers)
         if opened.private:
@@ -154,7 +160,6 @@ class Fill:
             self._fills.share(self.key)
         # An empty body has no last bytes to withhold; its head alone would look complete.
         empty = opened.total == 0 and body.digest is not None
-        held = self._held(opened)
         if not (empty or held):
             self.opened.set_result(opened)
         try:
@@ -174,10 +179,6 @@ class Fill:
         elif empty or held:
             self.opened.set_result(opened)
 
-    def _held(self, opened: Streaming) -> bool:
-        """Whether nobody may have a byte before all is stored and accepted."""
-        return bool(self.asked.plan.generation) and opened.head.status == 200
-
     def _end_of_part(self, opened: Streaming) -> int | None:
         if opened.answer.head.status != 206 or opened.answer.length is None:
             return None
@@ -185,10 +186,10 @@ class Fill:
 
     def _body(self, opened: Streaming) -> Body:
         note = opened.partial.note if opened.partial else None
-        good = opened.head.status == 200
+        good, settings = opened.head.status == 200, self._fills.settings
         return Body(
             self.key,
-            self._fills.settings,
+            replace(settings, ring=_HELD) if self.held else settings,
             first=opened.answer,
             total=note.total if note else opened.total,
             partial=opened.partial,
@@ -223,9 +224,7 @@ class Fill:
         """Verified, stored, in the index: then, and not before, the last bytes may go. The entry, if there is one."""
         outside, partial = self._fills.outside, body.partial
         if partial is None or body.refused or body.total is None:
-            if partial is not None:
-                await partial.discard()
-            body.release()
+            await self._unstored(body)
             return None
         if not self.asked.plan.rule.package:
             found = vary.key(self.key, partial.note.head, self.asked.request)
@@ -233,25 +232,36 @@ class Fill:
         try:
             entry = await partial.commit(body.total, body.digest)
         except StoreError as exc:
-            log.warning("%s: served and not stored: %s", self.key, exc)
-            await partial.discard()
-            body.release()
+            log.warning("%s: it is not stored: %s", self.key, exc)
+            await self._unstored(body)
             return None
+        try:
+            await self._accepted(entry)
+        except BaseException:
+            await outside.store.delete(entry.blob)
+            raise
         if not self.published:
             await outside.store.delete(entry.blob)
         else:
-            await self._accepted(entry)
             entry = await self._enter(entry)
         body.release()
         return entry if self.published else None
 
-    async def _accepted(self, entry: Entry) -> None:
+    async def _unstored(self, body: Body) -> None:
+        """It is handed on and not stored, if it may be."""
+        if body.partial is not None:
+            await body.partial.discard()
+        await self._accepted(None)
+        body.release()
+
+    async def _accepted(self, entry: Entry | None) -> None:
+        """Raises OriginError where nobody may have it. Also of what was purged: its readers go on."""
+        self._accepting = self.held
         try:
-            if self.asked.plan.generation and entry.head.status == 200:
+            if self.held:
                 await self._fills.accept(self.asked, entry)
-        except BaseException:
-            await self._fills.outside.store.delete(entry.blob)
-            raise
+        finally:
+            self._accepting = False
 
     async def _enter(self, entry: Entry) -> Entry:
         outside = self._fills.outside

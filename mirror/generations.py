@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from mirror.ecosystems import PLANNERS, apt_releases
 from mirror.ecosystems.apt_releases import Release
 from mirror.errand import Errand
-from mirror.errors import MirrorError, Mismatch, NotAdopted, NotFound, OriginError
+from mirror.errors import MirrorError, Mismatch, NotAdopted, NotFound, OriginError, StoreError
 from mirror.fill import Asked
 from mirror.model import Entry, Fact, Mirror, Plan, Request
 from mirror.outcome import Outcome
@@ -35,6 +35,7 @@ INCOMPLETE_FOR = 600.0
 """Seconds after which a release is taken although the origin lacks indexes that it names."""
 
 _AT_ONCE = 4
+_LACKING = (403, 404, 410)  # stores of objects forbid what they do not have to those who may not list them
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,17 @@ class Generations:
         self._refusals: dict[str, _Refusal] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._pairs = Pairs(outside, releases)
+        self._signed: dict[str, tuple[str, str]] = {}  # key -> the digest that was checked last, and with which keyring
+        self._checking = asyncio.Lock()
 
     async def reply(self, errand: Errand) -> Reply:
         """A release document. A client that has waited long enough for a new one gets the one before."""
         key, client = errand.plan.key, errand.request.client
         if key.endswith(".gpg") and (older := await self._pairs.older_signature(key, client)):
             return older
-        known = await self._outside.index.get(key)
+        known = await self._signed_still(errand)
         refusal = self._refusals.get(key)
-        if known is None or known.head.status != 200:
+        if known is None:
             reply = await self._carry(errand)
         elif refusal is not None and self._outside.wall() < refusal.until:
             reply = await self._before(errand) or await self._carry(errand)
@@ -85,14 +88,14 @@ class Generations:
         carrying = asyncio.ensure_future(self._carry(errand))
         try:
             await asyncio.wait([carrying], timeout=PATIENCE)
-        except asyncio.CancelledError:
-            carrying.cancel()
+            waits = not carrying.done() or isinstance(carrying.exception(), NotAdopted)
+            before = await self._before(errand) if waits else None
+            if before is None:
+                return await carrying
+        except BaseException:
+            await _abandon(carrying)
             raise
-        waits = not carrying.done() or isinstance(carrying.exception(), NotAdopted)
-        before = await self._before(errand) if waits else None
-        if before is None:
-            return await carrying
-        carrying.cancel()  # the download goes on, and what follows from it
+        await _abandon(carrying)
         return before
 
     async def _before(self, errand: Errand) -> Reply | None:
@@ -101,12 +104,41 @@ class Generations:
             return None
         return await self._outside.reply(errand.plan, entry, Outcome(hit=True, ttl=-1, detail="generation"))
 
-    async def accept(self, asked: Asked, entry: Entry) -> None:
-        """Whether this document, whole and not yet in the index, may be served; OriginError why not.
+    async def _signed_still(self, errand: Errand) -> Entry | None:
+        """The release that is stored. It goes where it came before there was this keyring, and is not signed."""
+        mirror, plan = errand.mirror, errand.plan
+        known = await self._known(plan.key)
+        if known is None or not mirror.keyring or plan.key.endswith(".gpg") or self._checked(mirror, known):
+            return known
+        async with self._checking:
+            if self._checked(mirror, known):
+                return known
+            try:
+                await self._check(mirror, plan.key, known, await self._known(f"{plan.key}.gpg"))
+            except StoreError as exc:
+                raise NotAdopted(f"{plan.key}: what is stored cannot be checked: {exc}") from exc
+            except OriginError as exc:
+                log.warning("%s: what is stored is not served: %s", plan.key, exc)
+                await self._outside.index.delete(plan.key)
+                await self._outside.store.delete(known.blob)
+                return None
+        return known
+
+    def _checked(self, mirror: Mirror, entry: Entry) -> bool:
+        return self._signed.get(entry.key) == (entry.digest, mirror.keyring)
+
+    async def accept(self, asked: Asked, entry: Entry | None) -> None:
+        """Whether this document, whole and not yet in the index, may be served; OriginError why not. None: it could not
+        be stored, and may be served only where nothing is said of what it must be.
 
         Returns once all of the release that clients have used is stored.
         """
-        mirror, key = asked.mirror, entry.key
+        mirror, key = asked.mirror, asked.plan.key
+        if entry is None:
+            if mirror.keyring or await self._known(key):
+                self._refuse(key, "")
+                raise NotAdopted(f"{key}: the new release cannot be stored, and hence not be checked")
+            return
         document = key.removeprefix(f"/{mirror.name}")
         async with self._locks[f"/{mirror.name} {asked.plan.generation}"]:
             known = await self._known(key)
@@ -148,8 +180,10 @@ class Generations:
             return
         if signature is None and not document.endswith("/InRelease"):
             raise OriginError("it is not signed")
-        bodies = [await self._releases.body(each) for each in (entry, signature) if each is not None]
+        signed = (entry,) if document.endswith("/InRelease") else (entry, signature)
+        bodies = [await self._releases.body(each) for each in signed if each is not None]
         await self._signatures.check(mirror.keyring, *bodies)
+        self._signed[entry.key] = (entry.digest, mirror.keyring)
 
     async def _prefetch(self, mirror: Mirror, entry: Entry, new: Release, old: Release) -> None:
         """Store the new bytes of all indexes whose old bytes are stored: those that clients have used."""
@@ -171,7 +205,7 @@ class Generations:
         async with gate:
             reply = await self._carry(Errand(mirror, plan, Request("GET", plan.key)))
             try:
-                if reply.head.status in (404, 410):
+                if reply.head.status in _LACKING:
                     raise NotFound(f"the origin lacks {plan.key}, which it names")
                 if reply.head.status != 200:
                     raise OriginError(f"the origin answered {reply.head.status} for {plan.key}")
@@ -179,6 +213,12 @@ class Generations:
                     del piece
             finally:
                 await reply.source.close()
+
+
+async def _abandon(carrying: asyncio.Future[Reply]) -> None:
+    """Nobody waits for it any more: the download goes on, and what follows from it. It may have its reply already."""
+    if not carrying.cancel() and not carrying.cancelled() and carrying.exception() is None:
+        await carrying.result().source.close()
 
 
 def _index_plan(mirror: Mirror, release: Release, fact: Fact) -> Plan:
