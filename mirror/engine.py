@@ -156,7 +156,10 @@ class Engine:
         try:
             made = self._documents.known(plan.key, reply.digest, rewrite) if reply.digest else None
             if made is None:
-                made = await self._documents.made(plan.key, rewrite, reply.source, reply.head.headers)
+                stored = bool(reply.digest) or reply.outcome.stored
+                made = await self._documents.made(
+                    *(plan.key, rewrite, reply.source, reply.head.headers), stored=stored, digest=reply.digest
+                )
         except NoDocument as exc:
             log.warning("%s: %s", plan.key, exc)
             await self._outside.index.delete(plan.key)
