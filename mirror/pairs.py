@@ -15,6 +15,7 @@ from mirror.releases import Releases
 from mirror.reply import InMemory, Reply
 
 _KEPT = 100
+_LARGEST = 1 << 20  # bytes of a signature that is kept in memory
 
 Adopt = Callable[[Mirror, str, Entry, Entry | None], Awaitable[None]]
 """Adopts a release (mirror, document, entry, its signature if it has one); OriginError why not."""
@@ -65,8 +66,9 @@ class Pairs:
             # A keyring says it for certain; without one, what changes alone is the half of something.
             if not mirror.keyring and changed != (release.digest != before.digest):
                 raise OriginError("Release and Release.gpg are not of one time: one of them is still being published")
-            plan = self._plan(mirror, f"{document}.gpg")
-            self._older[key, before.digest] = (stored_head(plan, older), await self._releases.body(older))
+            if older.size <= _LARGEST:
+                plan = self._plan(mirror, f"{document}.gpg")
+                self._older[key, before.digest] = (stored_head(plan, older), await self._releases.body(older))
             while len(self._older) > _KEPT:
                 self._older.popitem(last=False)
         await adopt(mirror, document, release, signature)
