@@ -105,7 +105,7 @@ class Engine:
         if self._fills.get(plan.key) is None:
             plan = await self._lookups.resolve(errand.mirror, plan)
             errand = replace(errand, plan=plan)
-            if request.method == "HEAD" and plan.rewrite is None:
+            if request.method == "HEAD" and plan.rewrite is None and not plan.generation:
                 return await self._alone(errand, reason)
         if not self._fills.shared(plan.key):
             whole = errand.entry is not None or "range" not in request.headers

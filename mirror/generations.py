@@ -22,7 +22,7 @@ from mirror.outcome import Outcome
 from mirror.outside import Outside
 from mirror.pairs import Pairs
 from mirror.ports import Signatures
-from mirror.releases import Releases
+from mirror.releases import LACKING, Releases
 from mirror.reply import Reply
 
 log = logging.getLogger("mirror.generations")
@@ -35,7 +35,6 @@ INCOMPLETE_FOR = 600.0
 """Seconds after which a release is taken although the origin lacks indexes that it names."""
 
 _AT_ONCE = 4
-_LACKING = (403, 404, 410)  # stores of objects forbid what they do not have to those who may not list them
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,8 @@ class Generations:
                 if document.endswith("/InRelease"):
                     await self._adopt(mirror, document, entry, None)
                 else:
-                    await self._pairs.adopt(mirror, document, entry, self._adopt)
+                    lasting = self._lasting(key, entry.digest)
+                    await self._pairs.adopt(mirror, document, entry, self._adopt, lasting=lasting)
             except MirrorError as exc:
                 self._refuse(key, entry.digest)
                 raise NotAdopted(f"{key}: the new release is not served: {exc}") from exc
@@ -162,6 +162,11 @@ class Generations:
         now, refusal = self._outside.wall(), self._refusals.get(key)
         since = refusal.since if refusal and refusal.digest == digest else now
         self._refusals[key] = _Refusal(digest, since, now + PAUSE)
+
+    def _lasting(self, key: str, digest: str) -> bool:
+        """Whether this one has been refused for so long that the origin means it."""
+        refusal = self._refusals.get(key)
+        return bool(refusal and refusal.digest == digest and self._outside.wall() - refusal.since > INCOMPLETE_FOR)
 
     async def _adopt(self, mirror: Mirror, document: str, entry: Entry, signature: Entry | None) -> None:
         """Store all that is needed before this release can be served."""
@@ -191,9 +196,7 @@ class Generations:
         used = [fact for fact in changed if await self._stored(mirror, old.indexes[fact.name])]
         gate = asyncio.Semaphore(_AT_ONCE)
         storing = (self._store(mirror, _index_plan(mirror, new, fact), gate) for fact in used)
-        refusal = self._refusals.get(entry.key)
-        known_since = refusal.since if refusal and refusal.digest == entry.digest else self._outside.wall()
-        incomplete = self._outside.wall() - known_since > INCOMPLETE_FOR
+        incomplete = self._lasting(entry.key, entry.digest)
         for result in await asyncio.gather(*storing, return_exceptions=True):
             if isinstance(result, BaseException) and not (incomplete and isinstance(result, NotFound | Mismatch)):
                 raise result
@@ -205,7 +208,7 @@ class Generations:
         async with gate:
             reply = await self._carry(Errand(mirror, plan, Request("GET", plan.key)))
             try:
-                if reply.head.status in _LACKING:
+                if reply.head.status in LACKING:
                     raise NotFound(f"the origin lacks {plan.key}, which it names")
                 if reply.head.status != 200:
                     raise OriginError(f"the origin answered {reply.head.status} for {plan.key}")

@@ -20,6 +20,9 @@ log = logging.getLogger("mirror.generations")
 GIVEN_FOR = 600.0
 """Seconds that a client may take for the indexes of the release that it was given."""
 
+LACKING = (403, 404, 410)
+"""What origins say of what they do not have: stores of objects forbid it to those who may not list them."""
+
 _CLIENTS = 10_000
 
 

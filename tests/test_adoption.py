@@ -12,7 +12,7 @@ import pytest
 
 from mirror import generations
 from mirror.errors import MirrorError, NotAdopted, OriginError, StoreError
-from mirror.model import Request
+from mirror.model import Headers, Request
 from mirror.operations import Selection
 from mirror.reply import Reply
 from tests.conftest import Halt, World, take
@@ -292,3 +292,21 @@ async def test_after_a_restart_the_facts_of_the_newest_release_are_not_the_first
     await archive.update()
     kept = [await facts.source("o", f"{INRELEASE}@{at}") for at in range(4)]
     assert set(kept) == {hashlib.sha256(archive.signed(number)).hexdigest() for number in range(3, 7)}
+
+
+async def test_head_tells_of_adopted_releases_only(archive: Archive) -> None:
+    async def head() -> tuple[int | None, str | None]:
+        fields = Headers.of({"cache-control": "max-age=0"})
+        reply = await archive.world.engine.answer(archive.world.mirror, Request("HEAD", INRELEASE, headers=fields))
+        await reply.source.close()
+        return reply.size, reply.head.headers.get("etag")
+
+    keys = trust(archive, b"nothing")
+    with pytest.raises(NotAdopted):
+        await head()
+    keys.trusted = b"Date"
+    await archive.update()
+    before = await head()
+    archive.publish(indexes=False)
+    archive.world.clock.wind(11)
+    assert await head() == before

@@ -107,3 +107,29 @@ async def test_large_signatures_are_not_kept_in_memory(pair: Archive) -> None:
     pair.world.clock.wind(11)
     assert await update(pair) == expected(pair)
     assert not pair.world.engine._generations._pairs._older
+
+
+async def test_an_archive_that_nobody_signs_in_a_store_of_objects(pair: Archive) -> None:
+    """Such stores say 403 of what they do not have, to those who may not list them."""
+    pair.world.origin.route(f"{SUITE}/Release.gpg", 403)
+    assert (await pair.get(f"{SUITE}/Release")).body == pair.release()
+    assert (await pair.get(f"{SUITE}/Release.gpg")).reply.head.status == 403
+
+
+async def test_a_release_that_was_signed_anew_gets_its_new_signature(pair: Archive) -> None:
+    before = await update(pair)
+    pair.world.origin.route(f"{SUITE}/Release.gpg", body=b"signature by a new key")
+    for _ in range(2):
+        pair.world.clock.wind(generations.INCOMPLETE_FOR / 2)
+        assert await update(pair) == before  # it may be the half of a new pair
+    pair.world.clock.wind(generations.INCOMPLETE_FOR / 2 + 1)
+    assert await update(pair) == (before[0], b"signature by a new key", before[2])
+
+
+async def test_an_old_signature_never_comes_with_a_new_release(pair: Archive) -> None:
+    before = await update(pair)
+    pair.publish(release=False)
+    put(pair, signature=False)
+    for _ in range(4):
+        pair.world.clock.wind(generations.INCOMPLETE_FOR / 2)
+        assert await update(pair) == before
