@@ -175,8 +175,8 @@ class Generations:
         older = await self._known(entry.key)
         if older is not None and older.digest != entry.digest:
             before = await self._releases.read(document, older)
-            if release.dated is not None and before.dated is not None and release.dated < before.dated:
-                raise OriginError("it is older than the one that is served (purge that one to take it)")
+            if before.dated is not None and (release.dated is None or release.dated < before.dated):
+                raise OriginError("it is older than the one that is served, or undated (purge that one to take it)")
             await self._prefetch(mirror, entry, release, before)
         await self._releases.keep(mirror, document, entry.digest, release)
 

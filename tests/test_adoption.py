@@ -310,3 +310,13 @@ async def test_head_tells_of_adopted_releases_only(archive: Archive) -> None:
     archive.publish(indexes=False)
     archive.world.clock.wind(11)
     assert await head() == before
+
+
+@pytest.mark.parametrize("body", [b"", b"Origin: x\n", b"Date: yesterday\n"])
+async def test_a_release_that_says_not_when_it_was_made_replaces_none_that_does(archive: Archive, body: bytes) -> None:
+    """A Release that is being written is empty for a moment; apt wants a date, too."""
+    archive.world.origin.route(f"{SUITE}/Release", body=archive.release())
+    assert (await archive.get(f"{SUITE}/Release")).body == archive.release()
+    archive.world.origin.route(f"{SUITE}/Release", body=body)
+    archive.world.clock.wind(11)
+    assert (await archive.get(f"{SUITE}/Release")).body == archive.release()
