@@ -118,9 +118,11 @@ class Generations:
                 raise NotAdopted(f"{plan.key}: what is stored cannot be checked: {exc}") from exc
             except OriginError as exc:
                 log.warning("%s: what is stored is not served: %s", plan.key, exc)
-                await self._outside.index.delete(plan.key)
-                await self._outside.store.delete(known.blob)
-                return None
+                # 1. It is checked. 2. A fill puts one that is signed in its place. 3. That one stays.
+                if await self._outside.index.get(plan.key) == known:
+                    await self._outside.index.delete(plan.key)
+                    await self._outside.store.delete(known.blob)
+                return await self._known(plan.key)
         return known
 
     def _checked(self, mirror: Mirror, entry: Entry) -> bool:

@@ -132,6 +132,41 @@ async def test_a_purge_during_the_download_lets_nothing_through(archive: Archive
     assert not archive.world.blobs()
 
 
+async def test_who_waits_for_what_is_purged_gets_it(archive: Archive) -> None:
+    halt = Halt()
+
+    async def slow(_: Request) -> Response:
+        await halt()
+        return Response(200, (), archive.signed())
+
+    archive.world.origin.route(INRELEASE, body=slow)
+    clients = [asyncio.ensure_future(archive.get(INRELEASE)) for _ in range(3)]
+    await halt.reached.wait()
+    await archive.world.joined("/o" + INRELEASE, 3)
+    await archive.world.operations.purge(Selection(everything=True))
+    halt.over.set()
+    assert [(await client).body for client in clients] == [archive.signed()] * 3
+    await archive.world.settled()
+    assert not archive.world.blobs()
+
+
+async def test_a_signed_release_that_comes_during_a_check_stays(archive: Archive) -> None:
+    await archive.update()
+    keys = trust(archive, b"10:02:00")
+    keys.halt = halt = Halt()
+    client = asyncio.ensure_future(archive.get(INRELEASE))
+    await halt.reached.wait()
+    keys.halt = None
+    archive.publish()
+    archive.world.clock.wind(11)
+    await archive.world.engine._document(archive.world.mirror, Request("GET", INRELEASE))
+    await archive.world.settled()  # it was renewed behind the client
+    renewed = await archive.world.index.get("/o" + INRELEASE)
+    halt.over.set()
+    assert (await client).body == archive.signed()
+    assert await archive.world.index.get("/o" + INRELEASE) == renewed
+
+
 async def test_what_was_stored_before_there_was_a_keyring_is_checked(archive: Archive) -> None:
     await archive.update()
     keys = trust(archive, b"nothing")
