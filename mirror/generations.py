@@ -197,7 +197,8 @@ class Generations:
         changed = [fact for name, fact in new.indexes.items() if old.indexes.get(name, fact) != fact]
         used = [fact for fact in changed if await self._stored(mirror, old.indexes[fact.name])]
         gate = asyncio.Semaphore(_AT_ONCE)
-        storing = (self._store(mirror, _index_plan(mirror, new, fact), gate) for fact in used)
+        plans = [_index_plan(mirror, new, fact) for fact in used]
+        storing = [self._store(mirror, plan, gate) for plan in plans if plan is not None]
         incomplete = self._lasting(entry.key, entry.digest)
         for result in await asyncio.gather(*storing, return_exceptions=True):
             if isinstance(result, BaseException) and not (incomplete and isinstance(result, NotFound | Mismatch)):
@@ -226,7 +227,10 @@ async def _abandon(carrying: asyncio.Future[Reply]) -> None:
         await carrying.result().source.close()
 
 
-def _index_plan(mirror: Mirror, release: Release, fact: Fact) -> Plan:
+def _index_plan(mirror: Mirror, release: Release, fact: Fact) -> Plan | None:
+    """None for what a release lists and is no index: it is not served by what the release says. A release that lists a
+    release would wait for it, and that one for this one's end."""
     plan = PLANNERS[mirror.ecosystem](mirror, Request("GET", fact.name))
-    assert isinstance(plan, Plan)  # noqa: S101 - APT plans are
+    if not isinstance(plan, Plan) or plan.lookup is None or not plan.lookup.generation:
+        return None
     return plan.completed(release.fact(fact))

@@ -355,3 +355,25 @@ async def test_a_release_that_says_not_when_it_was_made_replaces_none_that_does(
     archive.world.origin.route(f"{SUITE}/Release", body=body)
     archive.world.clock.wind(11)
     assert (await archive.get(f"{SUITE}/Release")).body == archive.release()
+
+
+@pytest.mark.parametrize("name", ["Release", "main/installer-amd64/current/images/SHA256SUMS"])
+async def test_what_a_release_lists_and_is_no_index_holds_up_nothing(archive: Archive, name: str) -> None:
+    origin = archive.world.origin
+
+    def listed(body: bytes) -> bytes:
+        line = f" {hashlib.sha256(body).hexdigest()} {len(body)} {name}\n".encode()
+        origin.route(f"{SUITE}/{name}", body=body)
+        origin.route(by_hash(f"{SUITE}/{name}", body), body=body)
+        return archive.signed().replace(b"SHA256:\n", b"SHA256:\n" + line)
+
+    old, new = b"Date: Sat, 21 Nov 2026 10:00:00 UTC\n", b"Date: Sat, 21 Nov 2026 11:00:00 UTC\n"
+    origin.route(INRELEASE, body=listed(old))
+    await archive.get(INRELEASE)
+    assert (await archive.get(by_hash(f"{SUITE}/{name}", old))).body == old
+    archive.publish()
+    expected = listed(new)
+    origin.route(INRELEASE, body=expected)
+    archive.world.clock.wind(11)
+    async with asyncio.timeout(4):
+        assert (await archive.get(INRELEASE)).body == expected
