@@ -118,6 +118,8 @@ class Generations:
                 raise NotAdopted(f"{plan.key}: what is stored cannot be checked: {exc}") from exc
             except OriginError as exc:
                 log.warning("%s: what is stored is not served: %s", plan.key, exc)
+                if mirror.offline:  # nothing can take its place, and it may be the keyring that is wrong
+                    raise NotAdopted(f"{plan.key}: what is stored is not served: {exc}") from exc
                 # 1. It is checked. 2. A fill puts one that is signed in its place. 3. That one stays.
                 if await self._outside.index.get(plan.key) == known:
                     await self._outside.index.delete(plan.key)

@@ -180,6 +180,16 @@ async def test_what_was_stored_before_there_was_a_keyring_is_checked(archive: Ar
     assert keys.asked == asked  # once for each release
 
 
+async def test_an_offline_mirror_keeps_what_it_does_not_serve(archive: Archive) -> None:
+    await archive.update()
+    keys = trust(archive, b"nothing")
+    archive.world.mirror = replace(archive.world.mirror, offline=True)
+    with pytest.raises(NotAdopted):
+        await archive.get(INRELEASE)
+    keys.trusted = b"Date"  # it was the keyring that was wrong
+    assert await archive.update() == (archive.signed(), archive.index())
+
+
 async def test_a_stored_pair_is_checked_together(archive: Archive) -> None:
     archive.world.origin.route(f"{SUITE}/Release", body=archive.release())
     archive.world.origin.route(f"{SUITE}/Release.gpg", 404)
