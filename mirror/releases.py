@@ -67,6 +67,19 @@ class Releases:
                 return fact
         return None
 
+    async def replaced(self, mirror: Mirror, key: str) -> bool:
+        """Whether the index that is stored under `key` (by its digest) is listed by older releases alone."""
+        path = key.removeprefix(f"/{mirror.name}")
+        for document, digest in [(known[0].removeprefix(f"/{mirror.name}"), known[1]) for known in self._slots]:
+            served = await self._outside.index.get(f"/{mirror.name}{document}")
+            if served is None or served.digest != digest or not path.startswith(document.rpartition("/")[0] + "/"):
+                continue
+            now = self._slots.get((served.key, digest))
+            others = [slot for slot in apt_releases.slots(document) if slot != now]
+            if now and not await self._facts.find(mirror.name, (now,), path):
+                return await self._facts.find(mirror.name, others, path) is not None
+        return False
+
     async def _current(self, mirror: Mirror, document: str) -> Entry | None:
         entry = await self._outside.index.get(f"/{mirror.name}{document}")
         if entry is None and not mirror.offline:

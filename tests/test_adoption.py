@@ -387,3 +387,28 @@ async def test_what_a_release_lists_and_is_no_index_holds_up_nothing(archive: Ar
     archive.world.clock.wind(11)
     async with asyncio.timeout(4):
         assert (await archive.get(INRELEASE)).body == expected
+
+
+async def test_an_old_index_says_nothing_of_what_files_are_now(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1. A file is replaced under its name. 2. A slow client gets the index from before. 3. Others get the new file."""
+
+    def deb(number: int) -> bytes:
+        return b"!<arch>\n%d" % number
+
+    def index(path: str = PACKAGES, number: int | None = None) -> bytes:
+        body = deb(archive.number if number is None else number)
+        fields = f"Filename: pool/x.deb\nSize: {len(body)}\nSHA256: {hashlib.sha256(body).hexdigest()}\n"
+        return f"Package: {path[-8:].lower()}\n{fields}\n".encode()
+
+    monkeypatch.setattr(archive, "index", index)
+    for _ in range(3):
+        archive.publish()
+        archive.world.origin.route("/pool/x.deb", body=deb(archive.number))
+        archive.world.clock.wind(11)
+        await archive.get(INRELEASE)
+    await archive.update()
+    for number in (2, 3):
+        assert (await archive.get(by_hash(PACKAGES, index(number=number)))).body == index(number=number)
+        assert (await archive.get("/pool/x.deb")).body == deb(4)
