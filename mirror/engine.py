@@ -10,7 +10,7 @@ from mirror.changes import of_facts, of_key
 from mirror.documents import Documents, NoDocument, takes_gzip
 from mirror.ecosystems import PLANNERS
 from mirror.errand import Errand
-from mirror.errors import MirrorError, NotFound, Offline, OriginError, Unavailable
+from mirror.errors import MirrorError, NotAdopted, NotFound, Offline, OriginError, Unavailable
 from mirror.fills import Fills
 from mirror.forwarding import Forwarding, relayed
 from mirror.generations import Generations
@@ -168,7 +168,7 @@ class Engine:
         if self._fills.get(plan.key) is None:
             plan = await self._lookups.resolve(errand.mirror, plan)
             errand = replace(errand, plan=plan)
-            if request.method == "HEAD" and plan.rewrite is None:
+            if request.method == "HEAD" and plan.rewrite is None and not plan.generation:
                 return await self._alone(errand, reason)
         if not self._fills.shared(plan.key):
             whole = errand.entry is not None or "range" not in request.headers
@@ -191,6 +191,8 @@ class Engine:
     async def _pass(self, errand: Errand, reason: str, *, apart: bool = False) -> Reply:
         """The origin's own answer, for this client alone. `apart`: to its range, as the origin has it."""
         plan, verbatim = errand.plan, apart or not errand.plan.rule.package
+        if plan.generation:  # 1. It is adopted. 2. A purge. 3. Its bytes are opened. The origin's may be another one.
+            raise NotAdopted(f"{plan.key}: the release went before it could be served")
         with self._fills.watch(plan.key) as watch:
             answer = await self._forwarding.ask(errand, verbatim=verbatim)
         reply = None
@@ -217,7 +219,10 @@ class Engine:
         try:
             made = self._documents.known(plan.key, reply.digest, rewrite) if reply.digest else None
             if made is None:
-                made = await self._documents.made(plan.key, rewrite, reply.source, reply.head.headers)
+                stored = bool(reply.digest) or reply.outcome.stored
+                made = await self._documents.made(
+                    *(plan.key, rewrite, reply.source, reply.head.headers), stored=stored, digest=reply.digest
+                )
         except NoDocument as exc:
             log.warning("%s: %s", plan.key, exc)
             await self._outside.index.delete(plan.key)

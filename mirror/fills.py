@@ -25,12 +25,13 @@ class Watch:
 @dataclass
 class Fills:
     """All running fills, by key. `stored` is called with each new entry, before its last bytes go out; `accept` with
-    each new part of a generation before it is in the index, and raises OriginError where it may not be."""
+    each new part of a generation before anybody gets it (None: it could not be stored), and raises OriginError where
+    nobody may."""
 
     outside: Outside
     settings: FillSettings = field(default_factory=FillSettings)
     stored: Callable[[Asked, Entry], Awaitable[None]] = field(default=lambda _asked, _entry: _nothing())
-    accept: Callable[[Asked, Entry], Awaitable[None]] = field(default=lambda _asked, _entry: _nothing())
+    accept: Callable[[Asked, Entry | None], Awaitable[None]] = field(default=lambda _asked, _entry: _nothing())
 
     def __post_init__(self) -> None:
         self._running: dict[str, Fill] = {}  # whom the next request for a key joins
