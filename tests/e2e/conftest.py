@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
 
+from tests.e2e import node_clients, npm_house
+from tests.e2e.npm_house import Place, Town
+from tests.instruments.origin import Origin
 from tests.instruments.server import Served, http_mirror, served
 
 
@@ -49,3 +53,23 @@ def until(connection: socket.socket, end: bytes) -> bytes:
 def post(*fields: str, method: str = "POST", path: str = "/o/x") -> bytes:
     """The head of a request."""
     return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The newest npm, pnpm and both Yarns, as this machine's npm installs them."""
+    return node_clients.fetched(tmp_path_factory.mktemp("tools"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    """One server with many npm mounts."""
+    async with Origin() as origin:
+        with served(tmp_path_factory.mktemp("town"), npm_house.config(origin)) as server:
+            yield Town(origin, server)
+
+
+@pytest.fixture(params=["real", "poor"])
+def place(request: pytest.FixtureRequest, town: Town) -> Place:
+    """A cold mount before a registry of each kind."""
+    return town.place(request.param)
