@@ -56,6 +56,7 @@ class Home:
             each.mkdir()
         kept = ("PATH", "LANG", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
         self.env = {name: os.environ[name] for name in kept if name in os.environ} | {"HOME": str(self.home)}
+        self.env["YARN_CACHE_FOLDER"] = str(self.home / "yarn")  # Yarn 1 run by root has one cache for all homes
 
     async def run(self, *command: str) -> str:
         """What the client prints; it has to succeed."""
@@ -73,8 +74,8 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """How one client installs, as it likes and exactly what its lock file says; `varying`: files that are never twice
-    the same. `elsewhere`: what its lock file calls an address that is not the usual one ("": it records all)."""
+    """How one client installs, as it likes and exactly what its lock file says; `varying`: names of what need not be
+    the same twice. `elsewhere`: what its lock file calls an address that is not the usual one ("": it records all)."""
 
     install: tuple[str, ...]
     frozen: tuple[str, ...]
@@ -93,7 +94,7 @@ CLIENTS = {
         ("install", "--frozen-lockfile"),
         "pnpm-lock.yaml",
         "tarball:",
-        frozenset({".modules.yaml", ".pnpm-workspace-state.json", ".pnpm-workspace-state-v1.json"}),
+        frozenset({".bin", ".modules.yaml", ".pnpm-workspace-state.json", ".pnpm-workspace-state-v1.json"}),
     ),
     "yarn 1": Client(
         ("install", "--non-interactive"), ("install", "--non-interactive", "--frozen-lockfile"), "yarn.lock"
@@ -138,8 +139,10 @@ class Project(Home):
         found = {}
         for path in (self.project / "node_modules").rglob("*"):
             name = str(path.relative_to(self.project))
+            if self.client.varying.intersection(path.parts):
+                continue
             if path.is_symlink():
                 found[name] = os.fsencode(path.readlink())
-            elif path.is_file() and path.name not in self.client.varying:
+            elif path.is_file():
                 found[name] = path.read_bytes()
         return found

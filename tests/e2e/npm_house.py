@@ -15,7 +15,7 @@ from tests.instruments.origin import Origin
 from tests.instruments.server import Served
 
 YARN = f"accept: {CORGI}; q=1.0, application/json; q=0.8, */*"
-MOUNTS = 80
+MOUNTS = 240
 
 
 def config(origin: Origin, mounts: int = MOUNTS, upstream: str = "retries = 0", mirror: str = "") -> str:

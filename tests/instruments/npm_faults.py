@@ -45,7 +45,7 @@ def _flipped(response: Response) -> Response:
 
 
 def redirected(target: str) -> Fault:
-    """302 to the same path below `target`; as a route's own answer it does not know the path, so `target` is whole."""
+    """302 to `target`, a whole URL."""
     return Fault(change=instead(302, b"", ("Location", target)))
 
 
@@ -61,6 +61,7 @@ FAULTS = {
     "empty 200": Fault(change=lambda response: replace(response, body=b"")),
     "429": Fault(change=instead(429, b"slow down", ("Retry-After", "1"), ("Content-Type", "text/plain"))),
     "500": Fault(change=instead(500, b"oh", ("Content-Type", "text/plain"))),
+    "gone": Fault(change=instead(404, b'{"error":"Not found"}', ("Content-Type", "application/json"))),
     "slow drip": Fault("rate=40000"),
     "gzip label": Fault(change=labelled("Content-Encoding", "gzip")),
     "etag flips": Fault(change=_flipped),

@@ -24,7 +24,7 @@ _LASTING = "public, immutable, max-age=31557600"
 _COOKIE = ("Set-Cookie", "upstream=1; Path=/")
 KEYS = {"keys": [{"expires": None, "keyid": "SHA256:world", "keytype": "ecdsa-sha2-nistp256", "key": "MFkw"}]}
 MISSING = Response(404, [("Content-Type", JSON)], b'{"error":"Not found"}')
-ADVICE = {"plain": [{"id": 1, "title": "not plain enough", "severity": "low", "vulnerable_versions": "<1.0.0"}]}
+ADVICE = {"plain": [{"id": 1, "title": "not plain enough", "severity": "low", "vulnerable_versions": "<=1.0.0"}]}
 
 
 class Registry:
@@ -55,7 +55,8 @@ class Registry:
         self.versions.setdefault(package, []).append(version)
         named = tags or (() if package in TAGS else ("latest",))
         self.tags.setdefault(package, {}).update(dict.fromkeys(named, version.number))
-        self._offer(f"/{written}", lambda request: self._packument(request, package))
+        for spelled in {written, package.replace("/", "%2F"), package}:
+            self._offer(f"/{spelled}", lambda request: self._packument(request, package))
         self._offer(f"/-/package/{written}/dist-tags", lambda request: self._plain(request, self.tags[package]))
         for name in (version.number, *self.tags[package]):
             self._offer(f"/{written}/{name}", lambda request, name=name: self._manifest(request, package, name))
