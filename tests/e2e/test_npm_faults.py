@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e import npm_house
 from tests.e2e.node_clients import NPM, Project, needed
-from tests.e2e.npm_house import YARN, Place, Town
+from tests.e2e.npm_house import YARN, Place, Town, problem
 from tests.instruments.call import Heard
 from tests.instruments.npm_faults import redirected
 from tests.instruments.npm_registry import Registry
@@ -113,6 +113,23 @@ async def test_the_last_good_copy_outlives_the_fault(town: Town, kind: str, faul
         assert (heard.status, heard.body, heard.fields.get("x-cache")) == (200, body, "STALE")
     place.befall("/@acme%2ftools", "slow drip", 0)
     await right_from_now_on(place)
+
+
+async def test_who_waits_for_a_silent_upstream_gets_the_last_good_copy_or_a_failure(tmp_path: Path) -> None:
+    async with Origin() as origin:
+        upstream = 'retries = 0\nhead_timeout = "0.5s"'
+        with served(tmp_path / "mirror", npm_house.config(origin, 1, upstream)) as server:
+            place = Place(server, Registry(origin, "real", "/s0"))
+            good = await place.ask("/plain")
+            assert good.status == 200
+            for path in ("/plain", "/app", OLD.path):
+                place.befall(path, "silence", -1)
+            stale = await place.ask("/plain")
+            assert (stale.body, stale.fields.get("x-cache")) == (good.body, "STALE")
+            for path in ("/app", OLD.path):
+                heard = await place.ask(path)
+                assert heard.status in (502, 503, 504)
+                problem(heard)
 
 
 async def test_what_was_taken_back_is_gone_also_while_the_upstream_fails(town: Town) -> None:

@@ -134,3 +134,4 @@ async def test_a_server_killed_in_mid_download_never_shows_half_a_tarball(tmp_pa
                 assert (heard.status, heard.body) == (200, version.tarball)
             assert heard.fields.get("x-cache") == "HIT"
             assert place.registry.asked(version.path) == 2
+            assert [path.name for path in (server.cache / "partial").rglob("*") if path.is_file()] == []

@@ -62,6 +62,7 @@ FAULTS = {
     "429": Fault(change=instead(429, b"slow down", ("Retry-After", "1"), ("Content-Type", "text/plain"))),
     "500": Fault(change=instead(500, b"oh", ("Content-Type", "text/plain"))),
     "gone": Fault(change=instead(404, b'{"error":"Not found"}', ("Content-Type", "application/json"))),
+    "silence": Fault("wait=60"),
     "slow drip": Fault("rate=40000"),
     "gzip label": Fault(change=labelled("Content-Encoding", "gzip")),
     "etag flips": Fault(change=_flipped),
