@@ -31,8 +31,9 @@ class NoDocument(OriginError):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A rewritten document: kept as gzip, because all package managers ask for that; `size` and `digest` (sha256) are
-    of the plain bytes."""
+    """A rewritten document: kept as gzip, because all package managers ask for that; `size` is that
+    of the plain bytes, `digest` the sha256 of their media type and them: the same bytes as another type are another
+    representation (RFC 9110 §8.8.1)."""
 
     packed: bytes
     size: int
@@ -157,7 +158,7 @@ def _make(rewrite: Rewrite, body: list[bytes], headers: Headers) -> Made:
     body.clear()
     made = rewrite.apply(joined, headers)
     del joined
-    digest, size = hashlib.sha256(), 0
+    digest, size = hashlib.sha256(made.content_type.encode() + b"\0"), 0
     # Without a file name and a date: the same bytes each time (RFC 1952 §2.3), and hence the same entity tag.
     machine, packed = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP), []
     for piece in made.pieces:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 from mirror import variants
+from mirror.changes import of_facts, of_key
 from mirror.documents import Documents, NoDocument, takes_gzip
 from mirror.ecosystems import PLANNERS
 from mirror.errand import Errand
@@ -13,7 +14,7 @@ from mirror.errors import MirrorError, NotFound, Offline, OriginError, Unavailab
 from mirror.fills import Fills
 from mirror.forwarding import Forwarding, relayed
 from mirror.generations import Generations
-from mirror.heads import rewritten_head
+from mirror.heads import missing, rewritten_head
 from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, only_if_cached
 from mirror.httpcache.invalidation import answers_get
 from mirror.joining import Joining
@@ -21,11 +22,13 @@ from mirror.lookup import Lookups
 from mirror.model import Entry, Mirror, Plan, Ready, Request
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
-from mirror.ports import Answer, FactStore, Hop, Signatures
+from mirror.ports import Answer, FactStore, Hop, Signatures, Source
 from mirror.releases import Releases
-from mirror.reply import InMemory, Reply, document, ready
+from mirror.reply import ROUNDING, InMemory, Lasting, Reply, document, instead, ready
 
 log = logging.getLogger("mirror.engine")
+
+_AGAIN = ("cache-control", "no-cache")
 
 
 class Engine:
@@ -53,22 +56,50 @@ class Engine:
             return ready(plan, self._outside.wall())
         errand = Errand(mirror, plan, request, hop)
         reply = await (self._generations.reply(errand) if plan.generation else self._carry_out(errand))
+        if plan.missing is not None and missing(reply.head):
+            return await instead(reply, plan.missing)
         if plan.rewrite is None or reply.head.status != 200:
             return reply
-        return await self._rewritten(plan, request, reply)
+        try:
+            return await self._rewritten(plan, request, reply)
+        except NotFound:
+            # What the document lacks may be new: it is asked for again, as often as the rules let clients cause that.
+            if not reply.outcome.hit or _AGAIN in request.headers.pairs:
+                raise
+            return await self.answer(mirror, replace(request, headers=request.headers.set(*_AGAIN)), hop)
+
+    def used(self, lasting: Lasting) -> bool:
+        """A lasting reply is used once more; False where it is no longer right, or may not be."""
+        now = self._outside.wall()
+        if now >= lasting.until - ROUNDING or self._outside.changes.since(lasting.mark):
+            return False
+        self._outside.store.touch(lasting.entry.blob, now)
+        return True
+
+    async def opened(self, lasting: Lasting) -> Source | None:
+        """The stored bytes of a lasting reply."""
+        return await self._outside.store.open(lasting.entry.blob)
 
     async def _carry_out(self, errand: Errand) -> Reply:
+        # Before anything is looked at: what changes from here on must be noticed.
+        mark = self._outside.changes.mark(of_key(errand.plan.key), of_facts(errand.mirror.name))
+        steady = not (errand.plan.generation or (errand.plan.lookup and errand.plan.lookup.generation))
         if errand.plan.lookup is not None and errand.plan.lookup.eager:
             resolved = await self._lookups.resolve(errand.mirror, errand.plan, errand.request.client)
             errand = replace(errand, plan=resolved)
         errand = await self._known(errand)
-        decision = before(errand.request, errand.plan, errand.entry, self._outside.wall())
+        now = self._outside.wall()
+        decision = before(errand.request, errand.plan, errand.entry, now)
         if errand.mirror.offline:
             return await self._offline(errand.plan, decision)
         match decision:
             case Hit(entry, ttl):
+                mark = (*mark, *self._outside.changes.mark(entry.blob))
+                lasting = Lasting(entry, errand.plan.rule, now + ttl, mark)
                 reply = await self._outside.reply(errand.plan, entry, Outcome(hit=True, ttl=whole(ttl)))
-                return reply or await self._fill(replace(errand, entry=None), "uri-miss")
+                if reply is not None:
+                    return replace(reply, lasting=lasting) if steady else reply
+                return await self._fill(replace(errand, entry=None), "uri-miss")
             case StaleHit(entry, ttl):
                 reply = await self._outside.reply(errand.plan, entry, Outcome(hit=True, ttl=min(-1, int(ttl))))
                 if reply is None:

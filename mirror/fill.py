@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mirror import variants
 from mirror.body import Body
-from mirror.errors import Changed, MirrorError, Mismatch, OriginError, StoreError
+from mirror.errors import Changed, MirrorError, Mismatch, OriginError, OriginResting, StoreError
 from mirror.follower import Follower
 from mirror.heads import same_validators
 from mirror.httpcache import vary
@@ -116,14 +116,15 @@ class Fill:
         try:
             if after is not None:
                 await asyncio.wait([after.task])
-            opening = Opening(outside, asked, self._interim)
+            opening = Opening(outside, asked, self._interim, self._fills.distrusted(asked.plan.urls))
             opened = await opening.open()
             if not isinstance(opened, Streaming):
                 self.opened.set_result(opened)
                 return
             await self._fetch(opened)
         except MirrorError as exc:
-            log.log(logging.INFO if self.pausing else logging.WARNING, "%s: %s", self.key, exc)
+            quiet = self.pausing or isinstance(exc, OriginResting)  # that was told when the rest began
+            log.log(logging.INFO if quiet else logging.WARNING, "%s: %s", self.key, exc)
             self._failed(exc)
         except BaseException as exc:
             if not isinstance(exc, asyncio.CancelledError):
@@ -141,6 +142,8 @@ class Fill:
     def _failed(self, exc: MirrorError) -> None:
         if self.body:
             self.body.fail(exc)
+            if isinstance(exc, Mismatch):
+                self._fills.distrust(self.body.segments.sources)
         if not self.opened.done():
             self.opened.set_exception(exc)
             self.opened.exception()  # it may be that nobody waits any more
@@ -186,7 +189,7 @@ class Fill:
     def _body(self, opened: Streaming) -> Body:
         note = opened.partial.note if opened.partial else None
         good = opened.head.status == 200
-        return Body(
+        body = Body(
             self.key,
             self._fills.settings,
             first=opened.answer,
@@ -198,6 +201,9 @@ class Fill:
             eager=self.asked.mirror.complete_ranges or self.asked.wanted is None,
             reopen=self._reopen,
         )
+        if note and body.received.size:
+            body.segments.sources.add(note.url)
+        return body
 
     async def _reopen(self, at: int, limit: int | None) -> Answer:
         """A connection that goes on at byte `at`; whether it does is the segment's to check."""
@@ -207,9 +213,10 @@ class Fill:
         if (at or limit is not None) and body and (body.strong or body.digest):
             last = "" if limit is None else str(limit - 1)
             fields = Headers((*fields, ("range", f"bytes={at}-{last}")))
-            if body.strong:
+            if body.strong and not (body.digest and len(plan.urls) > 1):  # another upstream's validators may be others
                 fields = fields.set("if-range", body.strong)
-        urls = plan.urls if body is None or body.first.url in plan.urls else plan.alternates
+        there = plan.urls if body is None or body.first.url in plan.urls else plan.alternates
+        urls = body.segments.preferred(there) if body else there
         return await self._fills.outside.origin.fetch(urls, headers=fields, route=self.asked.mirror.route(plan))
 
     async def _salvage(self, body: Body, partial: Partial) -> None:

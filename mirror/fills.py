@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -37,6 +37,7 @@ class Fills:
         self._all: set[Fill] = set()  # also those of purged keys, and those that pause
         self._watches: list[Watch] = []
         self._unshared: dict[str, float] = {}
+        self._distrusted: dict[str, float] = {}
         self._retired: set[asyncio.Task[None]] = set()
 
     def start(self, asked: Asked) -> Fill:
@@ -65,10 +66,18 @@ class Fills:
 
     def unshare(self, key: str) -> None:
         """This key's answers may not be shared: the next requests go to the origin side by side."""
+        _until(self._unshared, key, self.settings.unshared)
+
+    def distrust(self, urls: Collection[str]) -> None:
+        """The digest of what came from there was wrong: the others are asked meanwhile. Of several none is to blame."""
+        for url in urls if len(urls) == 1 else ():
+            _until(self._distrusted, url, self.settings.distrusted)
+
+    def distrusted(self, urls: Sequence[str]) -> set[str]:
+        """Those that had the wrong bytes lately; none where all had."""
         now = asyncio.get_running_loop().time()
-        if len(self._unshared) >= 10_000:
-            self._unshared = {known: until for known, until in self._unshared.items() if until > now}
-        self._unshared[key] = now + self.settings.unshared
+        found = {url for url in urls if self._distrusted.get(url, 0.0) > now}
+        return found if len(found) < len(set(urls)) else set()
 
     @contextmanager
     def watch(self, key: str) -> Iterator[Watch]:
@@ -114,6 +123,15 @@ class Fills:
             self.ended(fill)  # one that was cancelled before its first step could not say so
         if self._retired:
             await asyncio.wait(set(self._retired), timeout=5.0)
+
+
+def _until(times: dict[str, float], name: str, seconds: float) -> None:
+    """Remember a name for so long, and forget those whose time is over where they are many."""
+    now = asyncio.get_running_loop().time()
+    if len(times) >= 10_000:
+        for known in [known for known, until in times.items() if until <= now]:
+            del times[known]
+    times[name] = now + seconds
 
 
 async def _nothing() -> None:

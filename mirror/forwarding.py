@@ -16,6 +16,7 @@ from mirror.httpcache.conditional import validators as conditional
 from mirror.httpcache.decision import Freshen, Lend, Relay, Store, UseStale, after, failed
 from mirror.httpcache.freshness import expire
 from mirror.httpcache.invalidation import invalidates, targets
+from mirror.limited import Limited
 from mirror.model import Head, Headers, Mirror
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside
@@ -98,15 +99,21 @@ class Forwarding:
         return relayed(errand, answer, reason, verbatim=False)
 
     async def _fetch(self, errand: Errand, method: str, conditions: Headers) -> Answer:
-        plan = errand.plan
-        return await self._outside.origin.fetch(
-            plan.urls,
-            method=method,
-            headers=Headers((*plan.send, *conditions)),
-            route=errand.mirror.route(plan),
-            upload=errand.hop.upload,
-            interim=errand.hop.interim,
-        )
+        plan, upload = errand.plan, errand.hop.upload
+        limited = Limited(upload, plan.most) if upload is not None and plan.most is not None else None
+        try:
+            return await self._outside.origin.fetch(
+                plan.urls,
+                method=method,
+                headers=Headers((*plan.send, *conditions)),
+                route=errand.mirror.route(plan),
+                upload=limited.upload if limited is not None else upload,
+                interim=errand.hop.interim,
+            )
+        except OriginError as exc:
+            if limited is not None and limited.exceeded:  # that is why it broke off
+                raise limited.exceeded from exc
+            raise
 
     async def _invalidate(self, mirror: Mirror, urls: Iterable[str]) -> None:
         """Forget what is stored under these addresses of the origin, and publish no download of them."""

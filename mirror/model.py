@@ -191,6 +191,8 @@ class Plan:
     `facts` is pure: (body, fields) -> what this document says of files; kept under `slot`.
     `generation`: this document is (part of) a release of that name. It replaces the one before with all that it names,
     and nobody gets a byte of it before that is done.
+    `missing` is what clients get where the origin has no such document (404, 410) and says so in another language than
+    theirs (anything but JSON). `most` is how many bytes a request's body may have.
     """
 
     key: str
@@ -209,6 +211,8 @@ class Plan:
     follow: bool = True
     alternates: tuple[str, ...] = ()
     generation: str = ""
+    missing: Ready | None = None
+    most: int | None = None
 
     def completed(self, fact: Fact) -> Plan:
         """This plan with what the fact that it looked up says."""

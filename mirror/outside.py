@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mirror import variants
+from mirror.changes import Changes
 from mirror.heads import client_head, stored_head, validators
 from mirror.httpcache import vary
 from mirror.httpcache.decision import Freshen, Lend, UseStale
@@ -38,6 +39,7 @@ class Outside:
     store: BlobStore
     index: Index
     wall: Clock
+    changes: Changes = field(default_factory=Changes)
 
     async def freshened(self, plan: Plan, request: Request, known: Entry, fresh: Freshen, head: Head) -> Found:
         """The origin confirmed the `known` entry: put it in its place, renewed, if it is there still.

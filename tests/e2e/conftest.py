@@ -1,16 +1,20 @@
-"""A real server between a client and an origin that a test plays by hand, each on a blocking socket."""
+"""Real servers: of an origin that a test plays by hand, on a blocking socket, of indexes of Python packages, of npm registries."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import pytest
 import pytest_asyncio
 
 from tests.e2e import node_clients, npm_house
 from tests.e2e.npm_house import Place, Town
+from tests.e2e.python_clients import fetched, newest
+from tests.e2e.python_mirror import Mirror, mirrored
 from tests.instruments.origin import Origin
+from tests.instruments.python_index import Kind
 from tests.instruments.server import Served, http_mirror, served
 
 
@@ -42,17 +46,37 @@ def client(both: tuple[Served, Waiting]) -> Iterator[socket.socket]:
         yield connection
 
 
-def until(connection: socket.socket, end: bytes) -> bytes:
-    """What comes up to `end`, or to the end of the connection."""
-    got = b""
-    while not got.endswith(end) and (piece := connection.recv(65536)):
-        got += piece
-    return got
+@pytest.fixture(scope="module")
+def python_real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """A mirror, without retries, of the real index of Python packages."""
+    with mirrored(tmp_path_factory.mktemp("real"), "real") as mirror:
+        yield mirror
 
 
-def post(*fields: str, method: str = "POST", path: str = "/o/x") -> bytes:
-    """The head of a request."""
-    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
+@pytest.fixture(scope="module")
+def python_poor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """The same of the poor one."""
+    with mirrored(tmp_path_factory.mktemp("poor"), "poor") as mirror:
+        yield mirror
+
+
+@pytest.fixture
+def python_mirror(request: pytest.FixtureRequest, kind: Kind) -> Mirror:
+    """The one of the two that the test's parameter `kind` names."""
+    found: Mirror = request.getfixturevalue(f"python_{kind}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def newest_pip(pytestconfig: pytest.Config) -> str:
+    """A Python that has the newest pip."""
+    return str(fetched(pytestconfig, "pip", partial(newest, "pip")) / "bin/python")
+
+
+@pytest.fixture(scope="session")
+def poetry_python(pytestconfig: pytest.Config) -> str:
+    """A Python that has Poetry."""
+    return str(fetched(pytestconfig, "poetry", partial(newest, "poetry")) / "bin/python")
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +97,16 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
 def place(request: pytest.FixtureRequest, town: Town) -> Place:
     """A cold mount before a registry of each kind."""
     return town.place(request.param)
+
+
+def until(connection: socket.socket, end: bytes) -> bytes:
+    """What comes up to `end`, or to the end of the connection."""
+    got = b""
+    while not got.endswith(end) and (piece := connection.recv(65536)):
+        got += piece
+    return got
+
+
+def post(*fields: str, method: str = "POST", path: str = "/o/x") -> bytes:
+    """The head of a request."""
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
