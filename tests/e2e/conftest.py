@@ -1,4 +1,4 @@
-"""Real servers: of an origin that a test plays by hand, on a blocking socket, of indexes of Python packages, of npm registries."""
+"""Real servers, and the origins behind them: played by hand, indexes of Python packages, registries of npm's."""
 
 from __future__ import annotations
 
