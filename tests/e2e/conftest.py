@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 import pytest_asyncio
 
-from tests.e2e import node_clients, npm_house
+from tests.e2e import node_clients
 from tests.e2e.npm_house import Place, Town
 from tests.e2e.python_clients import fetched, newest
 from tests.e2e.python_mirror import Mirror, mirrored
@@ -89,8 +89,9 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     """One server with many npm mounts."""
     async with Origin() as origin:
-        with served(tmp_path_factory.mktemp("town"), npm_house.config(origin)) as server:
-            yield Town(origin, server)
+        town = Town(origin)
+        with served(tmp_path_factory.mktemp("town"), town.config) as town.server:
+            yield town
 
 
 @pytest.fixture(params=["real", "poor"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from tests.instruments.call import Call, Heard
@@ -18,30 +19,37 @@ YARN = f"accept: {CORGI}; q=1.0, application/json; q=0.8, */*"
 MOUNTS = 240
 
 
-def config(origin: Origin, mounts: int = MOUNTS, upstream: str = "retries = 0", mirror: str = "") -> str:
+def config(origin: Origin, mounts: int = 1, upstream: str = "retries = 0", mirror: str = "") -> str:
     """Mounts `n0`, `n1` ... with the usual lifetimes, and `s0`, `s1` ... whose documents are stale at once."""
+    return _config([origin.url()] * mounts, upstream, mirror)
+
+
+def _config(addresses: Sequence[str], upstream: str = "retries = 0", mirror: str = "") -> str:
     lines = ['hosts = ["mirror.example.com"]', '[cache]\nmin_free = "1MB"', f"[upstream]\n{upstream}"]
-    for number in range(mounts):
+    for number, address in enumerate(addresses):
         for letter, life in (("n", ""), ("s", 'ttl = "0s"\ngrace = "0s"')):
             name = f"{letter}{number}"
-            lines.append(
-                f'[mirrors.{name}]\necosystem = "npm"\nupstream = "{origin.url("/" + name)}"\n{life}\n{mirror}'
-            )
+            lines.append(f'[mirrors.{name}]\necosystem = "npm"\nupstream = "{address}/{name}"\n{life}\n{mirror}')
     return "\n".join(lines)
 
 
 class Town:
-    """The origin, the server, and which of its mounts are still unused."""
+    """Many mounts of one server, each before an address of its own: what a mirror remembers of an upstream's health
+    is of that test alone."""
 
-    def __init__(self, origin: Origin, server: Served) -> None:
-        self.origin = origin
-        self.server = server
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+        self._addresses = [f"http://127.0.0.1:{origin.listen()}" for _ in range(MOUNTS)]
         self._numbers = itertools.count()
+        self.config = _config(self._addresses)
+        self.server: Served | None = None
 
     def place(self, kind: str, *, stale: bool = False) -> Place:
         """A mount that nobody has asked yet. `stale`: what it stores is asked for again each time."""
-        name = f"/{'s' if stale else 'n'}{next(self._numbers)}"
-        return Place(self.server, Registry(self.origin, kind, name))
+        assert self.server
+        number = next(self._numbers)
+        name = f"/{'s' if stale else 'n'}{number}"
+        return Place(self.server, Registry(self._origin, kind, name, url=self._addresses[number] + name))
 
 
 class Place:

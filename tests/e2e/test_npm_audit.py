@@ -124,7 +124,8 @@ def test_a_failed_audit_is_a_failure_and_never_a_clean_one(desk: Desk, failure: 
     desk.expect(FAILURES[failure], Reply(body=SAID))
     heard = desk.audit()
     assert heard.status in (502, 503, 504)
-    problem(heard)
+    if not failure.isdecimal():  # else it may be the upstream's own answer
+        problem(heard)
     assert (desk.audit().status, len(desk.asked())) == (200, 2)
 
 

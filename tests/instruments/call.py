@@ -40,8 +40,12 @@ class Call:
         self._got = b""
         self._reset = False
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
-        self._socket.sendall(request)
         self._interim: list[Heard] = []
+        try:
+            self._socket.sendall(request)
+        except ConnectionError:
+            self._socket.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from mirror.model import Request
@@ -28,19 +27,20 @@ ADVICE = {"plain": [{"id": 1, "title": "not plain enough", "severity": "low", "v
 
 
 class Registry:
-    """Below `prefix` of the origin. `asked(path)` counts requests for a path below it, `befall` makes it faulty."""
+    """Below `prefix` of the origin; its documents say that it is at `url` ("": at the origin's own address).
 
-    def __init__(
-        self, origin: Origin, kind: str = "real", prefix: str = "/npm", world: Iterable[Version] = WORLD
-    ) -> None:
+    `asked(path)` counts requests for a path below it, `befall` makes it faulty.
+    """
+
+    def __init__(self, origin: Origin, kind: str = "real", prefix: str = "/npm", *, url: str = "") -> None:
         self.origin = origin
         self.real = kind == "real"
         self.prefix = prefix
-        self.url = origin.url(prefix)
+        self.url = url or origin.url(prefix)
         self.versions: dict[str, list[Version]] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self._responds: dict[str, Respond] = {}
-        for version in world:
+        for version in WORLD:
             self.publish(version, *(tag for tag, is_ in TAGS.get(version.package, {}).items() if is_ == version.number))
         self._offer("/-/npm/v1/keys", lambda request: self._plain(request, KEYS))
         self._offer("/-/v1/search", self._search)
