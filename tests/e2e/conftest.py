@@ -1,15 +1,19 @@
-"""Real servers: of an origin that a test plays by hand, on a blocking socket, and of indexes of Python packages."""
+"""Real servers, and the origins behind them: played by hand, indexes of Python packages, registries of npm's."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
 import pytest
+import pytest_asyncio
 
+from tests.e2e import node_clients
+from tests.e2e.npm_house import Place, Town
 from tests.e2e.python_clients import fetched, newest
 from tests.e2e.python_mirror import Mirror, mirrored
+from tests.instruments.origin import Origin
 from tests.instruments.python_index import Kind
 from tests.instruments.server import Served, http_mirror, served
 
@@ -74,6 +78,27 @@ def newest_pip(pytestconfig: pytest.Config) -> str:
 def poetry_python(pytestconfig: pytest.Config) -> str:
     """A Python that has Poetry."""
     return str(fetched(pytestconfig, "poetry", partial(newest, "poetry")) / "bin/python")
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The newest npm, pnpm and both Yarns, as this machine's npm installs them."""
+    return node_clients.fetched(tmp_path_factory.mktemp("tools"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    """One server with many npm mounts."""
+    async with Origin() as origin:
+        town = Town(origin)
+        with served(tmp_path_factory.mktemp("town"), town.config) as town.server:
+            yield town
+
+
+@pytest.fixture(params=["real", "poor"])
+def place(request: pytest.FixtureRequest, town: Town) -> Place:
+    """A cold mount before a registry of each kind."""
+    return town.place(request.param)
 
 
 def until(connection: socket.socket, end: bytes) -> bytes:
