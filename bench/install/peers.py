@@ -87,8 +87,8 @@ def proxpi(gunicorn: Path, folder: Path, upstream: str) -> Iterator[str]:
     """proxpi below Gunicorn with two threads, as in its container."""
     port = free_port()
     command = [str(gunicorn), "--threads", "2", "--bind", f"127.0.0.1:{port}", "proxpi.server:app"]
-    files = str(folder / "files")
-    with running(command, port, folder, PROXPI_INDEX_URL=f"{upstream}/", PROXPI_CACHE_DIR=files):
+    env = {"PROXPI_INDEX_URL": f"{upstream}/", "PROXPI_CACHE_DIR": str(folder / "files")}
+    with running(command, port, folder, **env, HOME=str(folder)):  # where Gunicorn puts its control socket
         yield f"http://127.0.0.1:{port}/index/"
 
 
