@@ -111,7 +111,9 @@ def four(samples: Samples, name: str, kind: str) -> list[str]:
     if not seconds:
         return ["-"] * 4
     middle = statistics.median(seconds)
-    against = (samples["direct"]["cold"], samples["mirror"][kind])
+    against = [
+        samples[other][which] if other in samples else [] for other, which in (("direct", "cold"), ("mirror", kind))
+    ]
     ratios = [f"{middle / statistics.median(other):.2f}" if other else "-" for other in against]
     return [f"{middle:.2f}", f"{min(seconds):.2f}", *ratios]
 
