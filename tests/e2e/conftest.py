@@ -1,13 +1,18 @@
-"""A real server between a client and an origin that a test plays by hand, each on a blocking socket."""
+"""A real server between a client and an origin that a test plays by hand, each on a blocking socket; a key for APT
+archives."""
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.e2e.apt_rig import Labs, Mounts
 from tests.instruments.server import Served, http_mirror, served
+from tests.instruments.signer import Signer, signing
 
 
 class Waiting:
@@ -22,6 +27,30 @@ class Waiting:
         connection, _ = self.listener.accept()
         connection.settimeout(10)
         return connection
+
+
+@pytest.fixture(scope="session")
+def signer() -> Iterator[Signer]:
+    """Signs what archives publish."""
+    for program in ("apt-get", "gpg", "gpgv", "gpgconf"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    with signing() as signer:
+        yield signer
+
+
+@pytest.fixture(scope="session")
+def mounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounts]:
+    """Mirrors of APT archives, one for each test."""
+    mounts = Mounts(tmp_path_factory.mktemp("mounts"))
+    yield mounts
+    mounts.server.stop()
+
+
+@pytest.fixture
+def labs(tmp_path: Path, signer: Signer, mounts: Mounts) -> Labs:
+    """Makes mirrors with their archives: `async with labs() as lab:`."""
+    return Labs(tmp_path, signer, mounts)
 
 
 @pytest.fixture(scope="module")
