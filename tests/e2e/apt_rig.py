@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from itertools import count
 from pathlib import Path
 
 from tests.instruments.apt import Apt
@@ -40,9 +41,9 @@ class Mounts:
     """One server for many tests, because starting it takes longer than most of them: each takes a mirror of its own,
     and opens the archive at the port that is its upstream."""
 
-    def __init__(self, folder: Path, count: int = 80) -> None:
+    def __init__(self, folder: Path, total: int = 100) -> None:
         with ExitStack() as stack:
-            ports = [stack.enter_context(bound(0)).getsockname()[1] for _ in range(count)]
+            ports = [stack.enter_context(bound(0)).getsockname()[1] for _ in range(total)]
         mirrors = (MIRROR.format(name=f"m{port}", port=port, settings=AT_ONCE) for port in ports)
         self._ports = iter(ports)
         self.server = Served(folder, HEAD + "".join(mirrors))
@@ -62,6 +63,7 @@ class Rig:
         self.archive = archive
         self.server = server
         self.name = name
+        self._fresh = count()
 
     @property
     def origin(self) -> Origin:
@@ -76,6 +78,10 @@ class Rig:
         place = "./" if self.archive.layout.flat else "stable main"
         lines = lines or (f"deb [{{key}}] {url or self.url} {place}",)
         return Apt(self.folder / name, self.archive.signer.keyring, *lines, settings=settings)
+
+    def fresh(self) -> Apt:
+        """A client of the mirror that was never here."""
+        return self.client(f"fresh{next(self._fresh)}")
 
     async def get(self, name: str, *fields: str, method: str = "GET") -> Told:
         """What the mirror answers for that file of the archive, to a client such as apt."""

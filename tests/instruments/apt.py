@@ -41,8 +41,8 @@ class Said:
 
     @property
     def fine(self) -> bool:
-        """True where nothing failed, and nothing was warned of."""
-        return self.code == 0 and not re.search(r"^(?:[EW]|Err|Ign):", self.text, re.MULTILINE)
+        """True where nothing failed, and nothing was warned of. An archive need not have InRelease."""
+        return self.code == 0 and not re.search(r"^(?:[EW]|Err|Ign(?!:.* InRelease$)):", self.text, re.MULTILINE)
 
     @property
     def hit(self) -> bool:
