@@ -24,7 +24,8 @@ HEAD = """
 min_free = "1MB"
 durability = "none"
 [upstream]
-retries = 0
+retries = {retries}
+{upstream}
 """
 MIRROR = """
 [mirrors.{name}]
@@ -46,7 +47,7 @@ class Mounts:
             ports = [stack.enter_context(bound(0)).getsockname()[1] for _ in range(total)]
         mirrors = (MIRROR.format(name=f"m{port}", port=port, settings=AT_ONCE) for port in ports)
         self._ports = iter(ports)
-        self.server = Served(folder, HEAD + "".join(mirrors))
+        self.server = Served(folder, HEAD.format(retries=0, upstream="") + "".join(mirrors))
         self.server.start()
 
     def take(self) -> tuple[str, int]:
@@ -131,13 +132,17 @@ class Labs:
         self._mounts = mounts
 
     @asynccontextmanager
-    async def __call__(self, *, poor: bool = False, layout: Layout = COMMON, mirror: str = "") -> AsyncIterator[Rig]:
+    async def __call__(
+        self, *, poor: bool = False, layout: Layout = COMMON, mirror: str = "", retries: int = 0, upstream: str = ""
+    ) -> AsyncIterator[Rig]:
         """A mirror and its archive, until the end of the block. The mirror has had no error of its own."""
         name, port = self._mounts.take()
         with ExitStack() as stack:
             server = self._mounts.server
             if mirror:
-                config = HEAD + MIRROR.format(name=name, port=port, settings=mirror)
+                config = HEAD.format(retries=retries, upstream=upstream) + MIRROR.format(
+                    name=name, port=port, settings=mirror
+                )
                 server = stack.enter_context(served(self.folder / "mirror", config))
             before = len(server.log())
             async with Origin(port) as origin:

@@ -48,18 +48,31 @@ async def _answer(wire: Wire, method: str) -> Told:
     status, headers = int(first[0].split()[1]), first[1]
     if method == "HEAD" or status in BODILESS:
         return Told(status, headers, b"", True)
-    if "content-length" not in headers:
-        raise AssertionError(f"no Content-Length: {first}")
-    body = bytearray(int(headers.get("content-length") or 0))
-    got = await _fill(wire, memoryview(body))
-    return Told(status, headers, bytes(body[:got]), got == len(body))
+    if headers.get("transfer-encoding") == "chunked":
+        return Told(status, headers, *await _chunks(wire))
+    return Told(status, headers, *await _exactly(wire, int(headers.get("content-length") or 0)))
 
 
-async def _fill(wire: Wire, room: memoryview) -> int:
-    got = 0
+async def _chunks(wire: Wire) -> tuple[bytes, bool]:
+    body = b""
     try:
-        while got < len(room) and (count := await wire.some(room[got:])):
+        while size := int(await wire.line(), 16):
+            piece, whole = await _exactly(wire, size)
+            body += piece
+            if not whole:
+                return body, False
+            await wire.line()
+        return body, not await wire.line()
+    except ConnectionError:
+        return body, False
+
+
+async def _exactly(wire: Wire, size: int) -> tuple[bytes, bool]:
+    """So many bytes, or those up to the end of the connection and False."""
+    body, got = bytearray(size), 0
+    try:
+        while got < size and (count := await wire.some(memoryview(body)[got:])):
             got += count
     except ConnectionError:
         pass
-    return got
+    return bytes(body[:got]), got == size
