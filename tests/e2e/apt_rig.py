@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
-from itertools import count
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from itertools import count, islice
 from pathlib import Path
 
 from tests.instruments.apt import Apt
 from tests.instruments.archive import Archive
+from tests.instruments.clock import eventually
 from tests.instruments.generation import COMMON, Layout
 from tests.instruments.origin import Origin
 from tests.instruments.pipeline import Told, ask
@@ -24,11 +25,10 @@ HEAD = """
 min_free = "1MB"
 durability = "none"
 [upstream]
-retries = {retries}
 {upstream}
 """
 MIRROR = """
-[mirrors.{name}]
+[mirrors.m{port}]
 ecosystem = "apt"
 upstream = "http://127.0.0.1:{port}/debian"
 allow_private = true
@@ -36,24 +36,34 @@ allow_private = true
 """
 AT_ONCE = 'ttl = "0s"\ngrace = "0s"'
 """A release is never fresh: each `apt-get update` has it asked for at the archive."""
+FOR_AN_HOUR = 'ttl = "1h"'
+FOR_A_SECOND = 'ttl = "1s"\ngrace = "0s"'
 
 
 class Mounts:
     """One server for many tests, because starting it takes longer than most of them: each takes a mirror of its own,
-    and opens the archive at the port that is its upstream."""
+    and opens the archive at the port that is its upstream. `totals`: how many mirrors with which settings."""
 
-    def __init__(self, folder: Path, total: int = 100) -> None:
+    def __init__(self, folder: Path, totals: Mapping[str, int]) -> None:
         with ExitStack() as stack:
-            ports = [stack.enter_context(bound(0)).getsockname()[1] for _ in range(total)]
-        mirrors = (MIRROR.format(name=f"m{port}", port=port, settings=AT_ONCE) for port in ports)
-        self._ports = iter(ports)
-        self.server = Served(folder, HEAD.format(retries=0, upstream="") + "".join(mirrors))
+            free = [stack.enter_context(bound(0)).getsockname()[1] for _ in range(sum(totals.values()))]
+        ports = iter(free)
+        self._ports = {settings: list(islice(ports, total)) for settings, total in totals.items()}
+        mirrors = (mirror(port, settings) for settings, some in self._ports.items() for port in some)
+        self.server = Served(folder, HEAD.format(upstream="retries = 0") + "".join(mirrors))
         self.server.start()
 
-    def take(self) -> tuple[str, int]:
-        """Name and upstream port of a mirror that no test has had."""
-        port = next(self._ports)
-        return f"m{port}", port
+    def take(self, settings: str) -> int | None:
+        """The upstream port of a mirror `m<port>` with these settings that no test has had; None: there are none."""
+        if settings not in self._ports:
+            return None
+        assert self._ports[settings], f"give Mounts more mirrors with the settings {settings!r}"
+        return self._ports[settings].pop()
+
+
+def mirror(port: int, settings: str) -> str:
+    """The table of the mirror `m<port>`."""
+    return MIRROR.format(port=port, settings=settings)
 
 
 class Rig:
@@ -105,15 +115,23 @@ class Rig:
             assert time.monotonic() < deadline, self.server.log()[-4000:]
             await asyncio.sleep(0.5)  # another process: it tells nobody when it takes a new release
 
-    def answers(self, part: str = "") -> list[tuple[int, str]]:
-        """Status and outcome of the mirror's answers, in order, for paths that have `part` in them."""
-        line = re.compile(r'mirror\.access.* "\S+ (\S+)" (\d+) .*\[(.*)\]')
+    async def answers(self, part: str, after: int, least: int = 1) -> list[tuple[int, str]]:
+        """Status and outcome of the mirror's answers for paths that have `part` in them, but for the first `after`.
+
+        Waits until there are `least` of them: the mirror writes them down when clients have them already.
+        """
+        await eventually(lambda: len(self._answers(part)) >= after + least)
+        return self._answers(part)[after:]
+
+    def _answers(self, part: str) -> list[tuple[int, str]]:
+        line = re.compile(rf'mirror\.access.* "\S+ (/{self.name}/\S+)" (\d+) .*\[(.*)\]')
         found = (line.search(each) for each in self.server.log().splitlines())
-        return [
-            (int(each[2]), each[3])
-            for each in found
-            if each and each[1].startswith(f"/{self.name}/") and part in each[1]
-        ]
+        return [(int(each[2]), each[3]) for each in found if each and part in each[1]]
+
+
+def keyed(signer: Signer) -> str:
+    """Settings: releases have to be signed by its key."""
+    return f'{AT_ONCE}\nkeyring = "{signer.keyring}"'
 
 
 def number(release: bytes) -> int:
@@ -124,7 +142,8 @@ def number(release: bytes) -> int:
 
 
 class Labs:
-    """Makes rigs in a test's folder: with a mirror of the server for all tests, or with one that has these settings."""
+    """Makes rigs in a test's folder: with mirrors of the server for all tests, where it has some with these settings,
+    else with one on a server of its own."""
 
     def __init__(self, folder: Path, signer: Signer, mounts: Mounts) -> None:
         self.folder = folder
@@ -133,19 +152,27 @@ class Labs:
 
     @asynccontextmanager
     async def __call__(
-        self, *, poor: bool = False, layout: Layout = COMMON, mirror: str = "", retries: int = 0, upstream: str = ""
+        self,
+        *,
+        poor: bool = False,
+        layout: Layout = COMMON,
+        settings: str = AT_ONCE,
+        upstream: str = "",
     ) -> AsyncIterator[Rig]:
-        """A mirror and its archive, until the end of the block. The mirror has had no error of its own."""
-        name, port = self._mounts.take()
-        with ExitStack() as stack:
-            server = self._mounts.server
-            if mirror:
-                config = HEAD.format(retries=retries, upstream=upstream) + MIRROR.format(
-                    name=name, port=port, settings=mirror
-                )
-                server = stack.enter_context(served(self.folder / "mirror", config))
+        """A mirror with these settings and its archive, until the end of the block; the mirror has had no error of its
+        own. With settings for [upstream], too, it is on a server of its own."""
+        port = None if upstream else self._mounts.take(settings)
+        async with Origin(port or 0) as origin, AsyncExitStack() as stack:
+            archive = Archive(origin, self.signer, poor=poor, layout=layout)
+            server = (
+                self._mounts.server if port else await stack.enter_async_context(self._own(origin, settings, upstream))
+            )
             before = len(server.log())
-            async with Origin(port) as origin:
-                archive = Archive(origin, self.signer, poor=poor, layout=layout)
-                yield Rig(self.folder, archive, server, name)
-                assert "Traceback" not in server.log()[before:], server.log()[before:]
+            yield Rig(self.folder, archive, server, f"m{origin.port}")
+            assert "Traceback" not in server.log()[before:], server.log()[before:]
+
+    @asynccontextmanager
+    async def _own(self, origin: Origin, settings: str, upstream: str) -> AsyncIterator[Served]:
+        config = HEAD.format(upstream=upstream or "retries = 0") + mirror(origin.port, settings)
+        with served(self.folder / "mirror", config) as server:
+            yield server

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.apt_rig import Labs, Mounts
+from tests.e2e.apt_rig import AT_ONCE, FOR_A_SECOND, FOR_AN_HOUR, Labs, Mounts, keyed
 from tests.instruments.server import Served, http_mirror, served
 from tests.instruments.signer import Signer, signing
 
@@ -40,9 +40,10 @@ def signer() -> Iterator[Signer]:
 
 
 @pytest.fixture(scope="session")
-def mounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounts]:
+def mounts(tmp_path_factory: pytest.TempPathFactory, signer: Signer) -> Iterator[Mounts]:
     """Mirrors of APT archives, one for each test."""
-    mounts = Mounts(tmp_path_factory.mktemp("mounts"))
+    totals = {AT_ONCE: 190, FOR_AN_HOUR: 1, FOR_A_SECOND: 1, keyed(signer): 15}
+    mounts = Mounts(tmp_path_factory.mktemp("mounts"), totals)
     yield mounts
     mounts.server.stop()
 

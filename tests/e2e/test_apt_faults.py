@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from tests.e2e.apt_rig import AT_ONCE, Labs, Rig
+from tests.e2e.apt_rig import AT_ONCE, Labs, Rig, keyed
 from tests.instruments.archive import BROKEN, BUSY, EMPTY, HTML, PACKAGES, Archive
 from tests.instruments.generation import Layout
 from tests.instruments.log import Record
@@ -54,8 +54,8 @@ def index(lab: Rig) -> str:
 @pytest.mark.parametrize("fault", [*SHAPES, *ANSWERS.keys() - {"404", "403"}])
 async def test_a_release_that_comes_broken_is_not_served(fault: str, labs: Labs) -> None:
     """Clients get the one before (a wrong byte in the text: apt itself would see it, so the mirror has a keyring)."""
-    settings = f'{AT_ONCE}\nkeyring = "{labs.signer.keyring}"' if fault == "wrong byte" else ""
-    async with labs(layout=PLAIN, mirror=settings) as lab:
+    settings = keyed(labs.signer) if fault == "wrong byte" else AT_ONCE
+    async with labs(layout=PLAIN, settings=settings) as lab:
         old = lab.client("old")
         await old.updated()
         lab.archive.publish()
@@ -107,7 +107,7 @@ async def test_a_slow_drip_arrives(name: str, labs: Labs) -> None:
             lab.archive.suite(name) if name == "InRelease" else lab.archive.index(), shape="trickle=2000"
         ):
             before = time.monotonic()
-            await lab.caught_up(lab.fresh())
+            await lab.caught_up(lab.fresh(), within=8.0)
             assert time.monotonic() - before > 0.5
 
 
@@ -151,7 +151,7 @@ async def test_a_redirect_is_followed_without_the_credentials_for_the_archive(
     labs: Labs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARCHIVE_TOKEN", "secret-of-the-archive")
-    async with labs(mirror=f'{AT_ONCE}\nauth = "bearer env:ARCHIVE_TOKEN"') as lab:
+    async with labs(settings=f'{AT_ONCE}\nauth = "bearer env:ARCHIVE_TOKEN"') as lab:
         name, indexed = lab.archive.pool("base"), index(lab)
         first = lab.archive.suite("InRelease")
         with (
@@ -177,7 +177,7 @@ def fields(record: Record) -> set[str]:
 
 async def test_a_package_that_breaks_off_again_and_again_is_put_together(labs: Labs) -> None:
     """Each time the mirror asks for the rest of it, on condition that it is the same."""
-    async with labs(mirror=AT_ONCE, retries=4) as lab:
+    async with labs(upstream="retries = 4") as lab:
         await lab.client().updated()
         name = lab.archive.pool("base")
         with lab.archive.fault(name, shape="cuts=20,50,80"):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.apt_rig import Labs, Rig, number
 from tests.instruments.debs import sha256
 from tests.instruments.generation import Layout, by_hash
+from tests.instruments.pipeline import line
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -120,7 +120,7 @@ async def test_a_generation_of_the_same_second_is_no_304(poor: bool, labs: Labs)
     """apt asks by date alone, and dates have seconds: other bytes need another one, or it never sees them."""
     async with labs(poor=poor) as lab:
         apt = lab.client()
-        for generation in (1, 2, 3):
+        for generation in range(1, 7):
             assert await apt.updated() == generation
             lab.archive.publish()
 
@@ -144,20 +144,58 @@ async def test_a_release_and_the_signature_of_another_are_never_mixed(
         lab.archive.show(*INDEXES, *first)
         assert (await lab.client("direct", lab.archive.url).update()).code == 100
         await verified(lab)
-        await verified(lab, ("Release.gpg", "Release"))
         assert await old.updated() == 1
         assert await lab.fresh().updated() == 1
 
 
-async def verified(lab: Rig, order: tuple[str, str] = ("Release", "Release.gpg")) -> None:
-    """The two files, asked for in this order, belong together."""
-    bodies = {name: (await lab.get(lab.archive.suite(name), "Cache-Control: max-age=0")).body for name in order}
-    paths = {name: lab.folder / name for name in order}
-    for name, path in paths.items():
-        path.write_bytes(bodies[name])
-    command = ["gpgv", "--keyring", str(lab.archive.signer.keyring), str(paths["Release.gpg"]), str(paths["Release"])]
+async def verified(lab: Rig, *, publish: bool = False) -> None:
+    """Release and then Release.gpg belong together. `publish`: there is a new generation in between."""
+    for name in ("Release", "Release.gpg"):
+        told = await lab.get(lab.archive.suite(name), "Cache-Control: max-age=0")
+        (lab.folder / name).write_bytes(told.body)
+        if publish:
+            lab.archive.publish()
+    files = [str(lab.folder / name) for name in ("Release.gpg", "Release")]
+    command = ["gpgv", "--keyring", str(lab.archive.signer.keyring), *files]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@KINDS
+async def test_a_signature_is_of_the_release_that_the_client_has_got(poor: bool, labs: Labs) -> None:
+    async with labs(poor=poor, layout=PAIR) as lab:
+        await verified(lab)
+        for _ in range(3):
+            await verified(lab, publish=True)
+
+
+async def test_a_pair_that_was_refused_is_not_taken_by_halves_once_it_is_complete(labs: Labs) -> None:
+    """Release is not looked at again for a while; neither may Release.gpg be, then."""
+    async with labs(layout=PAIR) as lab:
+        await lab.fresh().updated()
+        lab.archive.make()
+        lab.archive.show("*/Release", "*/Release.gpg")
+        assert await lab.release("Release") == 1
+        lab.archive.show("*")
+        for _ in range(3):
+            await verified(lab)
+
+
+@pytest.mark.parametrize("others", [False, True], ids=["alone", "with another client of the same address"])
+@KINDS
+async def test_indexes_are_of_the_release_that_the_client_has_got(poor: bool, others: bool, labs: Labs) -> None:
+    """By their plain names, which say nothing of that: whoever goes on with an update on its connection is meant."""
+    async with labs(poor=poor, layout=PLAIN) as lab:
+        await lab.fresh().updated()
+        release, index = lab.archive.suite("InRelease"), lab.archive.index()
+        for _ in range(3):
+            async with line(lab.server.port) as slow:
+                (first,) = await slow.ask(lab.target(release), fields=("Cache-Control: max-age=0",))
+                lab.archive.publish()
+                if others:
+                    assert await lab.fresh().updated() == lab.archive.newest.number
+                (then,) = await slow.ask(lab.target(index), fields=("Cache-Control: max-age=0",))
+            assert then.body == lab.archive.generations[number(first.body) - 1].files[index]
 
 
 @KINDS
@@ -184,8 +222,8 @@ async def test_of_a_release_and_its_pair_none_is_newer(labs: Labs) -> None:
         assert len(numbers) == 1
 
 
-async def test_generations_outlive_a_restart(labs: Labs, tmp_path: Path) -> None:
-    async with labs(layout=PLAIN, mirror='ttl = "0s"\ngrace = "0s"') as lab:
+async def test_generations_outlive_a_restart(labs: Labs) -> None:
+    async with labs(layout=PLAIN, upstream="retries = 0") as lab:
         await lab.client().updated()
         lab.archive.make()
         lab.archive.show("*/InRelease")

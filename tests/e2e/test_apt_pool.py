@@ -33,10 +33,9 @@ async def test_half_a_package_is_resumed(poor: bool, labs: Labs) -> None:
         part.write_bytes(BASE.deb[:90_000])
         stamp = parsedate_to_datetime(whole.field("last-modified")).timestamp()
         os.utime(part, (stamp, stamp))
-        before = len(lab.answers(".deb"))
         said = await apt.fetch("base")
         assert said.fine, said.text
-        assert [status for status, _ in lab.answers(".deb")[before:]] == [206]
+        assert [status for status, _ in await lab.answers(".deb", 0, 2)] == [200, 206]
         assert (apt.archives / BASE.file).read_bytes() == BASE.deb
 
 

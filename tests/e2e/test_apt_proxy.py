@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -105,7 +106,7 @@ async def test_apt_with_an_https_source_says_why_it_fails(labs: Labs) -> None:
     async with labs() as lab:
         said = await through(lab, "https://other.example.com/debian").update()
         assert said.code == 100
-        assert "403" in said.text or "405" in said.text
+        assert re.search(r"HTTP/1\.1 40[35] ", said.text), said.text
 
 
 @asynccontextmanager
@@ -115,7 +116,7 @@ async def secure(labs: Labs) -> AsyncIterator[tuple[Rig, Front]]:
         archive = Archive(origin, labs.signer)
         upstream = f'upstream = "https://127.0.0.1:{front.port}/debian"'
         mirror = f'[mirrors.debian]\necosystem = "apt"\n{upstream}\n{AT_ONCE}\n'
-        config = HEAD.format(retries=0, upstream=f'ca_file = "{front.certificate}"') + mirror
+        config = HEAD.format(upstream=f'retries = 0\nca_file = "{front.certificate}"') + mirror
         server = Served(labs.folder / "mirror", config)
         server.start()
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from mirror.model import Headers
@@ -25,17 +27,34 @@ class Told:
         return self.headers.get(name) or ""
 
 
-async def ask(
-    port: int, *targets: str, method: str = "GET", host: str = "", fields: tuple[str, ...] = ()
-) -> list[Told]:
-    """The answers to requests for these targets, in order."""
+class Line:
+    """A connection to the server at `port`, which is kept."""
+
+    def __init__(self, port: int, wire: Wire) -> None:
+        self._port = port
+        self._wire = wire
+
+    async def ask(self, *targets: str, method: str = "GET", host: str = "", fields: tuple[str, ...] = ()) -> list[Told]:
+        """The answers to requests for these targets, in order; all are asked for at once."""
+        head = "\r\n".join((f"Host: {host or f'127.0.0.1:{self._port}'}", *fields, "", ""))
+        await self._wire.send("".join(f"{method} {target} HTTP/1.1\r\n{head}" for target in targets).encode())
+        return [await asyncio.wait_for(_answer(self._wire, method), 60) for _ in targets]
+
+
+@asynccontextmanager
+async def line(port: int) -> AsyncIterator[Line]:
     with socket.socket() as sock:
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
-        wire = Wire(sock)
-        head = "\r\n".join((f"Host: {host or f'127.0.0.1:{port}'}", *fields, "", ""))
-        await wire.send("".join(f"{method} {target} HTTP/1.1\r\n{head}" for target in targets).encode())
-        return [await asyncio.wait_for(_answer(wire, method), 60) for _ in targets]
+        yield Line(port, Wire(sock))
+
+
+async def ask(
+    port: int, *targets: str, method: str = "GET", host: str = "", fields: tuple[str, ...] = ()
+) -> list[Told]:
+    """The answers to requests on a connection of their own."""
+    async with line(port) as own:
+        return await own.ask(*targets, method=method, host=host, fields=fields)
 
 
 async def _answer(wire: Wire, method: str) -> Told:

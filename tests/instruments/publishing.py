@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from .apt import Apt, Said
@@ -27,24 +27,27 @@ class Publisher:
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Publishes meanwhile; the last generation is whole at the end."""
-        task = asyncio.ensure_future(self._run())
+        over = asyncio.Event()
+        task = asyncio.ensure_future(self._run(over))
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            self.archive.show("*")
-        if not task.cancelled():
-            task.result()
+            over.set()
+            await task
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._dice.uniform(0, self._pause))
+    async def _run(self, over: asyncio.Event) -> None:
+        while not await self._waited(over, self._pause):
             await asyncio.to_thread(self.archive.make)
-            halves = self._dice.sample(HALVES, 2)
-            self.archive.show(*halves[0])
-            await asyncio.sleep(self._dice.uniform(0, self._between))
+            first, _ = self._dice.sample(HALVES, 2)
+            self.archive.show(*first)
+            await self._waited(over, self._between)
             self.archive.show("*")
+
+    async def _waited(self, over: asyncio.Event, longest: float) -> bool:
+        """Waits for a random time; True where it is over before."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), self._dice.uniform(0, longest))
+        return over.is_set()
 
 
 @dataclass

@@ -46,7 +46,11 @@ async def tls_front(origin: int, folder: Path) -> AsyncIterator[Front]:
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, origin: int) -> None:
-    to_reader, to_writer = await asyncio.open_connection("127.0.0.1", origin)
+    try:
+        to_reader, to_writer = await asyncio.open_connection("127.0.0.1", origin)
+    except OSError:
+        writer.close()
+        return
     try:
         await asyncio.gather(_pump(reader, to_writer), _pump(to_reader, writer))
     finally:
