@@ -100,7 +100,7 @@ async def test_an_update_works_while_the_upstream_is_down(poor: bool, labs: Labs
         assert await lab.client("new").updated() == 1
         lab.origin.up()
         lab.archive.publish()
-        await lab.caught_up(old)
+        await lab.caught_up(lab.fresh())
 
 
 async def test_a_release_past_its_date_reaches_apt_as_it_is(labs: Labs) -> None:
