@@ -69,7 +69,8 @@ def _check(config: Config) -> int:
 
 def _serve(config: Config, options: argparse.Namespace) -> int:
     from mirror.app import App  # the others start without loading a web server
-    from mirror.server.run import log_to_stderr, run
+    from mirror.logs import log_to_stderr
+    from mirror.server.run import run
 
     if options.listen:
         listen = values.address(options.listen, Path.cwd())

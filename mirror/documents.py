@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from mirror.ecosystems.accept import ranges
 from mirror.errors import OriginError
@@ -31,8 +32,9 @@ class NoDocument(OriginError):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A rewritten document: kept as gzip, because all package managers ask for that; `size` and `digest` (sha256) are
-    of the plain bytes."""
+    """A rewritten document: kept as gzip, because all package managers ask for that; `size` is that
+    of the plain bytes, `digest` the sha256 of their media type and them: the same bytes as another type are another
+    representation (RFC 9110 §8.8.1)."""
 
     packed: bytes
     size: int
@@ -51,8 +53,10 @@ class _Inflated:
         self._packed = packed
 
     async def read(self, start: int, end: int | None) -> AsyncGenerator[Piece, None]:
-        machine, at, rest = zlib.decompressobj(_GZIP), 0, self._packed
+        machine, at, taken, rest = zlib.decompressobj(_GZIP), 0, 0, b""
         while not machine.eof and (end is None or at < end):
+            if not rest:  # in small parts: what is not consumed of one is copied
+                rest, taken = self._packed[taken : taken + _STEP], taken + _STEP
             chunk = machine.decompress(rest, _STEP)
             rest = machine.unconsumed_tail
             piece = memoryview(chunk)[max(0, start - at) : None if end is None else max(0, end - at)]
@@ -89,6 +93,7 @@ class Documents:
         self._size = 0
         self._kept: OrderedDict[tuple[str, str], Made] = OrderedDict()
         self._making: dict[tuple[str, str], asyncio.Future[Made]] = {}
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         # One thread each: rewriting is Python's own work, more of them would only take turns.
         self._small = ThreadPoolExecutor(1, "mirror-rewrite")
         self._large = ThreadPoolExecutor(1, "mirror-rewrite-large")
@@ -100,8 +105,28 @@ class Documents:
             self._kept.move_to_end((f"{key} {digest}", rewrite.variant))
         return found
 
-    async def made(self, key: str, rewrite: Rewrite, source: Source, headers: Headers) -> Made:
-        """What clients get of the body. NoDocument: it is none of the kind."""
+    async def made(
+        self, key: str, rewrite: Rewrite, source: Source, headers: Headers, *, stored: bool = False, digest: str = ""
+    ) -> Made:
+        """What clients get of the body. `stored`: it can be read at any time, and hence is whole in memory for one of
+        those who want it at a time; `digest` is its sha256 where that is known. NoDocument: it is none of the kind."""
+        turn = self._turns.setdefault((key, rewrite.variant), asyncio.Lock()) if stored else asyncio.Lock()
+        async with turn:
+            made = await self._begun(key, rewrite, source, headers, digest)
+        if isinstance(made, Made):
+            return made
+        try:
+            return await asyncio.shield(made)
+        except OriginError as exc:
+            raise NoDocument(str(exc)) from exc
+
+    async def _begun(
+        self, key: str, rewrite: Rewrite, source: Source, headers: Headers, digest: str
+    ) -> Made | asyncio.Future[Made]:
+        """What is there, or is being made from now on."""
+        name = (f"{key} {digest}", rewrite.variant)
+        if found := self._kept.get(name) or self._making.get(name):
+            return found
         loop = asyncio.get_running_loop()
         body = await parts(source)
         large = sum(map(len, body)) > _LARGE
@@ -114,11 +139,7 @@ class Documents:
             making = loop.run_in_executor(executor, _make, rewrite, body, headers)
             self._making[name] = making
             making.add_done_callback(lambda done: self._done(name, done))
-        del body
-        try:
-            return await asyncio.shield(self._making[name])
-        except OriginError as exc:
-            raise NoDocument(str(exc)) from exc
+        return self._making[name]
 
     def _done(self, name: tuple[str, str], making: asyncio.Future[Made]) -> None:
         del self._making[name]
@@ -157,7 +178,7 @@ def _make(rewrite: Rewrite, body: list[bytes], headers: Headers) -> Made:
     body.clear()
     made = rewrite.apply(joined, headers)
     del joined
-    digest, size = hashlib.sha256(), 0
+    digest, size = hashlib.sha256(made.content_type.encode() + b"\0"), 0
     # Without a file name and a date: the same bytes each time (RFC 1952 §2.3), and hence the same entity tag.
     machine, packed = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP), []
     for piece in made.pieces:

@@ -6,26 +6,33 @@ import logging
 from dataclasses import replace
 
 from mirror import variants
+from mirror.changes import of_facts, of_key
 from mirror.documents import Documents, NoDocument, takes_gzip
 from mirror.ecosystems import PLANNERS
 from mirror.errand import Errand
-from mirror.errors import MirrorError, NotFound, Offline, OriginError, Unavailable
+from mirror.errors import MirrorError, NotAdopted, NotFound, Offline, OriginError, Unavailable
 from mirror.fills import Fills
 from mirror.forwarding import Forwarding, relayed
 from mirror.generations import Generations
-from mirror.heads import rewritten_head
-from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, only_if_cached
+from mirror.heads import missing, rewritten_head, varying
+from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, failed, only_if_cached
 from mirror.httpcache.invalidation import answers_get
+from mirror.inside import Insides
 from mirror.joining import Joining
 from mirror.lookup import Lookups
 from mirror.model import Entry, Mirror, Plan, Ready, Request
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
-from mirror.ports import Answer, FactStore, Hop, Signatures
+from mirror.ports import Answer, FactStore, Hop, Signatures, Source
 from mirror.releases import Releases
-from mirror.reply import InMemory, Reply, document, ready
+from mirror.reply import ROUNDING, InMemory, Lasting, Reply, document, instead, ready
 
 log = logging.getLogger("mirror.engine")
+
+_FAULTS = frozenset({500, 501, *range(505, 600)})
+"""Statuses of an origin that say no more than that it failed, and not for how long: a client is told 502."""
+
+_AGAIN = ("cache-control", "no-cache")
 
 
 class Engine:
@@ -40,6 +47,7 @@ class Engine:
         releases = Releases(outside, facts, self._document)
         self._generations = Generations(outside, releases, signatures, self._carry_out)
         self._lookups = Lookups(facts, outside.store, self._document, releases)
+        self._insides = Insides(outside, self._lookups, self._carry_out)
         self._forwarding = Forwarding(outside, fills)
         self._joining = Joining(outside, fills, self._forwarding)
         fills.stored, fills.accept = self._lookups.stored, self._generations.accept
@@ -52,23 +60,78 @@ class Engine:
         if isinstance(plan, Ready):
             return ready(plan, self._outside.wall())
         errand = Errand(mirror, plan, request, hop)
-        reply = await (self._generations.reply(errand) if plan.generation else self._carry_out(errand))
-        if plan.rewrite is None or reply.head.status != 200:
+        reply = await self._found(errand)
+        if plan.rule.package and plan.rule.store and reply.head.status in _FAULTS:
+            await reply.source.close()
+            raise OriginError(f"{plan.key}: the origin answered {reply.head.status}")
+        if plan.missing is not None and missing(reply.head):
+            return await instead(reply, plan.missing)
+        if plan.rewrite is None:
             return reply
-        return await self._rewritten(plan, request, reply)
+        return await self._document_of(errand, reply)
+
+    async def _found(self, errand: Errand) -> Reply:
+        if errand.plan.generation:
+            return await self._generations.reply(errand)
+        if errand.plan.inside is not None:
+            return await self._insides.reply(errand, errand.plan.inside)
+        return await self._carry_out(errand)
+
+    async def _document_of(self, errand: Errand, reply: Reply) -> Reply:
+        """What this client gets of a document."""
+        mirror, plan, request, hop = errand.mirror, errand.plan, errand.request, errand.hop
+        if plan.rewrite is None or reply.head.status != 200:
+            return replace(reply, head=varying(reply.head, plan.rewrite))
+        try:
+            return await self._rewritten(plan, request, reply)
+        except NoDocument:
+            raise
+        except OriginError as exc:  # it broke off before anybody got a byte
+            stale = failed(plan, await self._outside.index.get(plan.key), self._outside.wall(), request)
+            found = self._outside.stale(plan, stale) if stale else None
+            older = await self._outside.reply(plan, found.entry, found.outcome) if found else None
+            if older is None:
+                raise
+            log.warning("%s: %s; what is stored is served", plan.key, exc)
+            return await self._rewritten(plan, request, older)
+        except NotFound:
+            # What the document lacks may be new: it is asked for again, as often as the rules let clients cause that.
+            if not reply.outcome.hit or _AGAIN in request.headers.pairs:
+                raise
+            return await self.answer(mirror, replace(request, headers=request.headers.set(*_AGAIN)), hop)
+
+    def used(self, lasting: Lasting) -> bool:
+        """A lasting reply is used once more; False where it is no longer right, or may not be."""
+        now = self._outside.wall()
+        if now >= lasting.until - ROUNDING or self._outside.changes.since(lasting.mark):
+            return False
+        self._outside.store.touch(lasting.entry.blob, now)
+        return True
+
+    async def opened(self, lasting: Lasting) -> Source | None:
+        """The stored bytes of a lasting reply."""
+        return await self._outside.store.open(lasting.entry.blob)
 
     async def _carry_out(self, errand: Errand) -> Reply:
+        # Before anything is looked at: what changes from here on must be noticed.
+        mark = self._outside.changes.mark(of_key(errand.plan.key), of_facts(errand.mirror.name))
+        steady = not (errand.plan.generation or (errand.plan.lookup and errand.plan.lookup.generation))
         if errand.plan.lookup is not None and errand.plan.lookup.eager:
             resolved = await self._lookups.resolve(errand.mirror, errand.plan, errand.request.client)
             errand = replace(errand, plan=resolved)
         errand = await self._known(errand)
-        decision = before(errand.request, errand.plan, errand.entry, self._outside.wall())
+        now = self._outside.wall()
+        decision = before(errand.request, errand.plan, errand.entry, now)
         if errand.mirror.offline:
             return await self._offline(errand.plan, decision)
         match decision:
             case Hit(entry, ttl):
+                mark = (*mark, *self._outside.changes.mark(entry.blob))
+                lasting = Lasting(entry, errand.plan.rule, now + ttl, mark)
                 reply = await self._outside.reply(errand.plan, entry, Outcome(hit=True, ttl=whole(ttl)))
-                return reply or await self._fill(replace(errand, entry=None), "uri-miss")
+                if reply is not None:
+                    return replace(reply, lasting=lasting) if steady else reply
+                return await self._fill(replace(errand, entry=None), "uri-miss")
             case StaleHit(entry, ttl):
                 reply = await self._outside.reply(errand.plan, entry, Outcome(hit=True, ttl=min(-1, int(ttl))))
                 if reply is None:
@@ -105,7 +168,7 @@ class Engine:
         if self._fills.get(plan.key) is None:
             plan = await self._lookups.resolve(errand.mirror, plan)
             errand = replace(errand, plan=plan)
-            if request.method == "HEAD" and plan.rewrite is None:
+            if request.method == "HEAD" and plan.rewrite is None and not plan.generation:
                 return await self._alone(errand, reason)
         if not self._fills.shared(plan.key):
             whole = errand.entry is not None or "range" not in request.headers
@@ -128,6 +191,8 @@ class Engine:
     async def _pass(self, errand: Errand, reason: str, *, apart: bool = False) -> Reply:
         """The origin's own answer, for this client alone. `apart`: to its range, as the origin has it."""
         plan, verbatim = errand.plan, apart or not errand.plan.rule.package
+        if plan.generation:  # 1. It is adopted. 2. A purge. 3. Its bytes are opened. The origin's may be another one.
+            raise NotAdopted(f"{plan.key}: the release went before it could be served")
         with self._fills.watch(plan.key) as watch:
             answer = await self._forwarding.ask(errand, verbatim=verbatim)
         reply = None
@@ -154,7 +219,10 @@ class Engine:
         try:
             made = self._documents.known(plan.key, reply.digest, rewrite) if reply.digest else None
             if made is None:
-                made = await self._documents.made(plan.key, rewrite, reply.source, reply.head.headers)
+                stored = bool(reply.digest) or reply.outcome.stored
+                made = await self._documents.made(
+                    *(plan.key, rewrite, reply.source, reply.head.headers), stored=stored, digest=reply.digest
+                )
         except NoDocument as exc:
             log.warning("%s: %s", plan.key, exc)
             await self._outside.index.delete(plan.key)

@@ -29,7 +29,7 @@ class Errand:
         return replace(self.request, method="GET", headers=self.request.headers.without(*CONDITIONS))
 
     def range(self) -> tuple[int, int | None] | None:
-        """The range with which a cold object is begun, None for its beginning."""
+        """The range with which a cold object is begun, None for its beginning: a release is adopted whole."""
         if self.plan.rewrite is not None or self.plan.generation:  # it is a range of what will be made of the whole
             return None
         asked = wanted(self.request) if self.request.method == "GET" else None

@@ -5,13 +5,14 @@ MirrorError
 ├── RequestError      400  the client asked for something that no mirror can mean
 │   ├── NotFound      404
 │   ├── NotAllowed    405
+│   ├── TooLarge      413
 │   └── Refused       403
 ├── Unavailable       503  this mirror cannot work now: not configured, draining, too many waiting
 ├── OriginError       502  the origin did not do its part
 │   ├── OriginTimeout 504  no head, or too few bytes, in the given time
 │   ├── OriginRefused 502  reset before the head
 │   │   └── OriginUnreachable 502  no connection, broken TLS
-│   ├── OriginResting 503  it could not be reached lately, and is not asked for a while
+│   ├── OriginResting 503  it could not be reached lately, or asked for it, and is left alone for a while
 │   ├── Truncated     502  the body ended before its end
 │   ├── Mismatch      502  length or digest is not what was announced
 │   ├── NotAdopted    502  a new release cannot be served (yet)
@@ -26,9 +27,13 @@ from __future__ import annotations
 
 
 class MirrorError(Exception):
-    """Root of all errors of ours. `str(error)` is a sentence that a person understands."""
+    """Root of all errors of ours. `str(error)` is a sentence that a person understands.
+
+    `retry_after` is in how many seconds it is worth asking again, 0 where that is not known.
+    """
 
     status: int = 500
+    retry_after: float = 0.0
 
 
 class ConfigError(MirrorError):
@@ -57,6 +62,12 @@ class NotAllowed(RequestError):
     def __init__(self, text: str, allow: str = "GET, HEAD") -> None:
         super().__init__(text)
         self.allow = allow
+
+
+class TooLarge(RequestError):
+    """More bytes in the request's body than may be sent to where it goes."""
+
+    status = 413
 
 
 class Refused(RequestError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -25,31 +25,34 @@ class Watch:
 @dataclass
 class Fills:
     """All running fills, by key. `stored` is called with each new entry, before its last bytes go out; `accept` with
-    each new part of a generation before it is in the index, and raises OriginError where it may not be."""
+    each new part of a generation before anybody gets it (None: it could not be stored), and raises OriginError where
+    nobody may."""
 
     outside: Outside
     settings: FillSettings = field(default_factory=FillSettings)
     stored: Callable[[Asked, Entry], Awaitable[None]] = field(default=lambda _asked, _entry: _nothing())
-    accept: Callable[[Asked, Entry], Awaitable[None]] = field(default=lambda _asked, _entry: _nothing())
+    accept: Callable[[Asked, Entry | None], Awaitable[None]] = field(default=lambda _asked, _entry: _nothing())
 
     def __post_init__(self) -> None:
         self._running: dict[str, Fill] = {}  # whom the next request for a key joins
         self._all: set[Fill] = set()  # also those of purged keys, and those that pause
         self._watches: list[Watch] = []
         self._unshared: dict[str, float] = {}
+        self._distrusted: dict[str, float] = {}
         self._retired: set[asyncio.Task[None]] = set()
 
     def start(self, asked: Asked) -> Fill:
         """The key's fill; begun now when there is none."""
         fill = self._running.get(asked.plan.key)
-        if fill is None or fill.pausing:
+        if fill is None or fill.pausing or fill.over:
             fill = self._running[asked.plan.key] = Fill(self, asked, fill)
             self._all.add(fill)
         return fill
 
     def get(self, key: str) -> Fill | None:
-        """The running fill of that key."""
-        return self._running.get(key)
+        """The running fill of that key; not one that has failed, and is about to end."""
+        fill = self._running.get(key)
+        return None if fill is not None and fill.over else fill
 
     def running(self) -> list[Fill]:
         """All fills that have not ended, those of purged keys too."""
@@ -65,10 +68,18 @@ class Fills:
 
     def unshare(self, key: str) -> None:
         """This key's answers may not be shared: the next requests go to the origin side by side."""
+        _until(self._unshared, key, self.settings.unshared)
+
+    def distrust(self, urls: Collection[str]) -> None:
+        """The digest of what came from there was wrong: the others are asked meanwhile. Of several none is to blame."""
+        for url in urls if len(urls) == 1 else ():
+            _until(self._distrusted, url, self.settings.distrusted)
+
+    def distrusted(self, urls: Sequence[str]) -> set[str]:
+        """Those that had the wrong bytes lately; none where all had."""
         now = asyncio.get_running_loop().time()
-        if len(self._unshared) >= 10_000:
-            self._unshared = {known: until for known, until in self._unshared.items() if until > now}
-        self._unshared[key] = now + self.settings.unshared
+        found = {url for url in urls if self._distrusted.get(url, 0.0) > now}
+        return found if len(found) < len(set(urls)) else set()
 
     @contextmanager
     def watch(self, key: str) -> Iterator[Watch]:
@@ -114,6 +125,15 @@ class Fills:
             self.ended(fill)  # one that was cancelled before its first step could not say so
         if self._retired:
             await asyncio.wait(set(self._retired), timeout=5.0)
+
+
+def _until(times: dict[str, float], name: str, seconds: float) -> None:
+    """Remember a name for so long, and forget those whose time is over where they are many."""
+    now = asyncio.get_running_loop().time()
+    if len(times) >= 10_000:
+        for known in [known for known, until in times.items() if until <= now]:
+            del times[known]
+    times[name] = now + seconds
 
 
 async def _nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 from mirror import variants
 from mirror.errand import CONDITIONS, Errand
@@ -14,8 +15,9 @@ from mirror.heads import client_head, validators
 from mirror.httpcache.conditional import disproves
 from mirror.httpcache.conditional import validators as conditional
 from mirror.httpcache.decision import Freshen, Lend, Relay, Store, UseStale, after, failed
-from mirror.httpcache.freshness import expire
+from mirror.httpcache.freshness import NEGATIVE, expire
 from mirror.httpcache.invalidation import invalidates, targets
+from mirror.limited import Limited
 from mirror.model import Head, Headers, Mirror
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside
@@ -98,15 +100,26 @@ class Forwarding:
         return relayed(errand, answer, reason, verbatim=False)
 
     async def _fetch(self, errand: Errand, method: str, conditions: Headers) -> Answer:
-        plan = errand.plan
-        return await self._outside.origin.fetch(
-            plan.urls,
+        plan, upload = errand.plan, errand.hop.upload
+        limited = Limited(upload, plan.most) if upload is not None and plan.most is not None else None
+        fetch = partial(
+            self._outside.origin.fetch,
             method=method,
             headers=Headers((*plan.send, *conditions)),
             route=errand.mirror.route(plan),
-            upload=errand.hop.upload,
+            upload=limited.upload if limited is not None else upload,
             interim=errand.hop.interim,
         )
+        try:
+            answer = await fetch(plan.urls)
+        except OriginError as exc:
+            if limited is not None and limited.exceeded:  # that is why it broke off
+                raise limited.exceeded from exc
+            raise
+        if answer.head.status in NEGATIVE and plan.alternates:
+            await answer.aclose()
+            return await fetch(plan.alternates)
+        return answer
 
     async def _invalidate(self, mirror: Mirror, urls: Iterable[str]) -> None:
         """Forget what is stored under these addresses of the origin, and publish no download of them."""

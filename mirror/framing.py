@@ -10,7 +10,7 @@ import httpx
 from .errors import OriginError
 from .model import Headers
 
-__all__ = ["end_to_end", "framing", "host", "reason_phrase", "received", "redirected"]
+__all__ = ["end_to_end", "framing", "host", "named", "reason_phrase", "received", "redirected", "server"]
 
 _HOP_BY_HOP = ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 
@@ -18,6 +18,20 @@ _HOP_BY_HOP = ("connection", "keep-alive", "te", "trailer", "transfer-encoding",
 def host(url: httpx.URL) -> str:
     """Host and port as a person may read them: without userinfo."""
     return url.netloc.decode("ascii")
+
+
+def server(url: httpx.URL) -> str:
+    """Scheme, host and port: what has connections, and health, of its own."""
+    return f"{url.scheme}://{host(url)}"
+
+
+def named(url: str) -> tuple[str, str]:
+    """`server` and `host` of a URL; each "" where it is not valid."""
+    try:
+        read = httpx.URL(url)
+    except httpx.InvalidURL:
+        return "", ""
+    return server(read), host(read)
 
 
 RawFields = Sequence[tuple[bytes, bytes]]

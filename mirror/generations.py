@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from mirror.ecosystems import PLANNERS, apt_releases
 from mirror.ecosystems.apt_releases import Release
 from mirror.errand import Errand
-from mirror.errors import MirrorError, Mismatch, NotAdopted, NotFound, OriginError
+from mirror.errors import MirrorError, Mismatch, NotAdopted, NotFound, OriginError, StoreError
 from mirror.fill import Asked
 from mirror.model import Entry, Fact, Mirror, Plan, Request
 from mirror.outcome import Outcome
 from mirror.outside import Outside
 from mirror.pairs import Pairs
 from mirror.ports import Signatures
-from mirror.releases import Releases
+from mirror.releases import LACKING, Releases
 from mirror.reply import Reply
 
 log = logging.getLogger("mirror.generations")
@@ -63,15 +63,17 @@ class Generations:
         self._refusals: dict[str, _Refusal] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._pairs = Pairs(outside, releases)
+        self._signed: dict[str, tuple[str, str]] = {}  # key -> the digest that was checked last, and with which keyring
+        self._checking = asyncio.Lock()
 
     async def reply(self, errand: Errand) -> Reply:
         """A release document. A client that has waited long enough for a new one gets the one before."""
         key, client = errand.plan.key, errand.request.client
         if key.endswith(".gpg") and (older := await self._pairs.older_signature(key, client)):
             return older
-        known = await self._outside.index.get(key)
+        known = await self._signed_still(errand)
         refusal = self._refusals.get(key)
-        if known is None or known.head.status != 200:
+        if known is None:
             reply = await self._carry(errand)
         elif refusal is not None and self._outside.wall() < refusal.until:
             reply = await self._before(errand) or await self._carry(errand)
@@ -85,14 +87,14 @@ class Generations:
         carrying = asyncio.ensure_future(self._carry(errand))
         try:
             await asyncio.wait([carrying], timeout=PATIENCE)
-        except asyncio.CancelledError:
-            carrying.cancel()
+            waits = not carrying.done() or isinstance(carrying.exception(), NotAdopted)
+            before = await self._before(errand) if waits else None
+            if before is None:
+                return await carrying
+        except BaseException:
+            await _abandon(carrying)
             raise
-        waits = not carrying.done() or isinstance(carrying.exception(), NotAdopted)
-        before = await self._before(errand) if waits else None
-        if before is None:
-            return await carrying
-        carrying.cancel()  # the download goes on, and what follows from it
+        await _abandon(carrying)
         return before
 
     async def _before(self, errand: Errand) -> Reply | None:
@@ -101,12 +103,45 @@ class Generations:
             return None
         return await self._outside.reply(errand.plan, entry, Outcome(hit=True, ttl=-1, detail="generation"))
 
-    async def accept(self, asked: Asked, entry: Entry) -> None:
-        """Whether this document, whole and not yet in the index, may be served; OriginError why not.
+    async def _signed_still(self, errand: Errand) -> Entry | None:
+        """The release that is stored. It goes where it came before there was this keyring, and is not signed."""
+        mirror, plan = errand.mirror, errand.plan
+        known = await self._known(plan.key)
+        if known is None or not mirror.keyring or plan.key.endswith(".gpg") or self._checked(mirror, known):
+            return known
+        async with self._checking:
+            if self._checked(mirror, known):
+                return known
+            try:
+                await self._check(mirror, plan.key, known, await self._known(f"{plan.key}.gpg"))
+            except StoreError as exc:
+                raise NotAdopted(f"{plan.key}: what is stored cannot be checked: {exc}") from exc
+            except OriginError as exc:
+                log.warning("%s: what is stored is not served: %s", plan.key, exc)
+                if mirror.offline:  # nothing can take its place, and it may be the keyring that is wrong
+                    raise NotAdopted(f"{plan.key}: what is stored is not served: {exc}") from exc
+                # 1. It is checked. 2. A fill puts one that is signed in its place. 3. That one stays.
+                if await self._outside.index.get(plan.key) == known:
+                    await self._outside.index.delete(plan.key)
+                    await self._outside.store.delete(known.blob)
+                return await self._known(plan.key)
+        return known
+
+    def _checked(self, mirror: Mirror, entry: Entry) -> bool:
+        return self._signed.get(entry.key) == (entry.digest, mirror.keyring)
+
+    async def accept(self, asked: Asked, entry: Entry | None) -> None:
+        """Whether this document, whole and not yet in the index, may be served; OriginError why not. None: it could not
+        be stored, and may be served only where nothing is said of what it must be.
 
         Returns once all of the release that clients have used is stored.
         """
-        mirror, key = asked.mirror, entry.key
+        mirror, key = asked.mirror, asked.plan.key
+        if entry is None:
+            if mirror.keyring or await self._known(key):
+                self._refuse(key, "")
+                raise NotAdopted(f"{key}: the new release cannot be stored, and hence not be checked")
+            return
         document = key.removeprefix(f"/{mirror.name}")
         async with self._locks[f"/{mirror.name} {asked.plan.generation}"]:
             known = await self._known(key)
@@ -116,7 +151,8 @@ class Generations:
                 if document.endswith("/InRelease"):
                     await self._adopt(mirror, document, entry, None)
                 else:
-                    await self._pairs.adopt(mirror, document, entry, self._adopt)
+                    lasting = self._lasting(key, entry.digest)
+                    await self._pairs.adopt(mirror, document, entry, self._adopt, lasting=lasting)
             except MirrorError as exc:
                 self._refuse(key, entry.digest)
                 raise NotAdopted(f"{key}: the new release is not served: {exc}") from exc
@@ -131,6 +167,11 @@ class Generations:
         since = refusal.since if refusal and refusal.digest == digest else now
         self._refusals[key] = _Refusal(digest, since, now + PAUSE)
 
+    def _lasting(self, key: str, digest: str) -> bool:
+        """Whether this one has been refused for so long that the origin means it."""
+        refusal = self._refusals.get(key)
+        return bool(refusal and refusal.digest == digest and self._outside.wall() - refusal.since > INCOMPLETE_FOR)
+
     async def _adopt(self, mirror: Mirror, document: str, entry: Entry, signature: Entry | None) -> None:
         """Store all that is needed before this release can be served."""
         await self._check(mirror, document, entry, signature)
@@ -138,8 +179,8 @@ class Generations:
         older = await self._known(entry.key)
         if older is not None and older.digest != entry.digest:
             before = await self._releases.read(document, older)
-            if release.dated is not None and before.dated is not None and release.dated < before.dated:
-                raise OriginError("it is older than the one that is served (purge that one to take it)")
+            if before.dated is not None and (release.dated is None or release.dated < before.dated):
+                raise OriginError("it is older than the one that is served, or undated (purge that one to take it)")
             await self._prefetch(mirror, entry, release, before)
         await self._releases.keep(mirror, document, entry.digest, release)
 
@@ -148,18 +189,19 @@ class Generations:
             return
         if signature is None and not document.endswith("/InRelease"):
             raise OriginError("it is not signed")
-        bodies = [await self._releases.body(each) for each in (entry, signature) if each is not None]
+        signed = (entry,) if document.endswith("/InRelease") else (entry, signature)
+        bodies = [await self._releases.body(each) for each in signed if each is not None]
         await self._signatures.check(mirror.keyring, *bodies)
+        self._signed[entry.key] = (entry.digest, mirror.keyring)
 
     async def _prefetch(self, mirror: Mirror, entry: Entry, new: Release, old: Release) -> None:
         """Store the new bytes of all indexes whose old bytes are stored: those that clients have used."""
         changed = [fact for name, fact in new.indexes.items() if old.indexes.get(name, fact) != fact]
         used = [fact for fact in changed if await self._stored(mirror, old.indexes[fact.name])]
         gate = asyncio.Semaphore(_AT_ONCE)
-        storing = (self._store(mirror, _index_plan(mirror, new, fact), gate) for fact in used)
-        refusal = self._refusals.get(entry.key)
-        known_since = refusal.since if refusal and refusal.digest == entry.digest else self._outside.wall()
-        incomplete = self._outside.wall() - known_since > INCOMPLETE_FOR
+        plans = [_index_plan(mirror, new, fact) for fact in used]
+        storing = [self._store(mirror, plan, gate) for plan in plans if plan is not None]
+        incomplete = self._lasting(entry.key, entry.digest)
         for result in await asyncio.gather(*storing, return_exceptions=True):
             if isinstance(result, BaseException) and not (incomplete and isinstance(result, NotFound | Mismatch)):
                 raise result
@@ -171,7 +213,7 @@ class Generations:
         async with gate:
             reply = await self._carry(Errand(mirror, plan, Request("GET", plan.key)))
             try:
-                if reply.head.status in (404, 410):
+                if reply.head.status in LACKING:
                     raise NotFound(f"the origin lacks {plan.key}, which it names")
                 if reply.head.status != 200:
                     raise OriginError(f"the origin answered {reply.head.status} for {plan.key}")
@@ -181,7 +223,16 @@ class Generations:
                 await reply.source.close()
 
 
-def _index_plan(mirror: Mirror, release: Release, fact: Fact) -> Plan:
+async def _abandon(carrying: asyncio.Future[Reply]) -> None:
+    """Nobody waits for it any more: the download goes on, and what follows from it. It may have its reply already."""
+    if not carrying.cancel() and not carrying.cancelled() and carrying.exception() is None:
+        await carrying.result().source.close()
+
+
+def _index_plan(mirror: Mirror, release: Release, fact: Fact) -> Plan | None:
+    """None for what a release lists and is no index: it is not served by what the release says. A release that lists a
+    release would wait for it, and that one for this one's end."""
     plan = PLANNERS[mirror.ecosystem](mirror, Request("GET", fact.name))
-    assert isinstance(plan, Plan)  # noqa: S101 - APT plans are
+    if not isinstance(plan, Plan) or plan.lookup is None or not plan.lookup.generation:
+        return None
     return plan.completed(release.fact(fact))

@@ -26,7 +26,10 @@ def client_head(plan: Plan, head: Head, total: int | None) -> Head:
 
 
 def _package(plan: Plan, headers: Headers, head: Head) -> Headers:
-    headers = headers.only(KEPT_OF_PACKAGES)
+    busy = head.status in (429, 503)
+    headers = headers.only((*KEPT_OF_PACKAGES, "retry-after") if busy else KEPT_OF_PACKAGES)
+    if plan.digest:  # what fits it is the file itself, whatever it is labelled
+        headers = headers.without("content-encoding")
     if plan.content_type and head.status == 200:
         headers = headers.set("content-type", plan.content_type)
     if plan.digest and head.status == 200:
@@ -36,6 +39,12 @@ def _package(plan: Plan, headers: Headers, head: Head) -> Headers:
         headers = headers.set("last-modified", format_date(head.received_at))
     immutable = plan.rule.immutable and head.status == 200
     return headers.set("cache-control", IMMUTABLE if immutable else "no-cache")
+
+
+def missing(head: Head) -> bool:
+    """Whether the origin has no such document, and does not say so in JSON."""
+    media_type = (head.headers.get("content-type") or "").partition(";")[0].strip().lower()
+    return head.status in (404, 410) and not media_type.endswith(("/json", "+json"))
 
 
 def etag(digest: Digest) -> str:
@@ -70,12 +79,21 @@ def same_validators(entry: Entry, older: Entry) -> Entry:
 
 
 def rewritten_head(head: Head, rewrite: Rewrite, content_type: str, digest: Digest, *, gzip: bool) -> Head:
-    """The head of a rewritten document, whose plain bytes have that digest: nothing of the origin's that describes its
+    """The head of a rewritten document, which that digest stands for: nothing of the origin's that describes its
     own bytes, and an entity tag for each coding (RFC 9110 §8.8.3.3)."""
     headers = head.headers.without("content-encoding", "content-length", "etag", "last-modified", "vary")
     tag = replace(digest, value=f"{digest.value}-gzip") if gzip else digest
     headers = headers.set("content-type", content_type).set("etag", etag(tag))
     if gzip:
         headers = headers.set("content-encoding", "gzip")
+    return varying(replace(head, headers=headers), rewrite)
+
+
+def varying(head: Head, rewrite: Rewrite | None) -> Head:
+    """The head of an answer at an address where documents are rewritten: what it depends on."""
+    if rewrite is None:
+        return head
     known = "accept-encoding" in rewrite.vary.lower()
-    return replace(head, headers=headers.set("vary", rewrite.vary if known else f"{rewrite.vary}, Accept-Encoding"))
+    return replace(
+        head, headers=head.headers.set("vary", rewrite.vary if known else f"{rewrite.vary}, Accept-Encoding")
+    )

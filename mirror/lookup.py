@@ -81,7 +81,10 @@ class Lookups:
 
     async def stored(self, asked: Asked, entry: Entry) -> None:
         """A document was stored: gather its facts behind the clients; who looks one up waits for it."""
-        if asked.plan.facts is not None and entry.head.status == 200:
+        if asked.plan.facts is None or entry.head.status != 200:
+            return
+        # 1. An index is replaced. 2. A slow client asks for the old one. 3. What that says is not so any more.
+        if asked.plan.digest is None or not await self._releases.replaced(asked.mirror, entry.key):
             self._start(asked.mirror, asked.plan, entry)
 
     def _start(self, mirror: Mirror, plan: Plan, entry: Entry) -> asyncio.Task[None]:

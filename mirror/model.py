@@ -17,6 +17,7 @@ __all__ = [
     "Fact",
     "Head",
     "Headers",
+    "Inside",
     "Lookup",
     "Mirror",
     "Plan",
@@ -177,6 +178,14 @@ class Rewrite:
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """What is asked for is also inside the file `key`; `read` is pure: that file -> its bytes, OriginError if not."""
+
+    key: str
+    read: Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What one request means: which stored answer it wants, where its body comes from, by which rule.
 
@@ -191,6 +200,9 @@ class Plan:
     `facts` is pure: (body, fields) -> what this document says of files; kept under `slot`.
     `generation`: this document is (part of) a release of that name. It replaces the one before with all that it names,
     and nobody gets a byte of it before that is done.
+    `missing` is what clients get where the origin has no such document (404, 410) and says so in another language than
+    theirs (anything but JSON). `most` is how many bytes a request's body may have.
+    `inside`: where else the bytes are, if the origin has not the right ones.
     """
 
     key: str
@@ -209,6 +221,9 @@ class Plan:
     follow: bool = True
     alternates: tuple[str, ...] = ()
     generation: str = ""
+    missing: Ready | None = None
+    most: int | None = None
+    inside: Inside | None = None
 
     def completed(self, fact: Fact) -> Plan:
         """This plan with what the fact that it looked up says."""

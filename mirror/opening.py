@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from mirror import variants
-from mirror.errors import MirrorError, Mismatch, OriginError
+from mirror.errors import MirrorError, Mismatch, OriginError, OriginResting
 from mirror.heads import client_head, validators
 from mirror.httpcache import vary
 from mirror.httpcache.conditional import chosen, offered, strong_validator
 from mirror.httpcache.conditional import validators as conditional
 from mirror.httpcache.decision import Freshen, Hit, Lend, Relay, Store, UseStale, after, before, failed
-from mirror.httpcache.fields import ContentRange, content_range
+from mirror.httpcache.fields import content_range
 from mirror.httpcache.freshness import NEGATIVE
 from mirror.model import Entry, Head, Headers, Mirror, Plan, Request
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
+from mirror.parts import drop, missing, useless
 from mirror.peeked import peek
 from mirror.ports import Answer, Interim, Note, Partial
 
@@ -65,11 +67,13 @@ Opened = Found | Streaming | Apart
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """One question to the origin, on behalf of everybody who waits for the key."""
+    """One question to the origin, on behalf of everybody who waits for the key. `useless`: URLs that are known not to
+    have what is asked for, whatever they answer."""
 
     outside: Outside
     asked: Asked
     interim: Interim | None = None
+    useless: set[str] = field(default_factory=set)
 
     @property
     def plan(self) -> Plan:
@@ -93,7 +97,8 @@ class Opening:
             stale = failed(self.plan, known, self.outside.wall(), self.asked.request)
             if stale is None:
                 raise
-            log.warning("%s: %s; what is stored is served", self.plan.key, exc)
+            quiet = isinstance(exc, OriginResting)  # that was told when the rest began
+            log.log(logging.INFO if quiet else logging.WARNING, "%s: %s; what is stored is served", self.plan.key, exc)
             return self.outside.stale(self.plan, stale)
 
     async def _resumable(self) -> Partial | None:
@@ -114,7 +119,7 @@ class Opening:
     async def _ask(self, known: Entry | None, partial: Partial | None) -> Opened:
         try:
             answer = await self._fetch(known, partial)
-            if self._useless(answer, partial):
+            if useless(answer, partial, self.asked.wanted, self.plan):
                 await answer.aclose()
                 await drop(partial)
                 partial = None
@@ -131,7 +136,31 @@ class Opening:
             await partial.close()
         else:
             await drop(partial)
-        return await self._decide(answer, known, self.asked.others)
+        return await self._taken(answer, known)
+
+    async def _taken(self, answer: Answer, known: Entry | None) -> Opened:
+        """What the answer means; where it cannot be what was asked for, what another upstream's does, before a byte of
+        it is out. That another has nothing is then no answer: one that is preferred may have it."""
+        if answer.head.status in NEGATIVE and self.useless.intersection(self.plan.urls):
+            await answer.aclose()
+            raise OriginError(f"{self.plan.key}: who has it has something else, and the others have nothing")
+        try:
+            return await self._decide(answer, known, self.asked.others)
+        except OriginError as exc:
+            if len(self.plan.urls) == 1:
+                raise
+            failure = type(exc)(f"{urlsplit(answer.url).netloc.rpartition('@')[2]}: {exc}")
+            self.useless.add(answer.url)
+            if self.useless.issuperset(self.plan.urls):
+                raise failure from exc
+        log.warning("%s: %s; another upstream is asked", self.plan.key, failure)
+        try:
+            return await self._taken(await self._fetch(known, None, whole=True), known)
+        except OriginError as exc:
+            raise type(exc)(f"{failure}; {exc}") from exc
+
+    def _urls(self) -> tuple[str, ...]:
+        return tuple(url for url in self.plan.urls if url not in self.useless) or self.plan.urls
 
     async def _fetch(self, known: Entry | None, partial: Partial | None, *, whole: bool = False) -> Answer:
         fields = list(self.plan.send)
@@ -140,20 +169,28 @@ class Opening:
         elif partial:
             begin, end = missing(partial)[0]
             fields.append(("range", f"bytes={begin}-{end - 1}"))
-            fields += [("if-range", partial.note.strong)] if partial.note.strong else []
+            told = partial.note.strong if len(self.plan.urls) == 1 or self.plan.digest is None else ""
+            fields += [("if-range", told)] if told else []  # another upstream's validators may be others
         elif self.asked.wanted and not whole:
             fields.append(("range", self._range(*self.asked.wanted)))
         elif not whole and (tags := offered(self.asked.others)):
             fields.append(("if-none-match", tags))
-        answer = await self._fetched(self.plan.urls, Headers(tuple(fields)))
+        instead = self.plan.rule.package and self._may_fail(known)
+        answer = await self._fetched(self._urls(), Headers(tuple(fields)), instead=instead)
         if answer.head.status in NEGATIVE and self.plan.alternates:
             await answer.aclose()
-            return await self._fetched(self.plan.alternates, Headers(tuple(fields)))
+            return await self._fetched(self.plan.alternates, Headers(tuple(fields)), instead=instead)
         return answer
 
-    async def _fetched(self, urls: tuple[str, ...], headers: Headers) -> Answer:
+    async def _fetched(self, urls: tuple[str, ...], headers: Headers, *, instead: bool) -> Answer:
         route = self.asked.mirror.route(self.plan)
-        return await self.outside.origin.fetch(urls, headers=headers, route=route, interim=self.interim)
+        return await self.outside.origin.fetch(
+            urls, headers=headers, route=route, interim=self.interim, instead=instead
+        )
+
+    def _may_fail(self, known: Entry | None) -> bool:
+        """True where what is stored may be served in place of an answer."""
+        return failed(self.plan, known, self.outside.wall(), self.asked.request) is not None
 
     def _range(self, start: int, end: int | None) -> str:
         if start < 0:
@@ -233,30 +270,6 @@ class Opening:
         created = self.outside.store.create(self._note(answer, shown, found.size))
         return Streaming(shown, answer, found.size, found.start, created, True)
 
-    def _useless(self, answer: Answer, partial: Partial | None) -> bool:
-        """True for an answer to a range request that says that there is no such range, or another object now."""
-        if answer.head.status == 416:
-            return partial is not None or self.asked.wanted is not None
-        if answer.head.status != 206:
-            return False
-        found = content_range(answer.head.headers.get("content-range"))
-        if partial is None:
-            return not self._is_wanted(found, answer.length)
-        if answer.head.headers.get("content-encoding") not in (None, partial.note.head.headers.get("content-encoding")):
-            return True
-        strong = strong_validator(answer.head)
-        same = strong == partial.note.strong if partial.note.strong and strong else self.plan.digest is not None
-        begin = missing(partial)[0][0]
-        return not (same and found and found.start == begin and found.size in (None, partial.note.total))
-
-    def _is_wanted(self, found: ContentRange | None, length: int | None) -> bool:
-        """Whether a part is the one that was asked for, from its first byte on."""
-        if found is None or found.size is None or self.asked.wanted is None:
-            return False
-        begin = self.asked.wanted[0]
-        begin = begin if begin >= 0 else max(0, found.size + begin)
-        return found.start == begin < found.end and length in (None, found.end - found.start)
-
     def _note(self, answer: Answer, head: Head, total: int | None) -> Note:
         strong = strong_validator(answer.head) or ""
         good = head.status == 200
@@ -269,15 +282,3 @@ class Opening:
     def _random_access(self, answer: Answer, note: Note) -> bool:
         ranges = (answer.head.headers.get("accept-ranges") or "").lower() == "bytes"
         return ranges and note.total is not None and bool(note.strong or note.digest) and answer.length is not None
-
-
-def missing(partial: Partial) -> list[tuple[int, int]]:
-    """The holes of a partial; [] when its total is not known, so that it cannot be gone on with."""
-    return [] if partial.note.total is None else list(partial.extents.holes(partial.note.total))
-
-
-async def drop(partial: Partial | None) -> None:
-    """Forget a partial that is of no use any more."""
-    if partial is not None:
-        await partial.discard()
-        await partial.close()

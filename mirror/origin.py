@@ -6,82 +6,43 @@ import asyncio
 import logging
 import random as dice
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
 from .answer import Answer, shut
-from .breaker import Breaker
-from .errors import (
-    MirrorError,
-    OriginError,
-    OriginRefused,
-    OriginResting,
-    OriginTimeout,
-    OriginUnreachable,
-    Unavailable,
-)
+from .breaker import Health, asked_pause
+from .errors import MirrorError, OriginError, OriginRefused, OriginTimeout, OriginUnreachable, Unavailable
 from .failures import refusal
-from .framing import end_to_end, host, reason_phrase, received, redirected
-from .gate import Gate
+from .framing import end_to_end, host, reason_phrase, received, redirected, server
 from .model import Head, Headers
 from .ports import Interim, Upload
 from .question import Question
 from .reach import Route
+from .search import Search
 from .transport import OriginSettings, default_transport
+from .upstreams import Turn, Upstreams
 
-__all__ = ["Answer", "Origin", "OriginSettings"]
+__all__ = ["Answer", "Health", "Origin", "OriginSettings"]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
-_MISSING = frozenset({404, 410})
-_GIVEN_UP = frozenset({429, 500, 502, 503, 504})
 _LONGEST_PAUSE = 8.0
 
 
 @dataclass(slots=True)
-class _Search:
-    """The URLs that are still to be asked, and what the others gave: the answer to return, or else the failure.
+class _Trail:
+    """Where a question was asked first, and where redirects led it."""
 
-    Where a URL is missing but a preferred one could not tell, nobody knows: it is no answer.
-    """
+    first: httpx.URL
+    at: httpx.URL
 
-    urls: tuple[str, ...]
-    waiting: deque[str]
-    silent: set[str] = field(default_factory=set)
-    best: Answer | None = None
-    failure: MirrorError = field(default_factory=lambda: Unavailable("no upstream is configured"))
-
-    async def ends_with(self, outcome: Answer | OriginError, url: str) -> bool:
-        match outcome:
-            case Answer() if outcome.head.status in _MISSING and self._doubts(url):
-                await outcome.aclose()
-                text = (
-                    f"{_name(url)} has no such file, but {_name(self.urls[0])}, which is preferred, could not be asked"
-                )
-                self.failure = OriginError(text)
-            case Answer() if outcome.head.status not in _GIVEN_UP:
-                unwanted, self.best = self.best, outcome
-                await _close(unwanted)
-                return True
-            case Answer() if self.best is None:
-                self.best = outcome
-                self.silent.add(url)
-            case Answer():
-                await outcome.aclose()
-                self.silent.add(url)
-            case OriginError():
-                self.failure = outcome
-                self.silent.add(url)
-                self.waiting.extend([url] if isinstance(outcome, OriginRefused) else [])
-        return False
-
-    def _doubts(self, url: str) -> bool:
-        """True where one that is preferred to this one did not tell."""
-        return any(other in self.silent for other in self.urls[: self.urls.index(url)])
+    @property
+    def home(self) -> bool:
+        """True where what happens is the upstream's own doing."""
+        return server(self.first) == server(self.at)
 
 
 class Origin:
@@ -102,10 +63,9 @@ class Origin:
         self._wall = wall
         self._sleep = sleep
         self._random = random
-        self._clock = clock
-        self._breakers: dict[str, Breaker] = {}
+        self._upstreams = Upstreams(settings, clock)
         self._client: httpx.AsyncClient | None = None
-        self._gates: dict[str, Gate] = {}
+        self._probes: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Start the client; ConfigError where its settings cannot be used."""
@@ -118,6 +78,9 @@ class Origin:
 
     async def close(self) -> None:
         """Close all connections; answers that are still open break off."""
+        for probe in self._probes:
+            probe.cancel()
+        await asyncio.gather(*self._probes, return_exceptions=True)
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
@@ -125,7 +88,11 @@ class Origin:
     @property
     def in_use(self) -> dict[str, int]:
         """How many connections the open answers hold, for each upstream (`scheme://host:port`) that has any."""
-        return {upstream: gate.used for upstream, gate in self._gates.items() if gate.used}
+        return self._upstreams.in_use
+
+    def health(self) -> dict[str, Health]:
+        """How each upstream does (`scheme://host:port`) that was asked lately."""
+        return self._upstreams.health(self._wall())
 
     async def fetch(
         self,
@@ -136,6 +103,7 @@ class Origin:
         route: Route = Route(),  # noqa: B008
         upload: Upload | None = None,
         interim: Interim | None = None,
+        instead: bool = False,
     ) -> Answer:
         """The first good answer of `urls`, which are asked in order; open, its body unread.
 
@@ -143,116 +111,124 @@ class Origin:
         does better. URLs that cannot be connected to are asked again, with growing pauses. The route's credentials are
         sent to the URLs' own scheme, host and port only. Methods other than GET and HEAD are tried once, and their
         redirects, and all where the route follows none, are answers like others. `upload` is the body to send.
-        Raises OriginRefused, OriginTimeout, OriginError; Unavailable when too many wait for a connection.
-        """
-        return await self._search(urls, Question(method, headers, route, upload, interim))
 
-    async def _search(self, urls: Sequence[str], question: Question) -> Answer:
+        An upstream that could not be reached five times in a row is not asked, but probed now and then. One that asked
+        to be left alone (429 or 503 with Retry-After, two minutes at most) or failed five times in a row (502, 503,
+        504, a reset before the head) is asked last; and not at all where the caller has something to serve `instead`.
+
+        Raises OriginRefused, OriginTimeout, OriginResting, OriginError; Unavailable when too many wait for a
+        connection.
+        """
+        question = Question(method, headers, route, upload, interim)
         asked = tuple(urls if question.repeatable else urls[:1])
-        search = _Search(asked, deque(asked))
+        order = self._upstreams.order(asked, instead=instead)
+        for probe in order.probes:
+            self._knock(probe, question)
+        search = Search(asked, order.doubtful, {**order.resting})
         try:
-            for further in range(-len(search.waiting), self._settings.retries if question.repeatable else 0):
-                if not search.waiting:
-                    break
-                await self._pause(further, search.best)
-                url = search.waiting.popleft()
-                if further < 0 and (rest := self._rest(url)):
-                    search.failure = rest
-                    search.silent.add(url)
-                elif await search.ends_with(await self._outcome(url, question), url):
-                    break
+            if not await self._asked_once(search, question, order.turns) and question.repeatable:
+                await self._asked_again(search, question)
         except BaseException:
-            await _close(search.best)
+            await search.give_up()
             raise
         if search.best is None:
-            raise search.failure
+            raise search.failure(self._upstreams.soonest(asked))
         return search.best
+
+    async def _asked_once(self, search: Search, question: Question, turns: Sequence[Turn]) -> bool:
+        for turn in turns:
+            self._let_others_in(search)
+            if await search.ends_with(await self._outcome(turn, question), turn.url):
+                return True
+        return False
+
+    async def _asked_again(self, search: Search, question: Question) -> None:
+        for further in range(self._settings.retries):
+            if not search.waiting:
+                break
+            self._let_others_in(search)
+            await self._pause(further, search.best)
+            url = search.waiting.popleft()
+            turn = self._upstreams.again(url)
+            if turn is None:
+                search.waiting.append(url)
+            elif await search.ends_with(await self._outcome(turn, question), url):
+                break
+
+    def _let_others_in(self, search: Search) -> None:
+        """Two fetches that each hold the last place of a gate and wait at the other's would wait for ever."""
+        if search.best is not None:
+            search.best.leave_gate()
+
+    def _knock(self, turn: Turn, question: Question) -> None:
+        """See whether an upstream answers again, while those who ask are answered by others."""
+
+        async def knocking() -> None:
+            outcome = await self._outcome(turn, replace(question, interim=None))
+            if isinstance(outcome, Answer):
+                await outcome.aclose()
+
+        task = asyncio.get_running_loop().create_task(knocking())
+        self._probes.add(task)
+        task.add_done_callback(self._probes.discard)
 
     async def _pause(self, further: int, best: Answer | None) -> None:
         """0.25 s before a further attempt, twice as long each time, or what a Retry-After says; 8 s at most."""
-        if best is not None:
-            # Two fetches that each hold the last place of a gate and wait at the other's would wait for ever.
-            best.leave_gate()
-        if further < 0:
-            return
-        asked = (best and best.head.headers.get("retry-after")) or ""
-        seconds = float(asked) if asked.isascii() and asked.isdigit() else 0.0
+        seconds = asked_pause(best.head.headers.get("retry-after"), best.head.received_at) if best else 0.0
         backoff = 0.25 * 2**further * (0.5 + self._random() / 2)
         await self._sleep(min(_LONGEST_PAUSE, max(backoff, seconds)))
 
-    async def _outcome(self, url: str, question: Question) -> Answer | OriginError:
+    async def _outcome(self, turn: Turn, question: Question) -> Answer | MirrorError:
         try:
-            target = httpx.URL(url)
-            gate, breaker = self._gate(_upstream(target)), self._breaker(_upstream(target))
+            target = httpx.URL(turn.url)
         except httpx.InvalidURL:
             return OriginError("the upstream's URL is not valid")
-        await gate.enter()
+        gate, breaker, trail = turn.upstream.gate, turn.upstream.breaker, _Trail(target, target)
         try:
-            answer = await self._ask(target, url, question, gate)
-        except OriginError as exc:
+            await gate.enter()
+        except Unavailable as exc:
+            return exc
+        try:
+            if not breaker.admits(turn.number):  # it was found dead by those who went before
+                raise turn.upstream.resting()  # noqa: TRY301
+            answer = await self._ask(trail, turn, question)
+        except MirrorError as exc:
             gate.leave()
-            if isinstance(exc, OriginUnreachable | OriginTimeout):
-                breaker.failed()
+            _blame(turn, trail, exc)
             return exc
         except BaseException:
             gate.leave()
             raise
-        breaker.answered()
+        if trail.home:
+            turn.upstream.told(turn.number, answer.head)
+        else:
+            breaker.answered(turn.number)
         return answer
 
-    def _rest(self, url: str) -> OriginResting | None:
-        """Why that upstream is not asked now; None where it is."""
-        try:
-            upstream = _upstream(httpx.URL(url))
-        except httpx.InvalidURL:
-            return None
-        breaker = self._breaker(upstream)
-        if breaker.admits():
-            return None
-        return OriginResting(f"{upstream} could not be reached lately; it is asked again in {breaker.resting:.0f} s")
-
-    def _breaker(self, upstream: str) -> Breaker:
-        if upstream not in self._breakers:
-            self._breakers = {name: known for name, known in self._breakers.items() if not known.idle}
-            self._breakers[upstream] = Breaker(upstream, self._clock)
-        return self._breakers[upstream]
-
-    def _gate(self, upstream: str) -> Gate:
-        if upstream not in self._gates:
-            self._gates = {name: gate for name, gate in self._gates.items() if gate.used or gate.waiting}
-            self._gates[upstream] = Gate(self._settings.max_connections, self._settings.max_waiting)
-        return self._gates[upstream]
-
-    async def _ask(self, target: httpx.URL, url: str, question: Question, gate: Gate) -> Answer:
+    async def _ask(self, trail: _Trail, turn: Turn, question: Question) -> Answer:
         limit = self._settings.head_timeout
         try:
             async with asyncio.timeout(limit) as deadline:
-                response, requested_at = await self._follow(target, question.counting(deadline, limit))
+                response, requested_at = await self._follow(trail, question.counting(deadline, limit))
         except TimeoutError as exc:
-            raise OriginTimeout(f"{host(target)} gave no answer within {limit:g} seconds") from exc
+            raise OriginTimeout(f"{host(trail.first)} gave no answer within {limit:g} seconds") from exc
         status, phrase = response.status_code, reason_phrase(response)
         head = Head(status, end_to_end(received(response)), requested_at, self._wall(), phrase)
         try:
-            return Answer(response, head, url, self._settings, gate)
+            return Answer(response, head, turn.url, self._settings, turn.upstream.gate)
         except OriginError:
             await shut(response)
             raise
 
-    async def _follow(self, target: httpx.URL, question: Question) -> tuple[httpx.Response, float]:
-        first = target
+    async def _follow(self, trail: _Trail, question: Question) -> tuple[httpx.Response, float]:
         for _ in range(_MAX_REDIRECTS + 1):
             requested_at = self._wall()
-            try:
-                response = await self._send(target, question)
-            except OriginUnreachable as exc:
-                if _upstream(target) == _upstream(first):
-                    raise
-                raise OriginRefused(str(exc)) from exc  # no fault of the upstream's
+            response = await self._send(trail.at, question)
             if response.status_code not in _REDIRECTS or not (question.route.follow and question.repeatable):
                 return response, requested_at
             await shut(response)
-            source, target = target, redirected(response)
-            same_origin = (source.scheme, host(source)) == (target.scheme, host(target))
+            source, trail.at = trail.at, redirected(response)
+            same_origin = (source.scheme, host(source)) == (trail.at.scheme, host(trail.at))
             question = question.after(response.status_code, same_origin)
         raise OriginError(f"{host(source)} redirected more than {_MAX_REDIRECTS} times")
 
@@ -266,14 +242,10 @@ class Origin:
             raise refusal(exc, target) from exc
 
 
-def _name(url: str) -> str:
-    return host(httpx.URL(url))
-
-
-def _upstream(url: httpx.URL) -> str:
-    return f"{url.scheme}://{host(url)}"
-
-
-async def _close(answer: Answer | None) -> None:
-    if answer is not None:
-        await answer.aclose()
+def _blame(turn: Turn, trail: _Trail, failure: MirrorError) -> None:
+    """A head that did not come is the upstream's fault, unless it redirected elsewhere: then it has answered."""
+    if not trail.home:
+        turn.upstream.breaker.answered(turn.number)
+    elif isinstance(failure, OriginRefused | OriginTimeout):
+        there = isinstance(failure, OriginRefused) and not isinstance(failure, OriginUnreachable)
+        turn.upstream.breaker.failed(turn.number, str(failure), reached=there)

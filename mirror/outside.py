@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mirror import variants
+from mirror.changes import Changes
+from mirror.errors import OriginError
 from mirror.heads import client_head, stored_head, validators
 from mirror.httpcache import vary
 from mirror.httpcache.decision import Freshen, Lend, UseStale
@@ -16,6 +18,9 @@ from mirror.ports import Answer, BlobStore, Clock, Index, Note, Origin
 from mirror.reply import Reply
 
 log = logging.getLogger("mirror.engine")
+
+SMALL = 16 << 20
+"""Bytes of an answer that is kept in memory until it is whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Outside:
     store: BlobStore
     index: Index
     wall: Clock
+    changes: Changes = field(default_factory=Changes)
 
     async def freshened(self, plan: Plan, request: Request, known: Entry, fresh: Freshen, head: Head) -> Found:
         """The origin confirmed the `known` entry: put it in its place, renewed, if it is there still.
@@ -66,8 +72,17 @@ class Outside:
         return Found(stale.entry, Outcome(hit=True, ttl=min(-1, int(left)), detail=stale.detail))
 
     async def keep(self, plan: Plan, answer: Answer) -> Entry:
-        """The whole of a small answer, stored and not in the index; OriginError where it breaks off."""
-        body = b"".join([chunk async for chunk in answer.chunks()])
+        """The whole of a small answer, stored and not in the index; OriginError where it breaks off, or is not what the
+        plan wants."""
+        if not answer.delimited:
+            raise OriginError(f"{plan.key}: its end cannot be told from a broken connection")
+        body = b""
+        async for chunk in answer.chunks():
+            body += chunk
+            if len(body) > SMALL:
+                raise OriginError(f"{plan.key}: it has more than {SMALL} bytes")
+        if plan.check:
+            plan.check(body[:512], answer.head.headers)
         head = client_head(plan, answer.head, len(body))
         note = Note(plan.key, answer.url, head, validators(answer.head), len(body), tags=plan.tags)
         partial = self.store.create(note)

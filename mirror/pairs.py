@@ -11,10 +11,11 @@ from mirror.heads import same_validators, stored_head
 from mirror.model import Entry, Head, Mirror, Plan, Request
 from mirror.outcome import Outcome
 from mirror.outside import Outside
-from mirror.releases import Releases
+from mirror.releases import LACKING, Releases
 from mirror.reply import InMemory, Reply
 
 _KEPT = 100
+_LARGEST = 1 << 20  # bytes of a signature that is kept in memory
 
 Adopt = Callable[[Mirror, str, Entry, Entry | None], Awaitable[None]]
 """Adopts a release (mirror, document, entry, its signature if it has one); OriginError why not."""
@@ -37,8 +38,11 @@ class Pairs:
         head, body = self._older[release, given]
         return Reply(head, len(body), InMemory(body), Outcome(hit=True, detail="generation"))
 
-    async def adopt(self, mirror: Mirror, document: str, entry: Entry, adopt: Adopt) -> None:
-        """`entry` is one of the two: the other is fetched, adopted with it, and takes its place just before it."""
+    async def adopt(self, mirror: Mirror, document: str, entry: Entry, adopt: Adopt, *, lasting: bool) -> None:
+        """`entry` is one of the two: the other is fetched, adopted with it, and takes its place just before it.
+
+        `lasting`: it has been refused for so long that a signature may have been made anew.
+        """
         is_release = document.endswith("Release")
         other_name = f"{document}.gpg" if is_release else document.removesuffix(".gpg")
         other = await self._fetched(mirror, other_name)
@@ -46,7 +50,7 @@ class Pairs:
             if is_release:
                 await self._adopt(mirror, document, entry, other, adopt)
             elif other is not None:
-                await self._adopt(mirror, other_name, other, entry, adopt)
+                await self._adopt(mirror, other_name, other, entry, adopt, resigned=lasting)
         except BaseException:
             if other is not None:
                 await self._outside.store.delete(other.blob)
@@ -55,7 +59,14 @@ class Pairs:
             await self._put(other)
 
     async def _adopt(
-        self, mirror: Mirror, document: str, release: Entry, signature: Entry | None, adopt: Adopt
+        self,
+        mirror: Mirror,
+        document: str,
+        release: Entry,
+        signature: Entry | None,
+        adopt: Adopt,
+        *,
+        resigned: bool = False,
     ) -> None:
         key = f"/{mirror.name}{document}"
         before = await self._outside.index.get(key)
@@ -63,10 +74,12 @@ class Pairs:
         if before and older and before.head.status == older.head.status == 200:
             changed = signature is None or signature.digest != older.digest
             # A keyring says it for certain; without one, what changes alone is the half of something.
-            if not mirror.keyring and changed != (release.digest != before.digest):
+            half = changed != (release.digest != before.digest) and not (changed and resigned)
+            if half and not mirror.keyring:
                 raise OriginError("Release and Release.gpg are not of one time: one of them is still being published")
-            plan = self._plan(mirror, f"{document}.gpg")
-            self._older[key, before.digest] = (stored_head(plan, older), await self._releases.body(older))
+            if older.size <= _LARGEST:
+                plan = self._plan(mirror, f"{document}.gpg")
+                self._older[key, before.digest] = (stored_head(plan, older), await self._releases.body(older))
             while len(self._older) > _KEPT:
                 self._older.popitem(last=False)
         await adopt(mirror, document, release, signature)
@@ -76,7 +89,7 @@ class Pairs:
         plan = self._plan(mirror, document)
         answer = await self._outside.origin.fetch(plan.urls, headers=plan.send, route=mirror.route(plan))
         try:
-            if answer.head.status in (404, 410):
+            if answer.head.status in LACKING:
                 return None
             if answer.head.status != 200:
                 raise OriginError(f"the origin answered {answer.head.status} for {document}")

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, S
 from dataclasses import dataclass
 from typing import Protocol
 
+from mirror.changes import Changes
 from mirror.extents import Extents
 from mirror.model import Digest, Entry, Fact, Head, Headers
 from mirror.reach import Route
@@ -145,7 +146,9 @@ class Partial(Protocol):
 
 
 class BlobStore(Protocol):
-    """Immutable bodies by id, and the partials that become such."""
+    """Immutable bodies by id, and the partials that become such. `changes` is told of each blob that goes."""
+
+    changes: Changes
 
     def create(self, note: Note) -> Partial:
         """A new partial. Its space is reserved before its first byte is written: NoRoom from its writers, or from
@@ -174,7 +177,10 @@ class BlobStore(Protocol):
 
 
 class Index(Protocol):
-    """Entries by key. Can be lost and rebuilt from what stands in the blobs."""
+    """Entries by key. Can be lost and rebuilt from what stands in the blobs. `changes` is told of each put and delete,
+    before anybody can find the entry otherwise."""
+
+    changes: Changes
 
     async def get(self, key: str) -> Entry | None: ...
     async def put(self, entry: Entry) -> None: ...
@@ -185,7 +191,10 @@ class Index(Protocol):
 
 
 class FactStore(Protocol):
-    """What index documents say of files, by mirror, slot (the document) and name (the file)."""
+    """What index documents say of files, by mirror, slot (the document) and name (the file). `changes` is told of each
+    put."""
+
+    changes: Changes
 
     async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact]) -> None:
         """Replace the slot's facts by those of the document whose bytes have the sha256 `source`."""
@@ -259,4 +268,5 @@ class Origin(Protocol):
         route: Route = ...,
         upload: Upload | None = None,
         interim: Interim | None = None,
+        instead: bool = False,
     ) -> Answer: ...

@@ -20,6 +20,9 @@ log = logging.getLogger("mirror.generations")
 GIVEN_FOR = 600.0
 """Seconds that a client may take for the indexes of the release that it was given."""
 
+LACKING = (403, 404, 410)
+"""What origins say of what they do not have: stores of objects forbid it to those who may not list them."""
+
 _CLIENTS = 10_000
 
 
@@ -64,6 +67,19 @@ class Releases:
                 return fact
         return None
 
+    async def replaced(self, mirror: Mirror, key: str) -> bool:
+        """Whether the index that is stored under `key` (by its digest) is listed by older releases alone."""
+        path = key.removeprefix(f"/{mirror.name}")
+        for document, digest in [(known[0].removeprefix(f"/{mirror.name}"), known[1]) for known in self._slots]:
+            served = await self._outside.index.get(f"/{mirror.name}{document}")
+            if served is None or served.digest != digest or not path.startswith(document.rpartition("/")[0] + "/"):
+                continue
+            now = self._slots.get((served.key, digest))
+            others = [slot for slot in apt_releases.slots(document) if slot != now]
+            if now and not await self._facts.find(mirror.name, (now,), path):
+                return await self._facts.find(mirror.name, others, path) is not None
+        return False
+
     async def _current(self, mirror: Mirror, document: str) -> Entry | None:
         entry = await self._outside.index.get(f"/{mirror.name}{document}")
         if entry is None and not mirror.offline:
@@ -77,25 +93,31 @@ class Releases:
         self, key: str, mirror: Mirror, document: str, digest: str, entry: Entry | None = None
     ) -> str | None:
         """Where the facts of that release are; read once more, from its entry, where they were lost."""
-        if (known := self._slots.get((key, digest))) is not None:
-            return known
-        for slot in apt_releases.slots(document):
-            if await self._facts.source(mirror.name, slot) == digest:
-                self._know(key, digest, slot)
-                return slot
-        if entry is None:
-            return None
+        found = await self._found(key, mirror, document, digest)
+        if found is not None or entry is None:
+            return found
         try:
             return await self.keep(mirror, document, digest, await self.read(document, entry))
         except MirrorError as exc:
             log.warning("%s: what it says cannot be read: %s", key, exc)
             return None
 
+    async def _found(self, key: str, mirror: Mirror, document: str, digest: str) -> str | None:
+        if (known := self._slots.get((key, digest))) is not None:
+            return known
+        for slot in apt_releases.slots(document):
+            if await self._facts.source(mirror.name, slot) == digest:
+                self._know(key, digest, slot)
+                return slot
+        return None
+
     async def keep(self, mirror: Mirror, document: str, digest: str, release: Release) -> str:
         """Keep what a release says, in the place of the oldest one that is known; where that is."""
         key, slots = f"/{mirror.name}{document}", apt_releases.slots(document)
-        newest = next((slot for (known, _), slot in reversed(self._slots.items()) if known == key), slots[-1])
-        slot = slots[(slots.index(newest) + 1) % len(slots)]
+        newest = next((slot for (known, _), slot in reversed(self._slots.items()) if known == key), None)
+        if newest is None and (served := await self._outside.index.get(key)):  # after a restart
+            newest = await self._found(key, mirror, document, served.digest)
+        slot = slots[(slots.index(newest or slots[-1]) + 1) % len(slots)]
         await self._facts.put(mirror.name, slot, digest, apt_releases.facts(release))
         self._know(key, digest, slot)
         return slot

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 
-from mirror.model import Head, Ready
+from mirror.changes import Mark
+from mirror.httpcache.freshness import ttl
+from mirror.model import Entry, Head, Headers, Ready, Rule
 from mirror.outcome import Outcome
 from mirror.ports import Answer, Piece, Source
+
+ROUNDING = 0.001
+"""Seconds before and after which a whole second may look like the next one, by how times are added up."""
 
 
 class InMemory:
     """A Source over bytes."""
 
     def __init__(self, body: bytes) -> None:
-        self._body = body
+        self.body = body
 
     async def read(self, start: int, end: int | None) -> AsyncGenerator[Piece, None]:
-        if self._body[start:end]:
-            yield memoryview(self._body)[start:end]
+        if self.body[start:end]:
+            yield memoryview(self.body)[start:end]
 
     async def close(self) -> None:
         return None
@@ -45,11 +50,27 @@ class Relayed:
 
 
 @dataclass(frozen=True, slots=True)
+class Lasting:
+    """Until when the same request has the same reply: while `entry` is fresh by `rule`, until about `until` (wall
+    clock), and while nothing changes what was marked."""
+
+    entry: Entry
+    rule: Rule
+    until: float
+    mark: Mark
+
+    def ttl(self, now: float) -> float:
+        """Seconds of freshness that remain."""
+        return ttl(self.entry, self.rule, now)
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """`size` in bytes, None where the origin did not announce it. `source` is closed by whoever sends the reply.
 
     `verbatim`: conditions and ranges were the origin's to answer; the reply goes out as it is. `digest`: the sha256 of
-    the stored bytes, "" while they are not stored.
+    the stored bytes, "" while they are not stored. `lasting` is None where the same request may mean something else
+    the next time.
     """
 
     head: Head
@@ -58,6 +79,7 @@ class Reply:
     outcome: Outcome
     verbatim: bool = False
     digest: str = ""
+    lasting: Lasting | None = None
 
 
 def ready(answer: Ready, now: float) -> Reply:
@@ -71,6 +93,14 @@ def document(reply: Reply, head: Head, size: int, source: Source) -> Reply:
     """The reply for what was made of the document that `reply` would have been."""
     sized = replace(head, headers=head.headers.set("content-length", str(size)))
     return replace(reply, head=sized, size=size, source=source)
+
+
+async def instead(reply: Reply, answer: Ready) -> Reply:
+    """The reply with fields and body of that answer, of which nothing is the origin's but status and date."""
+    await reply.source.close()
+    dated = Headers((*answer.headers, *reply.head.headers.only(("date",))))
+    head = replace(reply.head, headers=dated, reason="")
+    return document(reply, head, len(answer.body), InMemory(answer.body))
 
 
 def bodiless(head: Head, size: int | None, outcome: Outcome) -> Reply:

@@ -34,9 +34,17 @@ PROGRESS = 256 * 1024
 """Bytes after which a resumed connection counts as a success, so that earlier failures are forgotten."""
 
 
+def source(body: Body) -> str:
+    """The URL that the body's validator is from."""
+    return body.partial.note.url if body.partial else body.first.url
+
+
 def same_object(body: Body, answer: Answer) -> None:
-    """Changed when what the answer's head says is not about the object that the body began with."""
-    known = body.strong
+    """Changed when what the answer's head says is not about the object that the body began with.
+
+    Two upstreams may name one object differently: where a digest will tell, their validators need not agree.
+    """
+    known = "" if body.digest and answer.url != source(body) else body.strong
     if known and strong_validator(answer.head) not in (known, None if body.digest else known):
         raise Changed(f"{body.name}: the object changed while it was fetched (validator was {known})")
     if answer.head.status == 206 and not (known or body.digest):
@@ -109,6 +117,7 @@ class Segment:
             answer = await self.body.reopen(self.at, self.limit)
         try:
             chunks = await self._positioned(answer)
+            self.body.segments.sources.add(answer.url)
             async with aclosing(self.tee(chunks)) as taken:
                 async for _ in taken:
                     if self.done:
@@ -119,12 +128,23 @@ class Segment:
                     elif self.body.random_access:
                         # It may be cut any time, and the kernel would let an origin be 32 MiB ahead of us.
                         answer.narrow(NARROW)
+            if self.limit is not None:
+                raise Truncated(f"the origin ended the body at byte {self.at} of {self.limit}")
+        except OriginError as exc:
+            self._broke(answer, exc)
+            raise
         finally:
             await answer.aclose()
-        if self.limit is not None:
-            raise Truncated(f"the origin ended the body at byte {self.at} of {self.limit}")
         self.limit = self.at
         self.body.ends_at(self.at)
+
+    def _broke(self, answer: Answer, exc: OriginError) -> None:
+        """The next attempt is made elsewhere. That another upstream has another object says nothing of the one begun:
+        only of who began it is that the end."""
+        other = isinstance(exc, Changed) and answer.url != source(self.body)
+        self.body.segments.broke(answer.url, other=other)
+        if other:
+            raise OriginError(f"{exc}; another upstream is asked") from exc
 
     async def tee(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """Give each chunk of the origin to the followers and to the disk at the same moment, then to who iterates."""

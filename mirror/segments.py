@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mirror.segment import Segment
@@ -13,13 +14,19 @@ if TYPE_CHECKING:
 
 
 class Segments:
-    """The segments of a body: running ones and, where there is no file, those whose ring is all that is left."""
+    """The segments of a body: running ones and, where there is no file, those whose ring is all that is left.
+
+    `sources` are the URLs that any of its bytes came from.
+    """
 
     def __init__(self, body: Body) -> None:
         self._body = body
         self._all: list[Segment] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Event()
+        self._broken: Counter[str] = Counter()
+        self._others: set[str] = set()
+        self.sources: set[str] = set()
 
     def __iter__(self) -> Iterator[Segment]:
         return iter(self._all)
@@ -74,6 +81,16 @@ class Segments:
         task = asyncio.get_running_loop().create_task(segment.run())
         self._tasks.add(task)
         task.add_done_callback(lambda _: self._turn.set())
+
+    def broke(self, url: str, *, other: bool = False) -> None:
+        """What came from that URL broke off, or was of no use; `other`: it has another object than the one begun."""
+        self._broken[url] += 1
+        self._others |= {url} if other else set()
+
+    def preferred(self, urls: Sequence[str]) -> list[str]:
+        """In which order to go on: what broke off is asked again last, what has another object not at all."""
+        those = [url for url in urls if url not in self._others]
+        return sorted(those or urls, key=self._broken.__getitem__)
 
     def remove(self, segment: Segment) -> None:
         """Its bytes are on disk."""

@@ -27,7 +27,8 @@ class Gpgv:
             said = await self._run(folder, arguments)
         statuses = re.findall(rb"^\[GNUPG:\] (\w+)", said, re.MULTILINE)
         # One good signature is enough, because a release is signed by old and new keys; a bad one is one too many.
-        if b"VALIDSIG" not in statuses or b"BADSIG" in statuses:
+        # VALIDSIG says no more than that the bytes are right: the key may be expired or revoked.
+        if b"GOODSIG" not in statuses or b"BADSIG" in statuses:
             reason = "it is badly signed" if b"BADSIG" in statuses else "no key of the keyring has signed it"
             raise OriginError(f"{reason} ({keyring})")
 

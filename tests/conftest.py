@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from mirror.changes import Changes
 from mirror.documents import Documents
 from mirror.engine import Engine
 from mirror.errors import StoreError
@@ -112,6 +113,7 @@ class World:
     clock: Clock = field(default_factory=lambda: Clock(float(int(time.time()))))  # the origin dates by the real one
     limits: Limits = field(default_factory=lambda: Limits(1 << 40))
     fill: FillSettings = field(default_factory=lambda: FillSettings(linger=0.01))
+    speak: OriginSettings = field(default_factory=lambda: OriginSettings(retries=1))
     ecosystem: str = "http"
     changes: dict[str, Any] = field(default_factory=dict)
 
@@ -127,15 +129,16 @@ class World:
     async def start(self) -> None:
         """Open the parts; after `stop` or `crash` again, on the same disk."""
         self.room = Room(self.limits, free=lambda: 1 << 50)
-        self.store = DiskStore(self.path, self.room, "none")
-        self.index = Index()
-        self.facts = MemoryFacts()
+        changes = Changes()
+        self.store = DiskStore(self.path, self.room, "none", changes=changes)
+        self.index = Index(changes)
+        self.facts = MemoryFacts(changes)
         await self.store.start()
         await self.store.count()
         self.room.evict = lambda name: evict(self.store, self.index, name)
-        self.client = Client(OriginSettings(retries=1), wall=self.clock)
+        self.client = Client(self.speak, wall=self.clock, clock=self.clock)
         await self.client.open()
-        outside = Outside(self.client, self.store, self.index, self.clock)
+        outside = Outside(self.client, self.store, self.index, self.clock, changes)
         self.fills = Fills(outside, self.fill)
         self.engine = Engine(outside, self.fills, self.facts, Documents(), Gpgv())
         upstream = self.origin.url("").rstrip("/")

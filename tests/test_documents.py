@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import random
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import AsyncGenerator, Iterator
+from types import SimpleNamespace
 
 import pytest
 
-from mirror.documents import Documents, NoDocument, takes_gzip
+from mirror.documents import Documents, Made, NoDocument, takes_gzip
 from mirror.errors import OriginError
 from mirror.model import Headers, Rewrite, Rewritten
-from mirror.ports import Source
+from mirror.ports import Piece, Source
 from mirror.reply import InMemory
 
 BODY = bytes(range(256)) * 4096
@@ -132,3 +135,62 @@ async def test_one_who_leaves_leaves_the_others_theirs(documents: Documents) -> 
 )
 def test_who_gets_gzip(field: str | None, taken: bool) -> None:
     assert takes_gzip(Headers.of({} if field is None else {"accept-encoding": field})) is taken
+
+
+async def test_a_stored_document_is_in_memory_for_one_client_at_a_time(documents: Documents) -> None:
+    reading, most, reads = 0, 0, 0
+
+    class Slow:
+        async def read(self, start: int, end: int | None) -> AsyncGenerator[Piece, None]:
+            nonlocal reading, most, reads
+            reading, reads = reading + 1, reads + 1
+            most = max(most, reading)
+            for at in range(0, len(BODY), 65536):
+                await asyncio.sleep(0)
+                yield BODY[at : at + 65536]
+            reading -= 1
+
+        async def close(self) -> None:
+            return None
+
+    async def one(digest: str) -> Made:
+        return await documents.made("/m/a", Rewrite("x", upper), Slow(), Headers(), stored=True, digest=digest)
+
+    made = await asyncio.gather(*(one("") for _ in range(10)))
+    assert most == 1
+    assert all(each is made[0] for each in made)
+    reads = 0
+    other = Rewrite("y", upper)
+    known = hashlib.sha256(BODY).hexdigest()
+    await asyncio.gather(
+        *(documents.made("/m/a", other, Slow(), Headers(), stored=True, digest=known) for _ in range(10))
+    )
+    assert reads == 1  # who knows what it wants need not read it
+
+
+async def test_a_plain_document_is_unpacked_without_copying_the_rest_each_time(
+    documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await documents.made(
+        "/m/a",
+        Rewrite("x", lambda body, _: Rewritten([body], "x/y")),
+        InMemory(random.Random(1).randbytes(4 << 20)),
+        Headers(),
+    )
+    fed = 0
+
+    class Machine:
+        def __init__(self, bits: int) -> None:
+            self.real = zlib.decompressobj(bits)
+
+        eof = property(lambda self: self.real.eof)
+        unconsumed_tail = property(lambda self: self.real.unconsumed_tail)
+
+        def decompress(self, packed: bytes, most: int) -> bytes:
+            nonlocal fed
+            fed += len(packed)
+            return self.real.decompress(packed, most)
+
+    monkeypatch.setattr("mirror.documents.zlib", SimpleNamespace(decompressobj=Machine, MAX_WBITS=zlib.MAX_WBITS))
+    assert len(await read(made.plain())) == made.size
+    assert fed <= 2 * made.size

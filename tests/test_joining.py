@@ -10,6 +10,7 @@ import pytest
 
 from mirror.model import Headers, Request
 from mirror.ports import Hop
+from mirror.web.mounts import Mounts
 from mirror.web.proxy import Names, Proxy
 from mirror.web.replies import INTERIM, Sent, send_reply
 from tests.conftest import Halt, World, take
@@ -105,7 +106,7 @@ async def test_who_leaves_before_all_interim_responses_are_out_leaves_no_connect
         await halt()
 
     scope = {"method": "POST", "raw_path": b"/o/x", "query_string": b"", "headers": [], "extensions": {INTERIM: {}}}
-    visit = asyncio.create_task(Proxy(world.engine, (mirror,), Names(), world.clock)(scope, asked, sending))
+    visit = asyncio.create_task(Proxy(world.engine, (mirror,), Names(), Mounts(()), world.clock)(scope, asked, sending))
     await halt.reached.wait()
     await eventually(lambda: world.client.in_use)
     visit.cancel()

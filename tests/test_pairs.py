@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mirror import generations
+from mirror.outside import SMALL
 from tests.conftest import World
 from tests.instruments.suite import PACKAGES, SUITE, Archive
 
@@ -74,3 +75,61 @@ async def test_an_archive_that_nobody_signs(pair: Archive) -> None:
     pair.world.origin.route(f"{SUITE}/Release.gpg", 404)
     assert (await pair.get(f"{SUITE}/Release")).body == pair.release()
     assert (await pair.get(f"{SUITE}/Release.gpg")).reply.head.status == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "shape"),
+    [(b"<!DOCTYPE html><title>Sign in</title>", ""), (b"half of a sig", "close=1")],
+)
+async def test_what_is_no_signature_does_not_become_one(pair: Archive, body: bytes, shape: str) -> None:
+    before = await update(pair)
+    pair.publish(release=False)
+    put(pair)
+    pair.world.origin.route(f"{SUITE}/Release.gpg", body=body, shape=shape)
+    pair.world.clock.wind(11)
+    assert await update(pair) == before
+
+
+async def test_a_signature_without_end_is_not_read_into_memory(pair: Archive) -> None:
+    before = await update(pair)
+    pair.publish(release=False)
+    put(pair)
+    pair.world.origin.route(f"{SUITE}/Release.gpg", body=b"x" * (SMALL + 1))
+    pair.world.clock.wind(11)
+    assert (await pair.get(f"{SUITE}/Release")).body == before[0]
+
+
+async def test_large_signatures_are_not_kept_in_memory(pair: Archive) -> None:
+    pair.world.origin.route(f"{SUITE}/Release.gpg", body=b"x" * (2 << 20))
+    await update(pair)
+    pair.publish(release=False)
+    put(pair)
+    pair.world.clock.wind(11)
+    assert await update(pair) == expected(pair)
+    assert not pair.world.engine._generations._pairs._older
+
+
+async def test_an_archive_that_nobody_signs_in_a_store_of_objects(pair: Archive) -> None:
+    """Such stores say 403 of what they do not have, to those who may not list them."""
+    pair.world.origin.route(f"{SUITE}/Release.gpg", 403)
+    assert (await pair.get(f"{SUITE}/Release")).body == pair.release()
+    assert (await pair.get(f"{SUITE}/Release.gpg")).reply.head.status == 403
+
+
+async def test_a_release_that_was_signed_anew_gets_its_new_signature(pair: Archive) -> None:
+    before = await update(pair)
+    pair.world.origin.route(f"{SUITE}/Release.gpg", body=b"signature by a new key")
+    for _ in range(2):
+        pair.world.clock.wind(generations.INCOMPLETE_FOR / 2)
+        assert await update(pair) == before  # it may be the half of a new pair
+    pair.world.clock.wind(generations.INCOMPLETE_FOR / 2 + 1)
+    assert await update(pair) == (before[0], b"signature by a new key", before[2])
+
+
+async def test_an_old_signature_never_comes_with_a_new_release(pair: Archive) -> None:
+    before = await update(pair)
+    pair.publish(release=False)
+    put(pair, signature=False)
+    for _ in range(4):
+        pair.world.clock.wind(generations.INCOMPLETE_FOR / 2)
+        assert await update(pair) == before

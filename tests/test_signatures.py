@@ -33,6 +33,9 @@ class Keys:
         command = ["gpg", "--homedir", str(self.home), *quiet, *arguments]
         return subprocess.run(command, input=text, capture_output=True, check=True).stdout
 
+    def close(self) -> None:
+        subprocess.run(["gpgconf", "--homedir", str(self.home), "--kill", "all"], check=False)
+
     def signed(self, text: bytes, *names: str) -> bytes:
         users = [part for name in names for part in ("--local-user", f"{name}@example.com")]
         return self.gpg(*users, "--clearsign", text=text)
@@ -45,7 +48,7 @@ class Keys:
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
     made = Keys(tmp_path_factory.mktemp("k"))
     yield made
-    subprocess.run(["gpgconf", "--homedir", str(made.home), "--kill", "all"], check=False)
+    made.close()
 
 
 @pytest.mark.parametrize("form", ["keyring", "armoured"])
@@ -85,3 +88,29 @@ def test_armour_that_ends_early_is_none(keys: Keys) -> None:
     assert dearmoured(keys.armoured.read_bytes() * 2) == keys.keyring.read_bytes() * 2
     with pytest.raises(ValueError, match="no end"):
         dearmoured(keys.armoured.read_bytes()[:-40].replace(b"-----END", b""))
+
+
+@pytest.mark.parametrize("when", ["expired", "revoked"])
+async def test_a_key_that_counts_no_more_has_signed_nothing(tmp_path: Path, when: str) -> None:
+    home = tmp_path / "k"
+    home.mkdir()
+    keys = Keys(home)
+    old = "20200101T000000!"
+    lasting = "1y" if when == "expired" else "never"
+    keys.gpg("--faked-system-time", old, "--quick-generate-key", "c@example.com", "ed25519", "sign", lasting)
+    signed = keys.gpg("--faked-system-time", old, "--local-user", "c@example.com", "--clearsign", text=b"Origin: x\n")
+    if when == "revoked":
+        revocation = next((home / "openpgp-revocs.d").glob(f"{fingerprint(keys)}.rev")).read_text()
+        keys.gpg("--import", text=revocation.replace(":-----BEGIN", "-----BEGIN").encode())
+    ring = home / "c.gpg"
+    ring.write_bytes(keys.gpg("--export", "c@example.com"))
+    try:
+        with pytest.raises(OriginError, match="no key of the keyring has signed it"):
+            await Gpgv().check(str(ring), signed)
+    finally:
+        keys.close()
+
+
+def fingerprint(keys: Keys) -> str:
+    listed = keys.gpg("--with-colons", "--list-keys", "c@example.com").decode()
+    return next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))

@@ -46,7 +46,10 @@ def decoded(body: bytes, headers: Headers, limit: int = DOCUMENT_LIMIT) -> bytes
     if coding not in ("gzip", "x-gzip", "deflate"):
         raise OriginError(f"the origin answered in the content coding {coding!r}, which was not asked for")
     chunks = _deflated(body) if coding == "deflate" else _read(_PACKED[b"\x1f\x8b"](BytesIO(body)))
-    return b"".join(_bounded(chunks, min(limit, max(MIB, RATIO_LIMIT * len(body)))))
+    whole = BytesIO()  # it grows in its place: joined, the chunks would be there twice for a moment
+    for chunk in _bounded(chunks, min(limit, max(MIB, RATIO_LIMIT * len(body)))):
+        whole.write(chunk)
+    return whole.getvalue()
 
 
 def unpacked(body: bytes, limit: int = INDEX_LIMIT) -> Iterator[bytes]:

@@ -11,13 +11,17 @@ from mirror.ecosystems.accept import quality, ranges
 from mirror.ecosystems.bodies import not_html
 from mirror.ecosystems.packuments import ABBREVIATED, FULL
 from mirror.ecosystems.rules import AS_IT_IS, DAY, HOUR, IMMUTABLE, document, reads, volatile
-from mirror.errors import NotFound
-from mirror.model import Headers, Lookup, Mirror, Plan, Ready, Request, Rewrite
+from mirror.errors import NotFound, TooLarge
+from mirror.model import Headers, Lookup, Mirror, Plan, Ready, Request, Rewrite, Rule
 
 _TTL = 300.0  # what the registry itself allows (`max-age=300`)
 _SEARCH_TTL = 60.0
+_AUDIT_LIMIT = 16 * 1024 * 1024  # bytes of a lock file's names and versions, compressed or not
 
 _ASK_ABBREVIATED = f"{ABBREVIATED}; q=1.0, {FULL}; q=0.8, */*"
+_NOT_BY_ACCEPT = "Accept-Encoding"
+_AUDITS = frozenset(f"-/npm/v1/security/{name}" for name in ("advisories/bulk", "audits/quick", "audits"))
+_MISSING = Ready(404, Headers.of({"content-type": FULL, "cache-control": "no-cache"}), b'{"error":"Not found"}')
 # Names from before the rules for new ones were made are still asked for: capitals, and ~'!()*.
 _NAME = re.compile(r"(?:@[\w~.-]+/)?(?!\.)[\w~'!()*.-]+", re.ASCII)
 
@@ -25,11 +29,12 @@ _NAME = re.compile(r"(?:@[\w~.-]+/)?(?!\.)[\w~'!()*.-]+", re.ASCII)
 def plan(mirror: Mirror, request: Request) -> Plan | Ready:
     """`/<package>`, `/<package>/-/<file>`, `/<package>/<version>` and the registry's `/-/...`; NotFound for all else.
 
-    A scope may be written `/@scope%2fname` or `/@scope/name`. Whatever writes or logs in is answered with 405.
+    A scope may be written `/@scope%2fname` or `/@scope/name`. Whatever writes or logs in is answered with 405; what is
+    posted to be audited is passed on.
     """
-    if not reads(request):
-        return _refused()
     segments = paths.decoded(request.path)[1:].split("/")
+    if not reads(request):
+        return _audit(mirror, request, segments) if request.method == "POST" else _refused()
     if segments[0] == "-":
         return _registry(mirror, request, segments[1:])
     size = 2 if segments[0].startswith("@") else 1
@@ -58,16 +63,23 @@ def _packument(mirror: Mirror, request: Request, package: str) -> Plan:
     accepted = ranges(request.headers.get("accept"))
     abbreviated = accepted.get(ABBREVIATED, 0.0)
     short = abbreviated > 0 and abbreviated >= quality(accepted, FULL)
+    apply = partial(packuments.rewritten, package=package, mount=request.base, short=short)
+    return _document(mirror, package, short, Rewrite(request.base, apply))
+
+
+def _document(mirror: Mirror, package: str, short: bool, rewrite: Rewrite) -> Plan:
+    """A packument as it is stored, and what is made of it."""
     return Plan(
         key=f"/{mirror.name}/{package} {'abbrev' if short else 'full'}",
         urls=tuple(f"{upstream}/{_upstream_form(package)}" for upstream in mirror.upstreams),
         rule=volatile(mirror, _ttl(mirror)),
         send=document(_ASK_ABBREVIATED if short else FULL),
         tags=(f"npm:{package}",),
-        rewrite=Rewrite(request.base, partial(packuments.rewritten, package=package, mount=request.base)),
+        rewrite=rewrite,
         slot=package,
         facts=partial(packuments.facts, package=package),
         check=not_html,
+        missing=_MISSING,
     )
 
 
@@ -80,26 +92,19 @@ def _tarball(mirror: Mirror, package: str, file: str) -> Plan:
         send=AS_IT_IS,
         tags=(f"npm:{package}",),
         content_type="application/octet-stream",
-        lookup=Lookup(name, slots=(package,), documents=(f"/{package}",), required=True),
+        lookup=Lookup(name, slots=(package,), documents=(f"/{package}",), required=True, accept=_ASK_ABBREVIATED),
         check=not_html,
+        missing=_MISSING,
     )
 
 
-def _manifest(mirror: Mirror, request: Request, package: str, version: str) -> Plan:
-    version = paths.encoded(version)
-    return Plan(
-        key=f"/{mirror.name}/{package}/{version}",
-        urls=tuple(f"{upstream}/{_upstream_form(package)}/{version}" for upstream in mirror.upstreams),
-        rule=volatile(mirror, _ttl(mirror)),
-        send=document(FULL),
-        tags=(f"npm:{package}",),
-        rewrite=Rewrite(
-            request.base,
-            partial(packuments.manifest_rewritten, package=package, mount=request.base),
-            vary="Accept-Encoding",
-        ),
-        check=not_html,
-    )
+def _manifest(mirror: Mirror, request: Request, package: str, wanted: str) -> Plan:
+    apply = partial(packuments.manifest, package=package, mount=request.base, wanted=wanted)
+    return _document(mirror, package, False, Rewrite(f"{request.base} manifest {wanted}", apply, _NOT_BY_ACCEPT))
+
+
+def _tags(mirror: Mirror, package: str) -> Plan:
+    return _document(mirror, package, False, Rewrite("dist-tags", packuments.tags, _NOT_BY_ACCEPT))
 
 
 def _registry(mirror: Mirror, request: Request, segments: list[str]) -> Plan | Ready:
@@ -109,15 +114,16 @@ def _registry(mirror: Mirror, request: Request, segments: list[str]) -> Plan | R
             return _json(200, {})
         case ["whoami"]:
             return _json(401, {"error": "nobody is logged in to a mirror"})
-        case ["user", *_] | ["v1", "login"] | ["npm", "v1", "tokens" | "user", *_]:
+        case ["user", *_] | ["v1", "login", *_] | ["package", *_, "trust"] | ["stage", *_]:
             return _refused()
-        case ["v1", "search"]:
-            return _plain(mirror, "/-/v1/search" + paths.query(request.query), _SEARCH_TTL)
+        case ["npm", "v1", "tokens" | "user" | "oidc" | "stage", *_]:
+            return _refused()
+        case ["v1", "search"] | ["all"]:
+            return _plain(mirror, "/-/" + "/".join(segments) + paths.query(request.query), _SEARCH_TTL)
         case ["npm", "v1", "keys"]:
             return _plain(mirror, "/-/npm/v1/keys", HOUR)
         case ["package", *name, "dist-tags"]:
-            package = _package("/".join(name))
-            return _plain(mirror, f"/-/package/{package}/dist-tags", _ttl(mirror), package)
+            return _tags(mirror, _package("/".join(name)))
         case ["npm", "v1", "attestations", *spec]:
             package, _, version = "/".join(spec).rpartition("@")
             path = f"/-/npm/v1/attestations/{_package(package)}@{paths.encoded(version)}"
@@ -135,6 +141,26 @@ def _plain(mirror: Mirror, path: str, ttl: float, package: str = "") -> Plan:
         send=AS_IT_IS.set("accept", FULL),
         tags=(f"npm:{package}",) if package else (),
         check=not_html,
+        missing=_MISSING,
+    )
+
+
+def _audit(mirror: Mirror, request: Request, segments: list[str]) -> Plan | Ready:
+    """Names and versions on their way to be audited: the body and what says how it is written, and nothing of who
+    sends it."""
+    path = "/".join(segments)
+    if path not in _AUDITS:
+        return _refused()
+    length = request.headers.get("content-length") or ""
+    if length.isdecimal() and int(length) > _AUDIT_LIMIT:
+        raise TooLarge(f"{length} bytes are too many to be audited; {_AUDIT_LIMIT} are not")
+    fields = request.headers.only(("content-type", "content-encoding"))
+    return Plan(
+        key=f"/{mirror.name}/{path}",
+        urls=tuple(f"{upstream}/{path}" for upstream in mirror.upstreams),
+        rule=Rule(store=False, package=True),
+        send=Headers((("accept", FULL), *AS_IT_IS, *fields)),
+        most=_AUDIT_LIMIT,
     )
 
 

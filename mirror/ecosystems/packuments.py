@@ -1,121 +1,81 @@
-"""npm's package documents (packuments) and manifests: what they say of tarballs, and their URLs made ours."""
+"""npm's package documents (packuments), and what is made of them: their URLs ours, the short form, one version's part.
+
+They have up to 100 MB. So they are never parsed whole, and all bytes that need not change stay as they are.
+"""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Iterator
-from typing import Any, NamedTuple
-from urllib.parse import quote, unquote, urldefrag, urlsplit
+import json
+from collections.abc import Callable, Iterator
 
-from mirror.ecosystems import paths
-from mirror.ecosystems.bodies import hex_digest, json_bytes, json_object
-from mirror.errors import OriginError
-from mirror.model import Digest, Fact, Headers, Rewritten, strongest
+from mirror.ecosystems import abbreviated, tarballs
+from mirror.ecosystems.json_spans import Edit, edited, gathered
+from mirror.ecosystems.versions import Packument, Version, read
+from mirror.errors import NotFound
+from mirror.model import Fact, Headers, Rewritten
 
 FULL = "application/json"
 ABBREVIATED = "application/vnd.npm.install-v1+json"
 
 _ATTESTATIONS = "/-/npm/v1/attestations/"
-_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
-_FILE = re.compile(r"[^/\\\x00-\x1f\x7f]+")
 
 
-class _Tarball(NamedTuple):
-    version: str
-    dist: dict[str, Any]
-    url: str
-    file: str
+def rewritten(body: bytes, headers: Headers, *, package: str, mount: str, short: bool = False) -> Rewritten:
+    """A packument with its tarballs at `<mount>/<package>/-/<file>`; OriginError where it is no packument.
 
-
-def rewritten(body: bytes, headers: Headers, *, package: str, mount: str) -> Rewritten:
-    """A packument with its tarballs at `<mount>/<package>/-/<file>`; OriginError where it is no packument."""
-    document = _packument(body, headers)
-    for name, tarball in _named(document, package):
-        tarball.dist["tarball"] = mount + name
-    for _, dist in _dists(document):
-        _replace_attestations(dist, mount)
-    return Rewritten([json_bytes(document)], _media_type(headers))
-
-
-def manifest_rewritten(body: bytes, headers: Headers, *, package: str, mount: str) -> Rewritten:
-    """One version's manifest, its URLs as in `rewritten`; OriginError where it is no manifest."""
-    manifest = json_object(body, headers)
-    for version, dist in _dists({"versions": {"": manifest}}):
-        if tarball := _tarball(version, dist):
-            dist["tarball"] = f"{mount}/{package}/-/{paths.encoded(tarball.file)}"
-        _replace_attestations(dist, mount)
-    return Rewritten([json_bytes(manifest)], FULL)
-
-
-def facts(body: bytes, headers: Headers, *, package: str) -> list[Fact]:
-    """What a packument says of its tarballs; OriginError where it is no packument."""
-    named = _named(_packument(body, headers), package)
-    return [Fact(name, tarball.url, _digest(tarball.dist)) for name, tarball in named]
-
-
-def _packument(body: bytes, headers: Headers) -> dict[str, Any]:
-    document = json_object(body, headers)
-    if not isinstance(document.get("name"), str) or not isinstance(document.get("versions"), dict):
-        raise OriginError("the origin's document is not a packument: it lacks a name or versions")
-    return document
-
-
-def _dists(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for version, manifest in document["versions"].items():
-        dist = manifest.get("dist") if isinstance(manifest, dict) else None
-        if isinstance(dist, dict):
-            yield version, dist
-
-
-def _named(document: dict[str, Any], package: str) -> Iterator[tuple[str, _Tarball]]:
-    """Each tarball with its path below the mirror.
-
-    That is the origin's own file name, because clients leave such URLs out of lock files; where several tarballs are
-    called the same (`/1.0.0/package.tgz`), `<name>-<version>.tgz`.
+    `short`: the abbreviated form is wanted, and made where the origin gave the full one.
     """
-    tarballs = [found for version, dist in _dists(document) if (found := _tarball(version, dist))]
-    urls = defaultdict(set)
-    for tarball in tarballs:
-        urls[tarball.file].add(tarball.url)
-    for tarball in tarballs:
-        usual = f"{package.rpartition('/')[2]}-{tarball.version}.tgz"
-        file = tarball.file if len(urls[tarball.file]) == 1 else usual
-        yield f"/{package}/-/{paths.encoded(file)}", tarball
+    packument = read(body, headers)
+    changes = _changes(packument, package, mount)
+    is_short = _media_type(headers) == ABBREVIATED
+    if short and not is_short:
+        pieces = abbreviated.made(packument, changes)
+    else:
+        # Of two versions of one name the last counts, and need not stand where the first did.
+        ordered = sorted(packument.versions, key=lambda name: packument.versions[name].start)
+        edits = (edit for name in ordered for edit in changes(name))
+        pieces = edited(packument.body, packument.start, len(packument.body), edits)
+    return Rewritten(gathered(pieces), ABBREVIATED if short or is_short else FULL)
 
 
-def _tarball(version: str, dist: dict[str, Any]) -> _Tarball | None:
-    written = dist.get("tarball")
-    if not isinstance(written, str):
-        return None
-    try:
-        url = urldefrag(quote(written.strip(), safe=_PRINTABLE)).url
-        parts = urlsplit(url)
-        file = unquote(parts.path, errors="strict").rpartition("/")[2]
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-            return None
-    except ValueError:
-        return None
-    return _Tarball(version, dist, url, file) if _FILE.fullmatch(file) and file not in (".", "..") else None
+def manifest(body: bytes, headers: Headers, *, package: str, mount: str, wanted: str) -> Rewritten:
+    """The manifest of the version, or the version with the dist-tag, `wanted`; NotFound where there is none."""
+    packument = read(body, headers)
+    name = wanted if wanted in packument.versions else packument.tag(wanted)
+    version = packument.versions.get(name) if name is not None else None
+    if name is None or version is None:
+        raise NotFound(f"{package} has no version and no dist-tag {wanted!r}")
+    edits = _changes(packument, package, mount)(name)
+    return Rewritten(edited(packument.body, version.start, version.end, edits), FULL)
 
 
-def _digest(dist: dict[str, Any]) -> Digest | None:
-    integrity = dist.get("integrity")
-    announced = (
-        Digest.from_sri(integrity) if isinstance(integrity, str) else None,
-        hex_digest("sha1", dist.get("shasum")),
-    )
-    return strongest(digest for digest in announced if digest)
+def tags(body: bytes, headers: Headers) -> Rewritten:
+    """The dist-tags, as they stand in the packument."""
+    packument = read(body, headers)
+    return Rewritten([packument.body[slice(*packument.tags)] if packument.tags else b"{}"], FULL)
 
 
-def _replace_attestations(dist: dict[str, Any], mount: str) -> None:
-    """npm keeps the URL's path alone and puts it on the registry's host; without our prefix it would miss us."""
-    attestations = dist.get("attestations")
-    url = attestations.get("url") if isinstance(attestations, dict) else None
-    if isinstance(attestations, dict) and isinstance(url, str) and _ATTESTATIONS in url:
-        attestations["url"] = mount + url[url.index(_ATTESTATIONS) :]
+def facts(body: bytes, headers: Headers, *, package: str) -> Iterator[Fact]:
+    """What a packument says of its tarballs; OriginError where it is no packument."""
+    packument = read(body, headers)
+    for tarball in tarballs.named(packument, package):
+        yield Fact(tarball.name, tarball.url, tarballs.digest(packument.versions[tarball.version]))
+
+
+def _changes(packument: Packument, package: str, mount: str) -> Callable[[str], list[Edit]]:
+    """What has to change in the version of a name, in order."""
+    names = {tarball.version: tarball.name for tarball in tarballs.named(packument, package)}
+    return lambda name: sorted(_edits(packument.versions[name], names.get(name), mount))
+
+
+def _edits(version: Version, tarball: str | None, mount: str) -> Iterator[Edit]:
+    if tarball is not None:
+        yield *version.tarball_at, json.dumps(mount + tarball).encode()
+    # npm keeps this URL's path alone and puts it on the registry's host; without our prefix it would miss us.
+    url = version.attestations or ""
+    if _ATTESTATIONS in url:
+        yield *version.attestations_at, json.dumps(mount + url[url.index(_ATTESTATIONS) :]).encode()
 
 
 def _media_type(headers: Headers) -> str:
-    media_type = (headers.get("content-type") or "").partition(";")[0].strip().lower()
-    return ABBREVIATED if media_type == ABBREVIATED else FULL
+    return (headers.get("content-type") or "").partition(";")[0].strip().lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 # What cannot hold a tag is skipped whole: comments, and elements whose content is text (HTML §13.2.5).
@@ -16,6 +16,9 @@ _TAG = re.compile(
 _ATTRIBUTE = re.compile(
     r"""[\s/]*+(?:(>)|([^\s/>][^\s/>=]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|(?!["'])[^\s>]*+))?)""", re.ASCII
 )
+_SERIAL = re.compile(r"<!--SERIAL ([0-9]{1,18})-->")
+_WORDS = 1024
+_TAIL = 256
 
 
 class Attribute(NamedTuple):
@@ -28,10 +31,11 @@ class Attribute(NamedTuple):
 
 
 class Tag(NamedTuple):
-    """A start tag `a`, `base` or `meta` and its attributes by lower-case name; the first of equal ones counts."""
+    """A start tag `a`, `base` or `meta`, its attributes by lower-case name (of equal ones the first), where it ends."""
 
     name: str
     attributes: dict[str, Attribute]
+    end: int
 
     def get(self, name: str) -> str | None:
         """The attribute's text ("" where it has none), or None where there is no such attribute."""
@@ -52,9 +56,46 @@ def tags(text: str) -> Iterator[Tag]:
         if name := match[2]:
             attributes, at = _attributes(text, at)
             if at:
-                yield Tag(name.lower(), attributes)
+                yield Tag(name.lower(), attributes, at)
             else:
                 return
+
+
+class Edit(NamedTuple):
+    """What stands between two positions of a text, made to be something else, which is ASCII."""
+
+    start: int
+    end: int
+    new: str
+
+
+def edited(text: str, edits: Iterable[Edit]) -> Iterator[bytes]:
+    """The bytes of `text_of(page)` with the edits, which are in order, applied; every other byte as it was."""
+    at = 0
+    for edit in edits:
+        yield text[at : edit.start].encode("latin-1")
+        yield edit.new.encode("ascii")
+        at = edit.end
+    yield text[at:].encode("latin-1")
+
+
+def named(found: Iterable[Tag], name: str) -> Iterator[str]:
+    """The contents of the `meta` tags of that name."""
+    for tag in found:
+        if tag.name == "meta" and (tag.get("name") or "").strip().lower() == name:
+            yield tag.get("content") or ""
+
+
+def stated_serial(text: str) -> int | None:
+    """The index's serial of the page, which the index writes into the last line as a comment."""
+    match = _SERIAL.search(text[-_TAIL:])
+    return int(match[1]) if match else None
+
+
+def words_behind(text: str, tag: Tag) -> str:
+    """The text between a tag and the next one."""
+    end = text.find("<", tag.end, tag.end + _WORDS)
+    return _plain(text[tag.end : end]).strip() if end >= 0 else ""
 
 
 def attribute_text(value: str) -> str:
@@ -70,13 +111,15 @@ def _attributes(text: str, at: int) -> tuple[dict[str, Attribute], int]:
         if match[1]:
             return found, at
         value, start = match[3] or "", match.start(3) if match[3] else at
-        found.setdefault(match[2].lower(), Attribute(_plain(value), match.start(2), start, at))
+        found.setdefault(match[2].lower(), Attribute(_unquoted(value), match.start(2), start, at))
     return found, 0
 
 
+def _unquoted(value: str) -> str:
+    return _plain(value[1:-1] if value[:1] in ('"', "'") else value)
+
+
 def _plain(value: str) -> str:
-    if value[:1] in ('"', "'"):
-        value = value[1:-1]
     if not value.isascii():
         value = value.encode("latin-1").decode(errors="replace")
     return html.unescape(value) if "&" in value else value

@@ -83,7 +83,9 @@ class Cycle(RequestResponseCycle):
         """An extension of ours: an interim response (`status`, `headers`), for clients that can be sent one."""
         if self.response_started or self.scope["http_version"] == "1.0":
             return
-        self.transport.write(b"".join((*_status_line(message["status"], b""), *_lines(message["headers"]), b"\r\n")))
+        self.transport.write(
+            b"".join((*status_line(message["status"], b""), *field_lines(message["headers"]), b"\r\n"))
+        )
 
     async def _send_head(self, message: Any) -> None:
         """As the parent does, and: any status of three digits, its `reason` where the message has one."""
@@ -91,7 +93,7 @@ class Cycle(RequestResponseCycle):
         if self.disconnected:
             raise ConnectionResetError("the client has gone")
         headers = [*self.default_headers, *message.get("headers", ())]
-        lines = [*_status_line(message["status"], message.get("reason", b"")), *_lines(headers)]
+        lines = [*status_line(message["status"], message.get("reason", b"")), *field_lines(headers)]
         if self.more_body:  # nobody will read the rest of the request: what follows it cannot be found
             self.keep_alive = False
         lines += self._framing(message["status"], {name.lower(): value for name, value in headers})
@@ -137,13 +139,13 @@ class Cycle(RequestResponseCycle):
             self.on_response()
 
 
-def _status_line(status: int, reason: bytes) -> tuple[bytes, ...]:
+def status_line(status: int, reason: bytes) -> tuple[bytes, ...]:
     """The status line (RFC 9112 §4): the phrase may be empty, its space may not be missing."""
     phrase = reason or _PHRASES.get(status, b"")
     return (b"HTTP/1.1 %d " % status, b"" if HEADER_VALUE_RE.search(phrase) else phrase, b"\r\n")
 
 
-def _lines(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+def field_lines(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
     """Field lines; RuntimeError for what would split the response."""
     lines: list[bytes] = []
     for name, value in headers:

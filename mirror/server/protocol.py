@@ -7,6 +7,7 @@ import json
 import re
 import urllib.parse
 from email.utils import formatdate
+from http import HTTPStatus
 from typing import Any
 
 import httptools
@@ -14,11 +15,14 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mirror.server.cycle import Cycle
+from mirror.server.hot import Hot, head_of
 from mirror.server.zerocopy import FileSender
 
 HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{0,5})?")
 """What a Host field may hold (RFC 9110 §7.2), less what no host name has."""
 
+
+_NO_TUNNELS = 'this server makes no tunnels (for apt: Acquire::https::Proxy "DIRECT")'
 
 FRAMING = (b"content-length", b"transfer-encoding")
 
@@ -28,9 +32,17 @@ class MirrorProtocol(HttpToolsProtocol):
 
     _silent = False  # what is parsed is a head of ours
     _in_head = False
-    _complaint = ""  # what is wrong with the request that is refused
+    _in_message = False  # a request was begun and is not read to its end
+    _head: bytes | None = None  # the bytes of the request that is being read, where it is known by them
+    _heard = 0.0  # when the last prepared reply was sent, in the loop's seconds
+    _tunnel = False  # what was asked for is one
     _file_sender: FileSender | None = None
     _current: Cycle | None = None  # the one whose response is on its way; the parent knows the newest only
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._hot: Hot = self.config.hot  # type: ignore[attr-defined]
+        self._place = (self.scheme, self.server)
 
     @property
     def answering(self) -> bool:
@@ -62,7 +74,7 @@ class MirrorProtocol(HttpToolsProtocol):
             if self.cycle is not None:
                 self.cycle.disconnected = True  # nobody gets what the application may say yet
                 self.cycle.message_event.set()
-            self.transport.write(_bad_request(msg))
+            self.transport.write(_refusal(405, _NO_TUNNELS) if self._tunnel else _refusal(400, msg))
             self.transport.close()
         elif self.cycle.more_body:  # it is the body of the request being answered that cannot be read
             self.reset()
@@ -74,12 +86,50 @@ class MirrorProtocol(HttpToolsProtocol):
         return self.cycle is self._current and self.cycle.more_body and not self.cycle.response_started
 
     def data_received(self, data: bytes) -> None:
-        """As the parent does, less its warning about upgrades."""
+        """As the parent does, less its warning about upgrades; at once where the reply is prepared."""
+        self._head = None
+        if self._idle and (head := head_of(data)) is not None:
+            if self._answered(head):
+                return
+            self._head = head
         self._unset_keepalive_if_required()
         try:
             self._feed(data)
         except httptools.HttpParserError:
-            self.send_400_response(self._complaint or "no HTTP request that can be understood")
+            self.send_400_response("no HTTP request that can be understood")
+
+    @property
+    def _idle(self) -> bool:
+        """True between requests: nothing of one is read, all that were read are answered."""
+        return not self._in_message and (self.cycle is None or self.cycle.response_complete) and not self.pipeline
+
+    def _answered(self, head: bytes) -> bool:
+        """Whether the request has been answered with its prepared reply."""
+        known = (self._place, head)
+        kept = self._hot.get(known)
+        if kept is None or kept.reply.body is None or self.flow.write_paused or self.transport.is_closing():
+            return False
+        wire = kept.wire(self.client[0] if self.client else "-", self._hot.wall())
+        if wire is None:
+            self._hot.drop(known)
+            return False
+        self.transport.write(wire)
+        self.server_state.total_requests += 1
+        self._heard = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wait_for_more(self.timeout_keep_alive)
+        return True
+
+    def _wait_for_more(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """As the parent does, unless prepared replies were sent meanwhile: those set no timer of their own."""
+        left = self._heard + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._wait_for_more(left)
+        else:
+            super().timeout_keep_alive_handler()
 
     def _feed(self, data: bytes) -> None:
         while data:
@@ -104,7 +154,7 @@ class MirrorProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         if not self._silent:
-            self._in_head = True
+            self._in_head = self._in_message = True
             super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -118,6 +168,7 @@ class MirrorProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if not self._silent and not self._body_follows():
+            self._in_message = False
             super().on_message_complete()
 
     def _body_follows(self) -> bool:
@@ -158,10 +209,22 @@ class MirrorProtocol(HttpToolsProtocol):
         )
         self.cycle.file_sender = self._sends_files if plain else None
         if earlier is None or earlier.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
+            self._start_asgi_task(self.cycle, self._application(self.cycle))
         else:  # pipelined: answered in order
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+
+    def _application(self, cycle: Cycle) -> Any:
+        """Who answers: the prepared reply to this request, or the application, which may prepare one."""
+        if self._head is None or not cycle.keep_alive or cycle.scope["http_version"] != "1.1":
+            return self.app
+        known = (self._place, self._head)
+        kept = self._hot.get(known)
+        if kept is not None and kept.reply.body is None and kept.reply.use():
+            return kept.reply
+        if taker := self._hot.taker(known):
+            self.scope["extensions"]["mirror.prepared"] = taker  # type: ignore[assignment]
+        return self.app
 
     def _lasting(self) -> bool:
         if self.parser.should_upgrade():  # which says nothing of the connection to this parser
@@ -172,8 +235,8 @@ class MirrorProtocol(HttpToolsProtocol):
     def _describe(self) -> None:
         """Complete the scope; ValueError for a request that has no single meaning (RFC 9112 §3.2)."""
         if self.parser.get_method() == b"CONNECT":
-            self._complaint = 'this server makes no tunnels (for apt: Acquire::https::Proxy "DIRECT")'
-            raise ValueError(self._complaint)
+            self._tunnel = True
+            raise ValueError("no tunnels")
         http_version = self.parser.get_http_version()
         hosts = [value for name, value in self.headers if name == b"host"]
         if http_version not in ("1.0", "1.1") or b"#" in self.url:
@@ -200,12 +263,15 @@ class MirrorProtocol(HttpToolsProtocol):
         self.headers.append((b"host", authority))
 
 
-def _bad_request(detail: str) -> bytes:
-    """The whole response to what is no HTTP request."""
-    problem = {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": detail, "error": detail}
+def _refusal(status: int, detail: str) -> bytes:
+    """The whole response to what is no HTTP request, or none for this server."""
+    title = HTTPStatus(status).phrase
+    problem = {"type": "about:blank", "title": title, "status": status, "detail": detail, "error": detail}
     body = json.dumps(problem).encode()
+    allow = "allow: GET, HEAD\r\n" if status == HTTPStatus.METHOD_NOT_ALLOWED else ""
     head = (
-        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n"
+        f"HTTP/1.1 {status} {title}\r\n{allow}"
+        "content-type: application/problem+json\r\ncache-control: no-store\r\n"
         f"cache-status: mirror; detail=error\r\nx-cache: ERROR\r\ndate: {formatdate(usegmt=True)}\r\n"
         f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
     )

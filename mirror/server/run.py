@@ -6,17 +6,25 @@ import asyncio
 import logging
 import resource
 import socket
-import sys
 import time
 from types import FrameType
 from typing import Any
 
 import uvicorn
 
+from mirror.server.hot import Hot
 from mirror.server.protocol import MirrorProtocol
 from mirror.settings import ServerSettings
 
 log = logging.getLogger("mirror.server")
+
+
+class Config(uvicorn.Config):
+    """uvicorn's settings, and the prepared replies that all connections share."""
+
+    def __init__(self, *positional: Any, hot: Hot, **named: Any) -> None:
+        super().__init__(*positional, **named)
+        self.hot = hot
 
 
 class Server(uvicorn.Server):
@@ -25,8 +33,9 @@ class Server(uvicorn.Server):
     The listener stays open meanwhile, so that whoever asks for the readiness is told.
     """
 
-    def __init__(self, config: uvicorn.Config, readiness: Any, drain: float) -> None:
+    def __init__(self, config: Config, readiness: Any, drain: float) -> None:
         super().__init__(config)
+        self._hot = config.hot
         self._readiness = readiness
         self._drain = drain
         self._hurry = False
@@ -37,6 +46,7 @@ class Server(uvicorn.Server):
         uvicorn's own would leave the stores as they are then, and raise the signal again at the end: exit code -15.
         """
         self._readiness.draining = True
+        self._hot.close()
         self._hurry = self.should_exit
         self.should_exit = True
 
@@ -60,8 +70,9 @@ def run(app: Any, settings: ServerSettings) -> int:
     _raise_descriptors()
     listen = settings.listen
     where: dict[str, Any] = {"uds": str(listen.path)} if listen.path else {"host": listen.host, "port": listen.port}
-    config = uvicorn.Config(
+    config = Config(
         app,
+        hot=Hot(),
         http=MirrorProtocol,
         loop="uvloop",
         ws="none",
@@ -86,14 +97,3 @@ def _raise_descriptors() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def log_to_stderr(level: str = "info") -> None:
-    """One line per event, with time and level."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=level.upper(),
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-    )
-    for noisy in ("httpx", "uvicorn.access", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from functools import partial as bind
 from pathlib import Path
 
+from mirror.changes import Changes
 from mirror.errors import StoreError
 from mirror.evict import Limits, Room, evict, sweep
 from mirror.stores.disk import DiskStore, Durability
@@ -38,16 +39,17 @@ USE_NOTED_EVERY = 60.0
 
 def open_stores(path: Path, limits: Limits, durability: Durability = "full") -> Stores:
     """All stores below `path`, within `limits`; nothing is touched before `start`."""
-    index = DiskcacheIndex(path / "index.v1")
-    facts = FileFacts(path / "facts.v1")
+    changes = Changes()
+    index = DiskcacheIndex(path / "index.v1", changes=changes)
+    facts = FileFacts(path / "facts.v1", changes)
     room = Room(
         limits,
         free=lambda: _free(path),
         overhead=lambda: index.bytes_on_disk() + facts.bytes_on_disk() + FOLDERS,
     )
-    store = DiskStore(path, room, durability)
+    store = DiskStore(path, room, durability, changes=changes)
     room.evict = bind(evict, store, index)
-    return Stores(store, index, facts, room, path)
+    return Stores(store, index, facts, room, path, changes)
 
 
 @dataclass(slots=True)
@@ -59,6 +61,7 @@ class Stores:
     facts: FileFacts
     room: Room
     path: Path
+    changes: Changes
     _lock: int = field(default=-1, init=False)
     _clean: bool = field(default=False, init=False)  # index and blobs are known to agree
     _task: asyncio.Task[None] | None = field(default=None, init=False)

@@ -18,6 +18,7 @@ from functools import partial as bind
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from mirror.changes import Changes
 from mirror.errors import Mismatch, StoreError
 from mirror.evict import Room, on_disk
 from mirror.extents import Extents
@@ -38,7 +39,14 @@ T = TypeVar("T")
 class DiskStore:
     """Blobs below `path`; what is synced before a blob becomes visible is said by `durability`."""
 
-    def __init__(self, path: Path, room: Room, durability: Durability = "full", threads: int = 8) -> None:
+    def __init__(
+        self,
+        path: Path,
+        room: Room,
+        durability: Durability = "full",
+        threads: int = 8,
+        changes: Changes | None = None,
+    ) -> None:
         self._blobs = path / "blobs.v1"
         self._partials = path / "partial"
         self._room = room
@@ -48,6 +56,7 @@ class DiskStore:
         self._keeping = Keeping(self._commit, self._checkpoint, self._keep, self._discard)
         self._used: dict[str, float] = {}  # blob -> wall clock of its last use, since the last `note_use`
         self._handles = Handles()
+        self.changes = changes or Changes()
 
     async def run(self, call: Callable[..., T], *args: Any) -> T:
         """`call(*args)` on this store's threads, never on those that resolve names."""
@@ -161,6 +170,7 @@ class DiskStore:
         self._room.remove(blob)
         self._used.pop(blob, None)
         self._handles.drop(blob)
+        self.changes.changed(blob)
         freed = await self.run(remove, self._blob(blob))
         # 1. A opens the file. 2. This drops nothing. 3. A's handle is kept. 4. The file goes.
         self._handles.drop(blob)

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mirror.changes import Changes, of_facts
 from mirror.errors import StoreError
 from mirror.evict import on_disk
 from mirror.model import Digest, Fact
@@ -37,8 +38,9 @@ T = TypeVar("T")
 class FileFacts:
     """Facts below the folder `path`, on two threads of its own. What is broken is removed: then there are none."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, changes: Changes | None = None) -> None:
         self._path = path
+        self.changes = changes or Changes()
         self._threads = ThreadPoolExecutor(2, "mirror-facts")
         self._lock = threading.Lock()  # for both:
         self._files: dict[str, dict[str, None]] = {}  # mirror -> file names, the newest last
@@ -65,6 +67,7 @@ class FileFacts:
         stay. StoreError when the disk refuses. Facts with control characters are left out."""
         try:
             await self._run(self._put, mirror, slot, source, facts)
+            self.changes.changed(of_facts(mirror))
         except OSError as exc:
             raise StoreError(f"cannot write the facts of {slot}: {exc.strerror or exc}") from exc
 
@@ -142,6 +145,7 @@ class FileFacts:
     async def drop(self, mirror: str) -> None:
         """Remove all facts of one mirror."""
         await self._run(self._drop, mirror)
+        self.changes.changed(of_facts(mirror))
 
     def _drop(self, mirror: str) -> None:
         with self._lock:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from mirror.changes import Changes, of_facts, of_key
 from mirror.errors import Mismatch, NoRoom, StoreError
 from mirror.extents import Extents
 from mirror.model import Digest, Entry, Fact
@@ -147,6 +148,7 @@ class MemoryStore:
     max_object: int = 1 << 62
     blobs: dict[str, tuple[Entry, bytearray]] = field(default_factory=dict)
     kept: dict[str, MemoryPartial] = field(default_factory=dict)
+    changes: Changes = field(default_factory=Changes)
 
     def admit(self, size: int) -> None:
         """NoRoom when a body of `size` bytes is too large."""
@@ -179,13 +181,15 @@ class MemoryStore:
 
     async def delete(self, blob: str) -> int:
         entry, _ = self.blobs.pop(blob, (None, b""))
+        self.changes.changed(blob)
         return max(1, entry.size) if entry else 0
 
 
 class MemoryIndex:
     """Entries in a dict."""
 
-    def __init__(self) -> None:
+    def __init__(self, changes: Changes | None = None) -> None:
+        self.changes = changes or Changes()
         self._entries: dict[str, Entry] = {}
 
     async def get(self, key: str) -> Entry | None:
@@ -193,9 +197,11 @@ class MemoryIndex:
 
     async def put(self, entry: Entry) -> None:
         self._entries[entry.key] = entry
+        self.changes.changed(of_key(entry.key))
 
     async def delete(self, key: str) -> None:
         self._entries.pop(key, None)
+        self.changes.changed(of_key(key))
 
     async def scan(self, prefix: str = "") -> AsyncIterator[list[Entry]]:
         keys = sorted(key for key in self._entries if key.startswith(prefix))
@@ -207,7 +213,8 @@ class MemoryIndex:
 class MemoryFacts:
     """Facts in a dict of dicts, by mirror and slot."""
 
-    def __init__(self) -> None:
+    def __init__(self, changes: Changes | None = None) -> None:
+        self.changes = changes or Changes()
         self._slots: dict[str, dict[str, tuple[str, dict[str, Fact]]]] = {}
 
     async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact]) -> None:
@@ -215,6 +222,7 @@ class MemoryFacts:
         slots = self._slots.setdefault(mirror, {})
         slots.pop(slot, None)  # the newest is found first
         slots[slot] = (source, found)
+        self.changes.changed(of_facts(mirror))
 
     async def source(self, mirror: str, slot: str) -> str | None:
         source, _ = self._slots.get(mirror, {}).get(slot, (None, {}))
@@ -230,3 +238,4 @@ class MemoryFacts:
     async def drop(self, mirror: str) -> None:
         """Remove all facts of one mirror."""
         self._slots.pop(mirror, None)
+        self.changes.changed(of_facts(mirror))

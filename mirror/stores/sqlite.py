@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import diskcache
 
+from mirror.changes import Changes, of_key
 from mirror.errors import StoreError
 from mirror.model import Entry
 from mirror.stores.codec import dump_entry, load_entry
@@ -78,12 +79,13 @@ class DiskcacheIndex:
     from the blobs. `suspect` is True once the database was found damaged while it ran.
     """
 
-    def __init__(self, path: Path, *, timeout: float = TIMEOUT, hot: int = HOT) -> None:
+    def __init__(self, path: Path, *, timeout: float = TIMEOUT, hot: int = HOT, changes: Changes | None = None) -> None:
         self.rebuilt = False
         self.suspect = False
         self._path = path
         self._timeout = timeout
         self._most = hot
+        self.changes = changes or Changes()
         # None: deleted. It stands until the row is gone, and stays where the database refuses.
         self._hot: OrderedDict[str, Entry | None] = OrderedDict()
         self._thread = ThreadPoolExecutor(1, "mirror-index")
@@ -150,10 +152,12 @@ class DiskcacheIndex:
 
     async def put(self, entry: Entry) -> None:
         self._remember(entry.key, entry)
+        self.changes.changed(of_key(entry.key))
         await self._write(lambda: self._cache.set(entry.key, dump_entry(entry)))
 
     async def delete(self, key: str) -> None:
         self._remember(key, None)
+        self.changes.changed(of_key(key))
         if await self._write(lambda: self._cache.delete(key)) and self._hot.get(key, 0) is None:
             del self._hot[key]
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mirror.errors import MirrorError
 from mirror.operations import Operations, Selection
-from mirror.web.replies import problem
+from mirror.web.shapes import problem
 
 
 class PurgeBody(BaseModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -14,10 +13,13 @@ from mirror.errors import MirrorError, NotFound, RequestError
 from mirror.model import Headers, Mirror, Request
 from mirror.outcome import Outcome
 from mirror.ports import Clock, Hop, Upload
+from mirror.reply import Reply
+from mirror.web import access
 from mirror.web.mounts import Mounts
+from mirror.web.prepared import PREPARED, Prepared, lasts, small
 from mirror.web.replies import INTERIM, ZERO_COPY, Interims, Send, Sent, send_error, send_reply
 
-log = logging.getLogger("mirror.access")
+log = access.log
 
 _AUTHORITY = re.compile(r"([a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
@@ -62,31 +64,54 @@ class Proxy:
         self._mirrors = {mirror.name: mirror for mirror in mirrors}
         self._names = names
         self._mounts = mounts
+        self._gathered = access.Gathered()
         self._wall = wall
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._serve(scope, receive, send, None)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, prepared: Prepared | None) -> None:
         sent, started = Sent(zero_copy=ZERO_COPY in scope.get("extensions", ())), time.monotonic()
         outcome = Outcome(detail="error")
         interims = Interims(send) if INTERIM in scope.get("extensions", ()) else None
         try:
-            mirror, request = self._request(scope)
-            reply = await self._engine.answer(mirror, request, Hop(_upload(request, receive), interims))
+            reply = await prepared.reply(self._wall()) if prepared is not None else None
+            if reply is not None and prepared is not None:
+                request = prepared.request
+            else:
+                mirror, request = self._request(scope)
+                reply = await self._engine.answer(mirror, request, Hop(_upload(request, receive), interims))
+                reply = await self._prepare(scope, reply, request)
             outcome = reply.outcome
             await send_reply(reply, request, send, sent, self._wall(), interims)
         except MirrorError as exc:
             outcome = Outcome(detail=type(exc).__name__)
             if sent.status:  # the head is out: the server resets the connection
-                log.warning("%s: broken off after %d bytes: %s", _address(scope), sent.count, exc)
+                log.warning("%s: broken off after %d bytes: %s", access.address(scope), sent.count, exc)
             else:
                 await send_error(exc, scope["method"], send, sent, self._wall())
         except ConnectionError:  # the client has left
             raise
         except Exception:
-            log.exception("%s: an error of the mirror's own", _address(scope))
+            log.exception("%s: an error of the mirror's own", access.address(scope))
             if not sent.status:
                 await send_error(MirrorError("an error of the mirror's own"), scope["method"], send, sent, self._wall())
         finally:
-            _log(scope, sent, 1000 * (time.monotonic() - started), outcome)
+            log.info("%s", access.line(scope, sent, time.monotonic() - started, outcome))
+
+    async def _prepare(self, scope: Scope, reply: Reply, request: Request) -> Reply:
+        """Give a server that keeps prepared replies this one, if the same request would get it again."""
+        keep = scope.get("extensions", {}).get(PREPARED)
+        if keep is None or not lasts(reply, request):
+            return reply
+        reply = await small(reply)
+        line = f'"{request.method} {access.address(scope)}" '
+        keep(Prepared(self._engine, reply, request, line, self._gathered, self._serve))
+        return reply
+
+    def close(self) -> None:
+        """Write the log lines that are still gathered."""
+        self._gathered.write()
 
     def _request(self, scope: Scope) -> tuple[Mirror, Request]:
         raw = scope["raw_path"].decode("ascii", "replace")
@@ -97,7 +122,7 @@ class Proxy:
             mirror = self._mirrors.get(name)
         if mirror is None:
             known = ", ".join(sorted(f"/{name}/" for name in self._mirrors))
-            raise NotFound(f"there is no mirror at {_printable(raw)}; there are {known or 'none'}")
+            raise NotFound(f"there is no mirror at {access.printable(raw)}; there are {known or 'none'}")
         headers = Headers(tuple((key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"]))
         if scope["method"] in ("GET", "HEAD") and (
             headers.get("content-length") not in (None, "0") or "transfer-encoding" in headers
@@ -134,20 +159,3 @@ def _reached(scope: Scope) -> str:
     host, port = scope.get("server") or ("localhost", None)
     name = f"[{host}]" if ":" in host else host
     return name if port is None else f"{name}:{port}"
-
-
-def _log(scope: Scope, sent: Sent, spent: float, outcome: Outcome) -> None:
-    whole = "" if sent.complete else " incomplete"
-    client = (scope.get("client") or ("-",))[0]
-    line = '%s "%s %s" %d %d bytes %.1f ms%s [%s]'
-    log.info(line, client, scope["method"], _address(scope), sent.status, sent.count, spent, whole, outcome)
-
-
-def _address(scope: Scope) -> str:
-    query = scope["query_string"].decode("latin-1")
-    return _printable(scope["raw_path"].decode("latin-1") + (f"?{query}" if query else ""))
-
-
-def _printable(text: str) -> str:
-    """Text of a client's as it may stand in a log or an error: no control characters, not endless."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:500])

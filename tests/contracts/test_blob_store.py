@@ -84,7 +84,9 @@ async def test_a_deleted_blob_stays_readable_for_who_has_it_open(store: BlobStor
     entry = await stored(store)
     blob = await store.open(entry.blob)
     assert blob is not None
+    mark = store.changes.mark(entry.blob)
     assert await store.delete(entry.blob) > 0
+    assert store.changes.since(mark)
     assert await read(blob) == BODY
     await blob.close()
     assert await store.open(entry.blob) is None

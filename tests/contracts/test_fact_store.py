@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mirror.changes import of_facts
 from mirror.errors import OriginError, StoreError
 from mirror.model import Digest, Fact
 from mirror.ports import FactStore
@@ -246,3 +247,12 @@ class TestOnDisk:
         file.rename(tmp_path / "elsewhere")
         file.symlink_to(tmp_path / "elsewhere")
         assert await on_disk.source("m", "/s") is None
+
+
+async def test_it_tells_of_what_has_changed(facts: Facts) -> None:
+    mark = facts.changes.mark(of_facts("m"))
+    await facts.put("m", "s", "d", [SIX])
+    assert facts.changes.since(mark)
+    mark = facts.changes.mark(of_facts("m"))
+    await facts.drop("m")
+    assert facts.changes.since(mark)

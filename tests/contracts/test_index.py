@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mirror.changes import of_key
 from mirror.model import Entry
 from mirror.ports import Index
 from mirror.stores.memory import MemoryIndex
@@ -34,6 +35,15 @@ class TestEveryIndex:
         assert await index.get("/m/a") is None
         await index.put(entry())
         assert await index.get("/m/a") == entry()
+
+    async def test_it_tells_of_what_has_changed(self, index: Index) -> None:
+        mark = index.changes.mark(of_key("/m/a"))
+        await index.put(entry())
+        assert index.changes.since(mark)
+        mark = index.changes.mark(of_key("/m/a variant"))
+        await index.delete("/m/a")
+        assert index.changes.since(mark)
+        assert not index.changes.since(index.changes.mark("/m/a"))
 
     async def test_the_newer_entry_replaces_the_older(self, index: Index) -> None:
         await index.put(entry(blob="old"))

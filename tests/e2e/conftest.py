@@ -1,16 +1,24 @@
-"""A real server between a client and an origin that a test plays by hand, each on a blocking socket; a key for APT
-archives."""
+"""Real servers, and the origins behind them: played by hand, indexes of Python packages, registries of npm's, archives of
+APT's."""
 
 from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
+from tests.e2e import node_clients
 from tests.e2e.apt_rig import AT_ONCE, FOR_A_SECOND, FOR_AN_HOUR, Labs, Mounts, keyed
+from tests.e2e.npm_house import Place, Town
+from tests.e2e.python_clients import fetched, newest
+from tests.e2e.python_mirror import Mirror, mirrored
+from tests.instruments.origin import Origin
+from tests.instruments.python_index import Kind
 from tests.instruments.server import Served, http_mirror, served
 from tests.instruments.signer import Signer, signing
 
@@ -66,6 +74,61 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Wai
 def client(both: tuple[Served, Waiting]) -> Iterator[socket.socket]:
     with socket.create_connection(("127.0.0.1", both[0].port), timeout=10) as connection:
         yield connection
+
+
+@pytest.fixture(scope="module")
+def python_real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """A mirror, without retries, of the real index of Python packages."""
+    with mirrored(tmp_path_factory.mktemp("real"), "real") as mirror:
+        yield mirror
+
+
+@pytest.fixture(scope="module")
+def python_poor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """The same of the poor one."""
+    with mirrored(tmp_path_factory.mktemp("poor"), "poor") as mirror:
+        yield mirror
+
+
+@pytest.fixture
+def python_mirror(request: pytest.FixtureRequest, kind: Kind) -> Iterator[Mirror]:
+    """The one of the two that the test's parameter `kind` names."""
+    found: Mirror = request.getfixturevalue(f"python_{kind}")
+    yield found
+    found.forgive()
+
+
+@pytest.fixture(scope="session")
+def newest_pip(pytestconfig: pytest.Config) -> str:
+    """A Python that has the newest pip."""
+    return str(fetched(pytestconfig, "pip", partial(newest, "pip")) / "bin/python")
+
+
+@pytest.fixture(scope="session")
+def poetry_python(pytestconfig: pytest.Config) -> str:
+    """A Python that has Poetry."""
+    return str(fetched(pytestconfig, "poetry", partial(newest, "poetry")) / "bin/python")
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The newest npm, pnpm and both Yarns, as this machine's npm installs them."""
+    return node_clients.fetched(tmp_path_factory.mktemp("tools"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    """One server with many npm mounts."""
+    async with Origin() as origin:
+        town = Town(origin)
+        with served(tmp_path_factory.mktemp("town"), town.config) as town.server:
+            yield town
+
+
+@pytest.fixture(params=["real", "poor"])
+def place(request: pytest.FixtureRequest, town: Town) -> Place:
+    """A cold mount before a registry of each kind."""
+    return town.place(request.param)
 
 
 def until(connection: socket.socket, end: bytes) -> bytes:

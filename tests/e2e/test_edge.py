@@ -66,7 +66,6 @@ REFUSED = {
     "a way upwards": "GET /o/%2e%2e/-/health HTTP/1.1\r\nHost: a\r\n\r\n",
     "100 kB of path": f"GET /o/{'a' * 100_000} HTTP/1.1\r\nHost: a\r\n\r\n",
     "no method": f"NONE {OK} HTTP/1.1\r\nHost: a\r\n\r\n",
-    "CONNECT": "CONNECT evil.test:443 HTTP/1.1\r\nHost: a\r\n\r\n",
     "length and chunks": f"POST {OK} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
     "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "two lengths": f"POST {OK} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
@@ -87,6 +86,13 @@ class TestRequests:
         assert fields["content-type"] == "application/problem+json"
         assert json.loads(body)["status"] == 400
         assert {"cache-status", "x-cache", "date"} <= fields.keys()
+
+    def test_there_are_no_tunnels(self, both: tuple[Served, Abroad]) -> None:
+        got, reset = hear(both[0], "CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test\r\n\r\n" + asking(OK))
+        status, fields, body = parts(got)
+        assert (status, reset, got.count(b"HTTP/1.1 ")) == (405, False, 1)
+        assert fields["allow"] == "GET, HEAD"
+        assert "DIRECT" in json.loads(body)["detail"]
 
     def test_an_absolute_address_is_answered_for_our_own_names_only(self, both: tuple[Served, Abroad]) -> None:
         server, _ = both

@@ -6,11 +6,7 @@ set to.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import shutil
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -18,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mirror import clients, setup
-from mirror.errors import Unavailable
+from tests.e2e.node_clients import Home, needed
 from tests.instruments.origin import Origin
 from tests.instruments.server import ROOT, Served, served
 from tests.instruments.thing import offer
@@ -54,36 +50,17 @@ async def origin() -> AsyncIterator[Origin]:
         yield origin
 
 
-class House:
+class House(Home):
     """A user's home beside a running mirror: `run` is a client in a project there, `setup` is the command."""
 
     def __init__(self, folder: Path, server: Served) -> None:
-        self.home = folder / "home"
-        self.project = folder / "project"
+        super().__init__(folder)
         self.server = server
-        for each in (self.home, self.project):
-            each.mkdir()
-        kept = ("PATH", "LANG", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
-        self.env = {name: os.environ[name] for name in kept if name in os.environ}
         self.env |= {
-            "HOME": str(self.home),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PYTHONPATH": str(ROOT),
             "UV_HTTP_RETRIES": "0",
         }
-
-    async def run(self, *command: str) -> str:
-        """What the client prints; it has to succeed."""
-        code, said = await self.tried(*command)
-        assert code == 0, f"{command}: {said[-3000:]}"
-        return said
-
-    async def tried(self, *command: str) -> tuple[int, str]:
-        """In a thread: the upstream lives in this one."""
-        done = await asyncio.to_thread(
-            subprocess.run, command, cwd=self.project, env=self.env, capture_output=True, text=True, timeout=120
-        )
-        return done.returncode, done.stdout + done.stderr * bool(done.returncode)
 
     async def setup(self, client: str, *options: str) -> str:
         config = str(self.server.folder / "config.toml")
@@ -102,11 +79,6 @@ class House:
 def house(tmp_path: Path, origin: Origin) -> Iterator[House]:
     with served(tmp_path / "mirror", CONFIG.format(origin.url(), origin.port)) as server:
         yield House(tmp_path, server)
-
-
-def needed(program: str) -> None:
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
 
 
 async def test_pip_downloads_through_the_mirror_until_undo(house: House) -> None:
@@ -192,24 +164,6 @@ async def test_curl_line_downloads_through_the_mirror(house: House, origin: Orig
     await house.run(*line.split(), "-sf")
     assert json.loads((house.project / "thing").read_bytes())["name"] == "thing"
     assert house.asked("/get/http/")
-
-
-@pytest.fixture(scope="module")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """pnpm and both Yarns, as npm installs them."""
-    needed("npm")
-    try:
-        clients.discover("npm", "npm", frozenset())
-    except Unavailable as error:
-        pytest.skip(str(error))
-    folder = tmp_path_factory.mktemp("tools")
-    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder)]
-    install = ["npm", "install", *options, "pnpm@10", "yarn@1", "@yarnpkg/cli-dist@4"]
-    done = subprocess.run(install, cwd=folder, capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == 0, done.stderr[-2000:]
-    modules = folder / "node_modules"
-    scripts = {"pnpm": "pnpm/bin/pnpm.cjs", "yarn 1": "yarn/bin/yarn.js", "yarn 4": "@yarnpkg/cli-dist/bin/yarn.js"}
-    return {name: ["node", str(modules / script)] for name, script in scripts.items()}
 
 
 @pytest.mark.live

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -78,16 +79,18 @@ def test_a_tarball_is_found_through_its_packument(path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "query", "key", "url", "ttl"),
     [
-        ("/-/package/six/dist-tags", "", "/-/package/six/dist-tags", "/-/package/six/dist-tags", 300.0),
-        ("/-/package/@s%2Fn/dist-tags", "x=1", "/-/package/@s/n/dist-tags", "/-/package/@s%2fn/dist-tags", 300.0),
         ("/-/npm/v1/keys", "", "/-/npm/v1/keys", "/-/npm/v1/keys", 3600.0),
         ("/-/v1/search", "text=a&size=2", "/-/v1/search?text=a&size=2", "/-/v1/search?text=a&size=2", 60.0),
-        (
-            "/-/npm/v1/attestations/@s%2fn@1.0.0",
-            "",
-            "/-/npm/v1/attestations/@s/n@1.0.0",
-            "/-/npm/v1/attestations/@s%2fn@1.0.0",
-            86400.0,
+        ("/-/all", "", "/-/all", "/-/all", 60.0),
+        *(
+            (
+                f"/-/npm/v1/attestations/{spelling}@1.0.0",
+                "",
+                "/-/npm/v1/attestations/@s/n@1.0.0",
+                "/-/npm/v1/attestations/@s%2fn@1.0.0",
+                86400.0,
+            )
+            for spelling in ("@s%2fn", "@s%2Fn", "@s/n")
         ),
     ],
 )
@@ -110,13 +113,30 @@ def test_a_ping_is_answered_here() -> None:
     ("method", "path"),
     [
         ("PUT", "/six"),
+        ("PUT", "/@s%2fn"),
+        ("POST", "/six"),
         ("DELETE", "/six/-rev/1"),
+        ("DELETE", "/six/-/six-1.0.0.tgz/-rev/1"),
+        ("PUT", "/-/package/six/dist-tags/next"),
         ("POST", "/-/v1/login"),
         ("PUT", "/-/user/org.couchdb.user:x"),
-        ("POST", "/-/npm/v1/security/advisories/bulk"),
+        ("POST", "/-/npm/v1/tokens"),
+        ("POST", "/-/npm/v1/user"),
+        ("POST", "/-/npm/v1/oidc/token/exchange/package/six"),
+        ("POST", "/-/package/six/trust"),
+        ("POST", "/-/stage/package/six"),
+        ("POST", "/-/npm/v1/security/other"),
+        ("PUT", "/-/npm/v1/security/advisories/bulk"),
+        ("OPTIONS", "/six"),
         ("GET", "/-/v1/login"),
+        ("GET", "/-/v1/login/done/x"),
         ("GET", "/-/npm/v1/tokens"),
+        ("GET", "/-/npm/v1/user"),
+        ("GET", "/-/npm/v1/oidc/x"),
         ("GET", "/-/user/x"),
+        ("GET", "/-/stage"),
+        ("GET", "/-/stage/x"),
+        ("GET", "/-/package/@s%2fn/trust"),
     ],
 )
 def test_writing_and_logging_in_are_refused_as_npm_prints_it(method: str, path: str) -> None:
@@ -175,9 +195,53 @@ def test_a_packument_depends_on_our_address_and_its_facts_name_our_tarballs() ->
     assert lookup.name == fact.name
 
 
-def test_a_manifest_has_one_form_and_no_facts() -> None:
-    plan = planned("/@scope%2fname/1.0.0")
-    assert (plan.key, plan.urls[0]) == ("/npm/@scope/name/1.0.0", "http://upstream.test/@scope%2fname/1.0.0")
-    assert (plan.slot, plan.facts) == ("", None)
+@pytest.mark.parametrize("scope", ["@s%2fn", "@s%2Fn", "@s/n"])
+@pytest.mark.parametrize("path", ["/{}/1.0.0", "/{}/latest", "/-/package/{}/dist-tags"])
+@pytest.mark.parametrize("accept", ["", CORGI])
+def test_a_version_a_tag_and_the_tags_are_parts_of_the_full_packument(path: str, scope: str, accept: str) -> None:
+    plan, whole = planned(path.format(scope), accept=accept), planned("/@s/n")
+    assert replace(plan, rewrite=None, facts=None) == replace(whole, rewrite=None, facts=None)
     assert plan.rewrite is not None
-    assert OURS in plan.rewrite.variant
+    assert plan.rewrite.vary == "Accept-Encoding"
+
+
+def test_what_is_made_of_one_packument_is_kept_apart() -> None:
+    paths = ("/six", "/six/1.0.0", "/six/latest", "/-/package/six/dist-tags")
+    variants = {plan.rewrite.variant for path in paths if (plan := planned(path)).rewrite}
+    assert len(variants) == len(paths)
+    assert all(OURS in variant for variant in variants - {"dist-tags"})
+
+
+def test_a_tag_is_decoded_before_it_is_looked_up() -> None:
+    rewrite = planned("/six/gr%C3%B6%C3%9Fe").rewrite
+    assert rewrite is not None
+    body = json.dumps({"name": "six", "dist-tags": {"größe": "1"}, "versions": {"1": {"a": 1}}}).encode()
+    assert rewrite.apply(body, Headers()).body == b'{"a": 1}'
+
+
+@pytest.mark.parametrize("accept", [CORGI, YARN])
+def test_who_wants_the_short_form_gets_it_of_the_full_one_too(accept: str) -> None:
+    body = json.dumps({"name": "six", "versions": {}, "readme": "long"}).encode()
+    for asked_for, media_type, got in (
+        (accept, "application/json", (CORGI, {"name": "six", "versions": {}})),
+        ("", CORGI, (CORGI, json.loads(body))),
+        ("", "application/json", ("application/json", json.loads(body))),
+    ):
+        rewrite = planned("/six", accept=asked_for).rewrite
+        assert rewrite is not None
+        made = rewrite.apply(body, Headers.of({"content-type": media_type}))
+        assert (made.content_type, json.loads(made.body)) == got
+
+
+def test_a_tarball_is_looked_up_in_the_short_form() -> None:
+    lookup = planned("/six/-/six-1.0.0.tgz").lookup
+    assert lookup is not None
+    assert planned(lookup.documents[0], accept=lookup.accept).key == "/npm/six abbrev"
+
+
+@pytest.mark.parametrize("path", ["/six", "/six/1.0.0", "/six/-/six-1.0.0.tgz", "/-/npm/v1/keys", "/-/v1/search"])
+def test_what_the_origin_has_not_is_said_in_json(path: str) -> None:
+    missing = planned(path).missing
+    assert missing is not None
+    assert json.loads(missing.body) == {"error": "Not found"}
+    assert missing.headers.get("content-type") == "application/json"

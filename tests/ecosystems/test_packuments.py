@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirror.ecosystems import packuments
-from mirror.errors import OriginError
+from mirror.errors import NotFound, OriginError
 from mirror.model import Digest, Fact, Headers
 
 CORGI = "application/vnd.npm.install-v1+json"
@@ -34,7 +34,7 @@ def rewritten(document: object, name: str = "@scope/name") -> dict[str, Any]:
 
 
 def facts(document: object, name: str = "@scope/name") -> list[Fact]:
-    return packuments.facts(json.dumps(document).encode(), Headers(), package=name)
+    return list(packuments.facts(json.dumps(document).encode(), Headers(), package=name))
 
 
 def test_tarballs_and_attestations_are_moved_below_our_address_and_nothing_else_changes() -> None:
@@ -94,7 +94,7 @@ def test_what_is_no_packument_is_the_origins_error(body: bytes) -> None:
     with pytest.raises(OriginError):
         packuments.rewritten(body, Headers(), package="six", mount=OURS)
     with pytest.raises(OriginError):
-        packuments.facts(body, Headers(), package="six")
+        list(packuments.facts(body, Headers(), package="six"))
 
 
 VALUES = st.recursive(
@@ -125,11 +125,105 @@ def test_a_packument_keeps_its_type_and_may_be_stored_compressed() -> None:
     assert packuments.rewritten(body, other, package="six", mount=OURS).content_type == "application/json"
 
 
-def test_a_manifest_is_rewritten_like_a_packument() -> None:
-    manifest = {"name": "x", "dist": {"tarball": "https://upstream.test/@scope/name/-/name-1.0.0.tgz"}}
-    body = packuments.manifest_rewritten(
-        json.dumps(manifest).encode(), Headers(), package="@scope/name", mount=OURS
-    ).body
-    assert json.loads(body)["dist"]["tarball"] == f"{OURS}/@scope/name/-/name-1.0.0.tgz"
+def manifest(document: object, wanted: str, name: str = "@scope/name") -> dict[str, Any]:
+    body = json.dumps(document).encode()
+    made = packuments.manifest(body, Headers(), package=name, mount=OURS, wanted=wanted)
+    assert made.content_type == "application/json"
+    result: dict[str, Any] = json.loads(made.body)
+    return result
+
+
+def test_a_version_and_a_tag_are_parts_of_the_packument_with_the_same_urls() -> None:
+    url = "https://upstream.test/six/{}/package.tgz"
+    document = packument({version: {"tarball": url.format(version)} for version in ("1.0.0", "2.0.0")}, "six")
+    whole = rewritten(document, "six")["versions"]
+    assert manifest(document, "2.0.0", "six") == whole["2.0.0"]
+    assert manifest(document, "latest", "six") == whole["1.0.0"]
+    assert whole["2.0.0"]["dist"]["tarball"] == f"{OURS}/six/-/six-2.0.0.tgz"
+
+
+@pytest.mark.parametrize("wanted", ["3.0.0", "next", "^1.0.0", "dangling", "odd", "1", "größe"])
+def test_what_is_neither_version_nor_tag_is_not_found(wanted: str) -> None:
+    document = packument({"1.0.0": {}}) | {"dist-tags": {"latest": "1.0.0", "dangling": "9.9.9", "odd": 5}}
+    with pytest.raises(NotFound, match="no version and no dist-tag"):
+        manifest(document, wanted)
+
+
+@pytest.mark.parametrize("tags", [None, [], "latest", {}])
+def test_without_tags_no_tag_is_found(tags: object) -> None:
+    with pytest.raises(NotFound):
+        manifest({"name": "x", "versions": {"1.0.0": {}}, "dist-tags": tags}, "latest")
+
+
+def test_a_manifest_of_what_is_no_packument_is_the_origins_error() -> None:
     with pytest.raises(OriginError):
-        packuments.manifest_rewritten(b"[]", Headers(), package="x", mount=OURS)
+        manifest([], "1.0.0")
+
+
+def test_dist_tags_are_those_of_the_packument() -> None:
+    body = b'{"name":"x","dist-tags": {"latest" : "1.0.0"} ,"versions":{}}'
+    made = packuments.tags(body, Headers())
+    assert (made.body, made.content_type) == (b'{"latest" : "1.0.0"}', "application/json")
+    assert packuments.tags(b'{"name":"x","versions":{}}', Headers()).body == b"{}"
+    with pytest.raises(OriginError):
+        packuments.tags(b"{}", Headers())
+
+
+def short(document: object, media_type: str = "application/json") -> dict[str, Any]:
+    headers = Headers.of({"content-type": media_type})
+    made = packuments.rewritten(json.dumps(document).encode(), headers, package="x", mount=OURS, short=True)
+    assert made.content_type == CORGI
+    result: dict[str, Any] = json.loads(made.body)
+    return result
+
+
+def test_the_short_form_is_made_of_the_full_one_where_the_origin_has_no_other() -> None:
+    kept = {"name": "x", "version": "1.0.0", "dependencies": {"y": "^1"}, "bin": {"x": "x.js"}, "cpu": ["x64"]}
+    kept |= {"dist": {"tarball": "https://upstream.test/x/-/x-1.0.0.tgz"}, "engines": {"node": ">4"}, "funding": "f"}
+    left_out = {"description": "no", "scripts": {"test": "x"}, "readme": '"dist":{}', "gitHead": "0" * 40, "_id": "x"}
+    document = {
+        "_id": "x",
+        "name": "x",
+        "dist-tags": {"latest": "1.0.0"},
+        "versions": {"1.0.0": left_out | kept, "0.9.0": {"readme": ""}, "odd": 5},
+        "time": {"created": "2019", "modified": "2020-01-01T00:00:00.000Z", "1.0.0": "2019"},
+        "readme": "x",
+    }
+    moved = kept | {"dist": {"tarball": f"{OURS}/x/-/x-1.0.0.tgz"}}
+    assert short(document) == {
+        "name": "x",
+        "modified": "2020-01-01T00:00:00.000Z",
+        "dist-tags": {"latest": "1.0.0"},
+        "versions": {"1.0.0": moved, "0.9.0": {}, "odd": 5},
+    }
+
+
+def test_the_short_form_that_the_origin_has_is_served_whole() -> None:
+    document = packument({}, "x") | {"modified": "2020"}
+    assert short(document, CORGI) == document
+    assert short({"name": "x", "versions": {}, "modified": "2020", "time": {}}) == {
+        "name": "x",
+        "modified": "2020",
+        "versions": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        ({"scripts": {"test": "x"}}, None),
+        ({"scripts": {"preinstall": "x"}}, True),
+        ({"scripts": {"install": "x"}}, True),
+        ({"scripts": {"postinstall": "x"}}, True),
+        ({"gypfile": True}, True),
+        ({"gypfile": False}, None),
+        ({"scripts": ["install"], "gypfile": 1}, None),
+        ({"scripts": {"install": "x"}, "hasInstallScript": False}, False),
+    ],
+)
+def test_the_short_form_says_whether_something_runs_when_it_is_installed(
+    manifest: dict[str, Any], said: bool | None
+) -> None:
+    for beside in ({}, {"version": "1.0.0"}):
+        made = short({"name": "x", "versions": {"1.0.0": manifest | beside}})["versions"]["1.0.0"]
+        assert made == beside | ({} if said is None else {"hasInstallScript": said})

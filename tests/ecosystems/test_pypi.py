@@ -68,8 +68,10 @@ def test_the_list_of_projects_without_its_slash_is_redirected() -> None:
         "/legacy/",
         "/pypi/six",
         "/pypi/s$x/json",
-        "/pypi/six/json/",
-        "/integrity/six/1/x/provenance",
+        "/pypi/six/1/2/json",
+        "/pypi/s$x/json/",
+        "/integrity/six/1/x",
+        "/integrity/s$x/1/x/provenance",
         "/six",
     ],
 )
@@ -86,7 +88,7 @@ def test_nothing_can_be_uploaded(method: str) -> None:
 
 def test_a_page_is_asked_from_every_upstream_and_kept_by_the_mirrors_rule() -> None:
     plan = planned("/simple/six/", accept=PIP)
-    assert plan.key == "/pypi/simple/six/ json"
+    assert plan.key == "/pypi/simple/six/"
     assert plan.urls == ("http://upstream.test/simple/six/", "http://second.test/team/+simple/six/")
     assert (plan.rule.ttl, plan.rule.grace, plan.rule.keep, plan.rule.negative_ttl) == (600.0, 5.0, 7.0, 60.0)
     assert (plan.slot, plan.tags) == ("simple/six", ("pypi:six",))
@@ -106,6 +108,8 @@ def test_a_page_is_asked_from_every_upstream_and_kept_by_the_mirrors_rule() -> N
         ("Foo_Bar.baz-1.0-1-py3-none-any.whl", ["foo-bar-baz"]),
         (SDIST, ["six"]),
         (SDIST + ".metadata", ["six"]),
+        (WHEEL + ".asc", ["six"]),
+        (SDIST + ".asc", ["six"]),
         ("foo-bar-1.0.zip", ["foo-bar", "foo"]),
         ("python-3-thing-1.0.tar.bz2", ["python", "python-3-thing", "python-3"]),
         ("a-b-c-d-e-1.0.tar.gz", ["a-b-c-d-e", "a", "a-b", "a-b-c"]),
@@ -155,13 +159,40 @@ def test_what_does_not_begin_as_such_a_file_does_is_refused(file: str, good: byt
 
 @pytest.mark.parametrize(
     ("path", "key"),
-    [("/pypi/Six/json", "/pypi/pypi/six/json"), ("/pypi/six/1.0%2Blocal/json", "/pypi/pypi/six/1.0+local/json")],
+    [("/pypi/six/json", "/pypi/pypi/six/json"), ("/pypi/six/1.0%2Blocal/json", "/pypi/pypi/six/1.0+local/json")],
 )
 def test_the_legacy_document_hangs_beside_the_index(path: str, key: str) -> None:
     plan = planned(path)
     assert plan.key == key
     assert plan.urls == ("http://upstream.test" + key[5:], "http://second.test/team" + key[5:])
     assert plan.rule.ttl == 900.0
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("/pypi/Six/json", "/pypi/pypi/six/json?x=1"),
+        ("/pypi/six/json/", "/pypi/pypi/six/json?x=1"),
+        ("/pypi/S_ix/1.0%2bl%20x/json/", "/pypi/pypi/s-ix/1.0+l%20x/json?x=1"),
+    ],
+)
+def test_another_address_of_a_legacy_document_is_redirected_to_the_one(path: str, location: str) -> None:
+    reply = asked(path, "x=1")
+    assert isinstance(reply, Ready)
+    assert (reply.status, reply.headers.get("location")) == (301, location)
+
+
+def test_provenance_is_asked_beside_the_index_and_holds_for_an_hour() -> None:
+    plan = planned(f"/integrity/Six/1.17.0/{WHEEL}/provenance")
+    path = f"/integrity/six/1.17.0/{WHEEL}/provenance"
+    assert plan.key == "/pypi" + path
+    assert plan.urls == ("http://upstream.test" + path, "http://second.test/team" + path)
+    assert (plan.rule.ttl, plan.rule.grace, plan.tags) == (3600.0, 5.0, ("pypi:six",))
+    assert plan.send.get("accept") == "application/vnd.pypi.integrity.v1+json"
+    assert plan.rewrite is None
+    assert plan.check is not None
+    with pytest.raises(OriginError):
+        plan.check(b"<html>", Headers())
 
 
 def test_the_legacy_document_depends_on_our_address_and_shares_no_facts_with_the_page() -> None:
@@ -204,4 +235,5 @@ def test_the_list_of_projects_holds_for_six_hours() -> None:
     plan = planned("/simple/", accept=PIP)
     assert (plan.urls[0], plan.rule.ttl, plan.slot) == ("http://upstream.test/simple/", 6 * 3600.0, "")
     assert plan.rewrite is not None
-    assert plan.rewrite.apply(b'<a href="/simple/six/">', Headers()).body == b'<a href="six/">'
+    listed = plan.rewrite.apply(b'<a href="/simple/six/">', Headers()).body
+    assert listed == b'{"meta":{"api-version":"1.0"},"projects":[{"name":"six"}]}'

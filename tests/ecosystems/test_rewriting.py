@@ -11,14 +11,14 @@ from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.ecosystems import simple_pages
+from mirror.ecosystems import legacy_json, simple_pages, simple_root, simple_types
 from mirror.errors import OriginError
 from mirror.model import Headers
 
 PAGE = "http://upstream.test/simple/six/"
 OURS = "http://host:8000/pypi/simple/six/"
 HTML = Headers.of({"content-type": "text/html"})
-JSON = Headers.of({"content-type": simple_pages.JSON})
+JSON = Headers.of({"content-type": simple_types.JSON})
 
 
 class Anchors(HTMLParser):
@@ -78,7 +78,7 @@ def anchors(draw: st.DrawFn) -> str:
 @given(st.lists(anchors(), max_size=5))
 def test_a_rewritten_page_lists_the_same_files_with_the_same_hashes_below_our_mirror(tags: list[str]) -> None:
     body = ("<!DOCTYPE html><body>" + "\n".join(tags)).encode()
-    rewritten = simple_pages.rewritten(body, HTML, page=PAGE, html_type="text/html").body
+    rewritten = simple_pages.rewritten(body, HTML, page=PAGE, form="text/html").body
     facts = {fact.name: fact for fact in simple_pages.facts(body, HTML, page=PAGE)}
     before, after = Anchors(body).found, Anchors(rewritten).found
     assert len(before) == len(after) == len(tags)
@@ -86,7 +86,8 @@ def test_a_rewritten_page_lists_the_same_files_with_the_same_hashes_below_our_mi
         theirs, fragment = urldefrag(urljoin(PAGE, old.pop("href") or ""))
         href = new.pop("href") or ""
         ours, kept = urldefrag(urljoin(OURS, href))
-        assert old == new
+        stated = old.get("data-core-metadata")
+        assert old | ({"data-dist-info-metadata": stated} if stated else {}) == new
         assert href.startswith("../../files/")
         assert fragment == kept
         assert unquote(urlsplit(ours).path) == "/pypi/files" + unquote(urlsplit(theirs).path)
@@ -97,7 +98,7 @@ def test_a_rewritten_page_lists_the_same_files_with_the_same_hashes_below_our_mi
 @given(st.lists(URL, max_size=5))
 def test_a_rewritten_json_page_resolves_to_the_same_files(urls: list[str]) -> None:
     body = json.dumps({"meta": {"api-version": "1.0"}, "files": [{"url": url} for url in urls]}).encode()
-    rewritten = json.loads(simple_pages.rewritten(body, JSON, page=PAGE, html_type="text/html").body)
+    rewritten = json.loads(simple_pages.rewritten(body, JSON, page=PAGE, form=simple_types.JSON).body)
     names = {fact.name for fact in simple_pages.facts(body, JSON, page=PAGE)}
     for url, file in zip(urls, rewritten["files"], strict=True):
         ours = urlsplit(urljoin(OURS, file["url"])).path
@@ -134,9 +135,14 @@ FRAGMENTS = st.lists(
 @given(st.one_of(st.binary(max_size=200), FRAGMENTS.map(lambda parts: "".join(parts).encode())))
 def test_no_html_however_broken_raises_anything_but_an_origin_error(body: bytes) -> None:
     try:
-        rewritten = simple_pages.rewritten(body, HTML, page=PAGE, html_type="text/html").body
-        simple_pages.facts(body, HTML, page=PAGE)
-        simple_pages.rewritten_root(body, HTML, html_type="text/html")
+        rewritten = simple_pages.rewritten(body, HTML, page=PAGE, form="text/html").body
+        list(simple_pages.facts(body, HTML, page=PAGE))
+        simple_root.rewritten(body, HTML, form="text/html")
+        for form in (simple_types.JSON, simple_types.V1_HTML):
+            json_or_html = simple_pages.rewritten(body, HTML, page=PAGE, form=form).body
+            listed = simple_root.rewritten(body, HTML, form=form).body
+            if form == simple_types.JSON:
+                json.loads(json_or_html), json.loads(listed)
     except OriginError:
         return
     if b"href" not in body.lower():
@@ -147,20 +153,29 @@ VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just("http://upstream.test/a-1.zip"),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["url", "hashes", "size", "core-metadata"]), inner)
+        | st.dictionaries(
+            st.sampled_from(["url", "hashes", "size", "core-metadata", "yanked", "filename", "provenance", "status"]),
+            inner,
+        )
     ),
     max_leaves=12,
 )
 
 
-@given(st.dictionaries(st.sampled_from(["files", "meta", "urls", "releases"]), VALUES))
+@given(
+    st.dictionaries(
+        st.sampled_from(["files", "meta", "urls", "releases", "versions", "project-status", "projects"]), VALUES
+    )
+)
 def test_no_json_however_odd_raises_anything_but_an_origin_error(document: dict[str, object]) -> None:
     body = json.dumps(document).encode()
     for read in (
-        lambda: simple_pages.rewritten(body, JSON, page=PAGE, html_type="text/html"),
-        lambda: simple_pages.facts(body, JSON, page=PAGE),
-        lambda: simple_pages.legacy_rewritten(body, JSON, page=PAGE, mount="http://host"),
-        lambda: simple_pages.legacy_facts(body, JSON, page=PAGE),
+        lambda: simple_pages.rewritten(body, JSON, page=PAGE, form="text/html"),
+        lambda: simple_pages.rewritten(body, JSON, page=PAGE, form=simple_types.JSON),
+        lambda: list(simple_pages.facts(body, JSON, page=PAGE)),
+        lambda: legacy_json.rewritten(body, JSON, page=PAGE, mount="http://host"),
+        lambda: list(legacy_json.facts(body, JSON, page=PAGE)),
+        lambda: simple_root.rewritten(body, JSON, form="text/html").body,
     ):
         with suppress(OriginError):
             read()

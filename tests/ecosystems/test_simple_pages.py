@@ -13,8 +13,6 @@ from mirror.errors import OriginError
 from mirror.model import Digest, Fact, Headers, Rewritten
 
 PAGE = "http://upstream.test/simple/six/"
-LEGACY = "http://upstream.test/pypi/six/json"
-MOUNT = "http://host:8000/pypi"
 JSON = "application/vnd.pypi.simple.v1+json"
 
 WHEEL = "six-1.17.0-py2.py3-none-any.whl"
@@ -27,12 +25,14 @@ def fields(content_type: str) -> Headers:
     return Headers.of({"content-type": content_type})
 
 
-def page(body: str, content_type: str = "text/html") -> Rewritten:
-    return simple_pages.rewritten(body.encode(), fields(content_type), page=PAGE, html_type="text/html")
+def page(body: str, content_type: str = "text/html", form: str = "") -> Rewritten:
+    """The page in the form that it has, or in `form`."""
+    form = form or (JSON if content_type.startswith((JSON, "application/json")) else "text/html")
+    return simple_pages.rewritten(body.encode(), fields(content_type), page=PAGE, form=form)
 
 
 def facts(body: str, content_type: str = "text/html") -> dict[str, Fact]:
-    found = simple_pages.facts(body.encode(), fields(content_type), page=PAGE)
+    found = list(simple_pages.facts(body.encode(), fields(content_type), page=PAGE))
     assert len({fact.name for fact in found}) == len(found)
     return {fact.name: fact for fact in found}
 
@@ -55,7 +55,7 @@ HTML_PAGE = f"""<!DOCTYPE html>
 JSON_PAGE: dict[str, Any] = {
     "meta": {"api-version": "1.4", "_last-serial": 12},
     "name": "six",
-    "versions": ["1.17.0"],
+    "versions": ["1.17.0", "1.0.0", "0.9"],
     "unknown": {"ü": 1.5},
     "files": [
         {
@@ -112,6 +112,8 @@ def test_a_json_page_keeps_all_but_its_urls() -> None:
     assert urls[:2] == [f"../../files/packages/b7/ce/{WHEEL}", f"../../files/packages/s/{SDIST}"]
     for file, original in zip(rewritten["files"], JSON_PAGE["files"], strict=True):
         file["url"] = original["url"]
+        if original.get("core-metadata"):
+            assert file.pop("dist-info-metadata") == file["core-metadata"]
     assert rewritten == JSON_PAGE
     assert list(rewritten) == list(JSON_PAGE)
 
@@ -188,7 +190,7 @@ def test_what_is_no_page_is_the_origins_error(body: str, content_type: str) -> N
 def test_a_page_that_is_stored_compressed_is_read_all_the_same() -> None:
     headers = fields("text/html").set("content-encoding", "gzip")
     packed = gzip.compress(HTML_PAGE.encode())
-    rewritten = simple_pages.rewritten(packed, headers, page=PAGE, html_type="text/html")
+    rewritten = simple_pages.rewritten(packed, headers, page=PAGE, form="text/html")
     assert rewritten.body == page(HTML_PAGE).body
     assert {fact.name: fact for fact in simple_pages.facts(packed, headers, page=PAGE)} == facts(HTML_PAGE)
 
@@ -197,32 +199,3 @@ def test_html_keeps_upstreams_charset_and_json_has_none() -> None:
     assert page("<a>").content_type == "text/html; charset=utf-8"
     assert page("<a>", "text/html; charset=latin-1").content_type == "text/html; charset=latin-1"
     assert page(json.dumps(JSON_PAGE), f"{JSON}; charset=utf-8").content_type == JSON
-
-
-def test_the_list_of_projects_links_to_our_pages() -> None:
-    body = b'<a href="/simple/six/">six</a><a href="https://upstream.test/simple/Foo.Bar">F</a><a href="?page=2">2</a>'
-    expected = b'<a href="six/">six</a><a href="Foo.Bar/">F</a><a href="?page=2">2</a>'
-    assert simple_pages.rewritten_root(body, fields("text/html"), html_type="text/html").body == expected
-    listed = b'{ "projects": [{"name": "six"}] }'
-    assert simple_pages.rewritten_root(listed, fields(JSON), html_type="text/html").body == listed
-
-
-def test_the_legacy_documents_urls_are_below_our_address() -> None:
-    file = {"url": FILES + WHEEL, "digests": {"blake2b_256": "00" * 32, "sha256": W_SHA}, "size": 5}
-    body = json.dumps({"info": {"version": "1"}, "releases": {"1": [file], "0": []}, "urls": [file]}).encode()
-    rewritten = json.loads(simple_pages.legacy_rewritten(body, Headers(), page=LEGACY, mount=MOUNT).body)
-    ours = f"{MOUNT}/files/packages/b7/ce/{WHEEL}"
-    assert rewritten["urls"] == rewritten["releases"]["1"] == [file | {"url": ours}]
-    found = {fact.name: fact for fact in simple_pages.legacy_facts(body, Headers(), page=LEGACY)}
-    name = "/files/packages/b7/ce/" + WHEEL
-    assert found[name] == Fact(name, FILES + WHEEL, Digest("sha256", W_SHA), 5)
-
-
-@pytest.mark.parametrize(
-    "body", [b"[]", b"{}", b'{"urls":{}}', b'{"urls":[],"releases":[1]}', b'{"urls":[{}]}', b"<html>"]
-)
-def test_what_is_no_legacy_document_is_the_origins_error(body: bytes) -> None:
-    with pytest.raises(OriginError):
-        simple_pages.legacy_rewritten(body, Headers(), page=LEGACY, mount=MOUNT)
-    with pytest.raises(OriginError):
-        simple_pages.legacy_facts(body, Headers(), page=LEGACY)

@@ -19,11 +19,12 @@ BODILESS = (204, 304)
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a scripted route answers."""
+    """What a scripted route answers; 304 where that fits, unless it is not `conditional`."""
 
     status: int = 200
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
+    conditional: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def scripted(response: Response, request: Request) -> Answer:
     dated = known.get("last-modified")
     modified = parsedate_to_datetime(dated).timestamp() if dated else None
     thing = Thing("", len(response.body), known.get("etag") or "", modified, response.body)
-    if response.status == 200 and _not_modified(request.headers, thing):
+    if response.status == 200 and response.conditional and _not_modified(request.headers, thing):
         return Answer(304, tuple(pair for pair in fields if pair[0].lower() != "content-type"), thing)
     if response.status == 200 and known.get("accept-ranges") == "bytes":
         return _ranged(request, Shape(), fields, thing)

@@ -40,8 +40,12 @@ class Call:
         self._got = b""
         self._reset = False
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
-        self._socket.sendall(request)
         self._interim: list[Heard] = []
+        try:
+            self._socket.sendall(request)
+        except ConnectionError:
+            self._socket.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -70,8 +74,7 @@ class Call:
 
     def rest(self, heard: Heard) -> Heard:
         """The same answer with its body, once the connection has ended."""
-        while self._more():
-            pass
+        self._got = b"".join((self._got, *iter(self._piece, b"")))  # once: a large body grows by many pieces
         heard.reset = self._reset
         length, body = heard.fields.get("content-length"), self._got
         if self._method == b"HEAD" or heard.status in (204, 304):
@@ -86,12 +89,17 @@ class Call:
         return heard
 
     def _more(self) -> bool:
-        try:
-            piece = self._socket.recv(65536)
-        except ConnectionResetError:
-            self._reset, piece = True, b""
+        piece = self._piece()
         self._got += piece
         return bool(piece)
+
+    def _piece(self) -> bytes:
+        """The next bytes, none at the end."""
+        try:
+            return self._socket.recv(65536)
+        except ConnectionResetError:
+            self._reset = True
+            return b""
 
 
 def _parsed(head: bytes) -> Heard:

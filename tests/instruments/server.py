@@ -26,6 +26,7 @@ class Served:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.toml").write_text(f'[server]\nlisten = "127.0.0.1:{self.port}"\n{config}')
         self._process: subprocess.Popen[bytes] | None = None
+        self._told_before = 0
 
     @property
     def pid(self) -> int:
@@ -42,6 +43,7 @@ class Served:
     def start(self) -> None:
         """Start it, and wait until it is ready."""
         assert self._process is None
+        self._told_before = len(self.log()) if (self.folder / "log").exists() else 0
         command = [sys.executable, "-m", "mirror", "serve", "--config", str(self.folder / "config.toml")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
@@ -78,6 +80,9 @@ class Served:
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
+
+    def log_since_start(self) -> str:
+        return self.log()[self._told_before :]
 
     def memory(self) -> int:
         """Resident bytes now."""

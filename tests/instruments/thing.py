@@ -23,14 +23,20 @@ def offer(origin: Origin) -> None:
     origin.route("/npm/thing/-/thing-1.0.0.tgz", body=archive)
 
 
-def wheel() -> bytes:
-    """thing 1.0, without a module."""
+def wheel(version: str = "1.0") -> bytes:
+    """This version of thing, without a module."""
+    folder = f"thing-{version}.dist-info"
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as file:
-        file.writestr("thing-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n")
-        file.writestr("thing-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        file.writestr("thing-1.0.dist-info/RECORD", "")
+        file.writestr(f"{folder}/METADATA", metadata(version))
+        file.writestr(f"{folder}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{folder}/RECORD", "")
     return content.getvalue()
+
+
+def metadata(version: str = "1.0") -> str:
+    """What the wheel says of itself."""
+    return f"Metadata-Version: 2.1\nName: thing\nVersion: {version}\n"
 
 
 def tarball() -> bytes:

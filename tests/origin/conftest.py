@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from mirror.origin import Origin, OriginSettings
+from tests.instruments.clock import Clock
 from tests.origin.scripted import Make, RawOrigin
 
 
@@ -30,7 +31,10 @@ async def make() -> AsyncIterator[Make]:
     async def opening(
         transport: httpx.AsyncBaseTransport | None = None, naps: list[float] | None = None, **settings: object
     ) -> Origin:
+        clock = Clock(1000.0)
+
         async def sleep(seconds: float) -> None:
+            clock.wind(seconds)
             if naps is not None:
                 naps.append(seconds)
 
@@ -40,6 +44,7 @@ async def make() -> AsyncIterator[Make]:
             wall=iter(range(1000, 2000)).__next__,
             sleep=sleep,
             random=lambda: 1.0,
+            clock=clock,
         )
         await origin.open()
         opened.append(origin)

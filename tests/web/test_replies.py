@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from mirror.errors import MirrorError, NotFound, OriginError, OriginResting, OriginTimeout
 from mirror.model import Head, Headers, Request
 from mirror.outcome import Outcome
 from mirror.ports import Piece
 from mirror.reply import Reply, bodiless
-from mirror.web.replies import ZERO_COPY, Sent, send_reply
+from mirror.web.replies import ZERO_COPY, Sent, send_error, send_reply
 
 BODY = bytes(range(256)) * 20
 
@@ -98,3 +99,23 @@ async def test_what_caches_before_us_said_stays_and_ours_comes_behind() -> None:
     fields = dict((await send(reply, Sent(), "HEAD"))[0]["headers"])
     assert fields[b"cache-status"] == b"up; hit, mirror; fwd=uri-miss"
     assert (fields[b"via"], fields[b"x-cache"]) == (b"1.1 up, 1.1 mirror", b"MISS")
+
+
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [(OriginError("x"), "5"), (OriginResting("x"), "5"), (OriginTimeout("x"), "5"), (NotFound("x"), None)],
+)
+async def test_a_failure_says_when_to_come_again_where_that_is_known(error: MirrorError, asked: str | None) -> None:
+    assert (await failure(error)).get("retry-after") == asked
+    error.retry_after = 1.2
+    assert (await failure(error)).get("retry-after") == (asked and "2")
+
+
+async def failure(error: MirrorError) -> dict[str, str]:
+    messages: list[dict[str, Any]] = []
+
+    async def taking(message: dict[str, Any]) -> None:
+        messages.append(message)
+
+    await send_error(error, "GET", taking, Sent(), 2.0)
+    return {name.decode(): value.decode() for name, value in messages[0]["headers"]}

@@ -1,0 +1,47 @@
+"""What has changed since it was looked at: a mark for each name, so that what was prepared from it is never used after.
+
+Names are hashed into slots, so that an unrelated change may now and then look like one: that costs a lookup, no more.
+"""
+
+from __future__ import annotations
+
+import random
+import zlib
+
+SLOTS = 1 << 16
+
+Mark = tuple[tuple[int, int], ...]
+"""Slots and what stood in them."""
+
+
+class Changes:
+    """Marks of keys, blobs and mirrors' facts. A mark is taken before what it stands for is looked at."""
+
+    def __init__(self) -> None:
+        self._marks = memoryview(bytearray(8 * SLOTS)).cast("Q")
+
+    def mark(self, *names: str) -> Mark:
+        return tuple((slot := _slot(name), self._marks[slot]) for name in names)
+
+    def changed(self, name: str) -> None:
+        """Whatever was prepared from `name` before is not right any more."""
+        # Random, not counted: two who count at the same time would leave the mark that only one of them made.
+        self._marks[_slot(name)] = random.getrandbits(64)
+
+    def since(self, mark: Mark) -> bool:
+        """Whether anything changed since the mark was taken."""
+        marks = self._marks
+        return any(marks[slot] != value for slot, value in mark)
+
+
+def of_key(key: str) -> str:
+    """The name of what is stored under one address, all its variants together."""
+    return key.partition(" ")[0]
+
+
+def of_facts(mirror: str) -> str:
+    return f"facts {mirror}"
+
+
+def _slot(name: str) -> int:
+    return zlib.crc32(name.encode("utf-8", "surrogatepass")) % SLOTS

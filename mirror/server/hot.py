@@ -1,0 +1,121 @@
+"""Prepared replies by the bytes of the request: who writes the same request again is answered before it is parsed.
+
+Equal bytes on a connection to the same address mean the same request, so nothing has to be understood to know that a
+reply is the right one; whether it still is, the reply itself knows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from mirror.server.cycle import field_lines, status_line
+
+LONGEST = 4096
+"""Bytes of a request that can be known by them."""
+
+Known = tuple[object, bytes]
+"""Where a request came in (scheme, address), and its bytes."""
+
+_HEADS = (b"GET ", b"HEAD ")
+_END = b"\r\n\r\n"
+
+
+class Reply(Protocol):
+    """A prepared reply; see `mirror.web.prepared`."""
+
+    body: bytes | None
+
+    def use(self) -> bool: ...
+    def shape(self, now: float) -> tuple[Any, str, float]: ...
+    def sent(self, client: str, status: int, count: int, behind: str) -> None: ...
+
+
+class Kept:
+    """A reply and, where its body is kept, its bytes on the wire for as long as they are the same."""
+
+    __slots__ = ("_behind", "_count", "_status", "_until", "_wire", "reply", "size")
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+        self.size = 2 * len(reply.body or b"") + 4096
+        self._until = 0.0
+        self._wire, self._behind = b"", ""
+        self._status = self._count = 0
+
+    def wire(self, client: str, now: float) -> bytes | None:
+        """The response's bytes at `now` (wall clock), which go out to that client; None where it is right no more."""
+        if not self.reply.use():
+            return None
+        if now >= self._until:
+            self._encode(now)
+        self.reply.sent(client, self._status, self._count, self._behind)
+        return self._wire
+
+    def _encode(self, now: float) -> None:
+        shape, self._behind, self._until = self.reply.shape(now)
+        whole = self.reply.body or b""
+        body = b"".join(piece if isinstance(piece, bytes) else whole[slice(*piece)] for piece in shape.pieces)
+        self._wire = b"".join((*status_line(shape.status, shape.reason), *field_lines(shape.fields), b"\r\n", body))
+        self._status, self._count = shape.status, len(body)
+
+
+class Hot:
+    """At most `limit` bytes of replies, the least recently used first to go. A request is known from its second time
+    on, so that a scan of what is asked for once keeps nothing."""
+
+    def __init__(self, limit: int = 64 << 20, seen: int = 20_000, wall: Callable[[], float] = time.time) -> None:
+        self.wall = wall
+        self._limit = limit
+        self._most_seen = seen
+        self._size = 0
+        self._kept: OrderedDict[Known, Kept] = OrderedDict()
+        self._seen: OrderedDict[Known, None] = OrderedDict()
+        self._closed = False
+
+    def get(self, known: Known) -> Kept | None:
+        found = self._kept.get(known)
+        if found is not None:
+            self._kept.move_to_end(known)
+        return found
+
+    def taker(self, known: Known) -> Callable[[Reply], None] | None:
+        """What takes the reply to a request that was seen before; None for one that is new."""
+        if self._closed or len(known[1]) > LONGEST:
+            return None
+        if known in self._seen:
+            return partial(self._keep, known)
+        self._seen[known] = None
+        if len(self._seen) > self._most_seen:
+            self._seen.popitem(last=False)
+        return None
+
+    def _keep(self, known: Known, reply: Reply) -> None:
+        self.drop(known)
+        kept = Kept(reply)
+        if self._closed or kept.size > self._limit // 8:
+            return
+        self._kept[known] = kept
+        self._size += kept.size
+        while self._size > self._limit:
+            _, oldest = self._kept.popitem(last=False)
+            self._size -= oldest.size
+
+    def drop(self, known: Known) -> None:
+        kept = self._kept.pop(known, None)
+        if kept is not None:
+            self._size -= kept.size
+
+    def close(self) -> None:
+        """From now on every request is looked at: the server is about to end."""
+        self._closed = True
+        self._kept.clear()
+        self._size = 0
+
+
+def head_of(data: bytes) -> bytes | None:
+    """`data`, if that is the head of one request without a body and nothing else."""
+    return data if data.startswith(_HEADS) and data.find(_END) == len(data) - len(_END) else None

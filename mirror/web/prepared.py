@@ -1,0 +1,101 @@
+"""A reply that is ready for whoever writes the same request again, for as long as it is the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from math import inf
+from typing import Any
+
+from mirror.engine import Engine
+from mirror.httpcache.freshness import age
+from mirror.model import Request
+from mirror.outside import whole
+from mirror.reply import ROUNDING, InMemory, Lasting, Reply
+from mirror.web.access import Gathered
+from mirror.web.replies import Send
+from mirror.web.shapes import Shape, shape
+
+PREPARED = "mirror.prepared"
+"""The extension by which a server that keeps prepared replies takes one for the request of the scope."""
+
+SMALL = 64 * 1024
+"""Bytes up to which a body is kept with the reply; larger ones are read from disk each time."""
+
+# What makes a request more than its address, or its meaning a matter of time.
+_NEVER = (
+    *("authorization", "cache-control", "connection", "content-length", "cookie", "expect", "pragma", "te"),
+    *("transfer-encoding", "upgrade"),
+)
+
+
+def lasts(reply: Reply, request: Request) -> bool:
+    """Whether the same request would get this reply again."""
+    if reply.lasting is None or request.method not in ("GET", "HEAD"):
+        return False
+    return reply.size is not None and not reply.verbatim and not any(name in request.headers for name in _NEVER)
+
+
+async def small(reply: Reply) -> Reply:
+    """The reply with its body in memory, where that is small."""
+    if isinstance(reply.source, InMemory) or reply.size is None or reply.size > SMALL:
+        return reply
+    parts: list[bytes] = []
+    try:
+        async with aclosing(reply.source.read(0, None)) as pieces:
+            async for piece in pieces:
+                new = [bytes(piece)] if isinstance(piece, bytes | memoryview) else [c async for c in piece.chunks()]
+                parts += new
+    finally:
+        await reply.source.close()
+    return replace(reply, source=InMemory(b"".join(parts)))
+
+
+Serve = Callable[[Mapping[str, Any], Any, Send, "Prepared"], Awaitable[None]]
+"""How a server's request is answered with a prepared reply: scope, receive, send, the reply."""
+
+
+class Prepared:
+    """See the module. As an ASGI application it answers that request; a server that can do better asks for its `shape`
+    and sends that, with `body` (None: too large to be kept)."""
+
+    def __init__(self, engine: Engine, reply: Reply, request: Request, line: str, log: Gathered, serve: Serve) -> None:
+        assert reply.lasting is not None  # noqa: S101 - see `lasts`
+        self.request = request
+        self.body = reply.source.body if isinstance(reply.source, InMemory) else None
+        self._engine = engine
+        self._reply = reply
+        self._lasting: Lasting = reply.lasting
+        self._line = line
+        self._log = log
+        self._serve = serve
+
+    def use(self) -> bool:
+        """It is to be sent once more; False where it is not the right one any more."""
+        return self._engine.used(self._lasting)
+
+    def shape(self, now: float) -> tuple[Shape, str, float]:
+        """The response at `now`, what the log says behind it, and until when both are the same: Age and the ttl of
+        Cache-Status are whole seconds."""
+        reply, left = self._at(now), self._lasting.ttl(now)
+        change = min(1 - age(reply.head, now) % 1, left % 1 if left != inf else 1.0) - ROUNDING
+        return shape(reply, self.request, now), f" [{reply.outcome}]", now + change
+
+    async def reply(self, now: float) -> Reply | None:
+        """The reply, open; None where its bytes are not there any more."""
+        if self.body is not None:
+            return self._at(now)
+        source = await self._engine.opened(self._lasting)
+        return replace(self._at(now), source=source) if source is not None else None
+
+    def _at(self, now: float) -> Reply:
+        outcome = replace(self._reply.outcome, ttl=whole(self._lasting.ttl(now)))
+        return replace(self._reply, outcome=outcome, lasting=None)
+
+    def sent(self, client: str, status: int, count: int, behind: str) -> None:
+        """The server has sent it."""
+        self._log.add(client, f"{self._line}{status} ", count, behind)
+
+    async def __call__(self, scope: Mapping[str, Any], receive: object, send: Send) -> None:
+        await self._serve(scope, receive, send, self)

@@ -1,0 +1,64 @@
+"""Our protocol class in this process, on a real socket, in front of any application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from uvicorn.server import ServerState
+
+from mirror.server.hot import Hot
+from mirror.server.protocol import MirrorProtocol
+from mirror.server.run import Config
+
+
+@dataclass
+class Listening:
+    """A listener; `hot` has its prepared replies."""
+
+    port: int
+    hot: Hot
+
+    async def talk(self, *requests: bytes) -> list[bytes]:
+        """The answers to requests on one connection, each as it came; requests have no body, answers a length."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        answers = []
+        try:
+            for request in requests:
+                writer.write(request)
+                answers.append(await _answer(reader, request))
+        finally:
+            writer.close()
+        return answers
+
+
+async def _answer(reader: asyncio.StreamReader, request: bytes) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    fields = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
+    bodiless = request.startswith(b"HEAD ") or head.split(b" ", 2)[1] in (b"204", b"304")
+    return head + (b"" if bodiless else await reader.readexactly(int(fields[b"content-length"])))
+
+
+@asynccontextmanager
+async def listening(app: Any, hot: Hot) -> AsyncIterator[Listening]:
+    """The application behind our protocol class on a loopback port."""
+    config = Config(
+        app, hot=hot, http=MirrorProtocol, ws="none", lifespan="off", log_config=None, server_header=False,
+        date_header=False, proxy_headers=False,
+    )  # fmt: skip
+    config.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: MirrorProtocol(config, state, {}), "127.0.0.1", 0)
+    try:
+        yield Listening(server.sockets[0].getsockname()[1], hot)
+    finally:
+        server.close()
+        for connection in list(state.connections):
+            connection.shutdown()
+        if state.tasks:
+            await asyncio.wait(state.tasks, timeout=5)
+        await server.wait_closed()
