@@ -1,5 +1,4 @@
-"""Real servers, and the origins behind them: played by hand, indexes of Python packages, registries of npm's, archives of
-APT's."""
+"""Real servers, and the origins behind them: played by hand, indexes of Python packages, registries of npm's, APT archives."""
 
 from __future__ import annotations
 
