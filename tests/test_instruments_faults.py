@@ -194,3 +194,8 @@ async def test_routes_are_documents_with_faults_and_conditions(origin: Origin) -
     assert (await ask(origin, "/simple/six/", 'If-None-Match: "a"')).status == 304
     assert (await ask(origin, "/broken")).body == b"0123"
     assert (await ask(origin, "/six.whl", "Range: bytes=0-1")).body == WHOLE
+
+
+async def test_a_dropped_request_is_not_answered(origin: Origin) -> None:
+    with await dial(origin, f"{OBJECT}?drop=1") as sock:
+        assert await until(sock) == (b"", False)

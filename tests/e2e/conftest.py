@@ -1,21 +1,25 @@
-"""Real servers, and the origins behind them: played by hand, indexes of Python packages, registries of npm's."""
+"""Real servers, and the origins behind them: played by hand, indexes of Python packages, registries of npm's, APT archives."""
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from tests.e2e import node_clients
+from tests.e2e.apt_rig import AT_ONCE, FOR_A_SECOND, FOR_AN_HOUR, Labs, Mounts, keyed
 from tests.e2e.npm_house import Place, Town
 from tests.e2e.python_clients import fetched, newest
 from tests.e2e.python_mirror import Mirror, mirrored
 from tests.instruments.origin import Origin
 from tests.instruments.python_index import Kind
 from tests.instruments.server import Served, http_mirror, served
+from tests.instruments.signer import Signer, signing
 
 
 class Waiting:
@@ -30,6 +34,31 @@ class Waiting:
         connection, _ = self.listener.accept()
         connection.settimeout(10)
         return connection
+
+
+@pytest.fixture(scope="session")
+def signer() -> Iterator[Signer]:
+    """Signs what archives publish."""
+    for program in ("apt-get", "gpg", "gpgv", "gpgconf"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    with signing() as signer:
+        yield signer
+
+
+@pytest.fixture(scope="session")
+def mounts(tmp_path_factory: pytest.TempPathFactory, signer: Signer) -> Iterator[Mounts]:
+    """Mirrors of APT archives, one for each test."""
+    totals = {AT_ONCE: 190, FOR_AN_HOUR: 1, FOR_A_SECOND: 1, keyed(signer): 15}
+    mounts = Mounts(tmp_path_factory.mktemp("mounts"), totals)
+    yield mounts
+    mounts.server.stop()
+
+
+@pytest.fixture
+def labs(tmp_path: Path, signer: Signer, mounts: Mounts) -> Labs:
+    """Makes mirrors with their archives: `async with labs() as lab:`."""
+    return Labs(tmp_path, signer, mounts)
 
 
 @pytest.fixture(scope="module")

@@ -64,13 +64,16 @@ class Answer:
 
 
 def scripted(response: Response, request: Request) -> Answer:
-    """The answer of a route: 304 where the request has the ETag or date that the route's fields have."""
+    """The answer of a route: 304 where the request has the ETag or date that the route's fields have; ranges where
+    they accept them."""
     fields, known = tuple(response.headers), Headers.of(response.headers)
     dated = known.get("last-modified")
     modified = parsedate_to_datetime(dated).timestamp() if dated else None
     thing = Thing("", len(response.body), known.get("etag") or "", modified, response.body)
     if response.status == 200 and response.conditional and _not_modified(request.headers, thing):
         return Answer(304, tuple(pair for pair in fields if pair[0].lower() != "content-type"), thing)
+    if response.status == 200 and known.get("accept-ranges") == "bytes":
+        return _ranged(request, Shape(), fields, thing)
     return Answer(response.status, fields, thing, 0, thing.size)
 
 
@@ -83,11 +86,18 @@ def answer(request: Request, shape: Shape, seed: str, size: int, nth: int, born:
         return Answer(shape.status, fields, thing, 0, 0 if shape.status in BODILESS or shape.location else size)
     if _not_modified(request.headers, thing):
         return Answer(304, fields, thing)
-    span = _span(request, thing) if ranges else None
+    if ranges:
+        return _ranged(request, shape, fields, thing)
+    return Answer(200, fields, thing, 0, sys.maxsize if shape.infinite else size)
+
+
+def _ranged(request: Request, shape: Shape, fields: Fields, thing: Thing) -> Answer:
+    """The part that was asked for, or the whole."""
+    span = _span(request, thing)
     if span is None:
-        return Answer(200, fields, thing, 0, sys.maxsize if shape.infinite else size)
+        return Answer(200, fields, thing, 0, thing.size)
     if span[0] >= span[1]:
-        return Answer(416, (*fields, ("Content-Range", f"bytes */{size}")), replace(thing, text=b""))
+        return Answer(416, (*fields, ("Content-Range", f"bytes */{thing.size}")), replace(thing, text=b""))
     return _partial(shape, fields, thing, *span)
 
 

@@ -32,6 +32,8 @@ class Delivery:
         """Sends it all, or up to its fault; True where the connection can go on. ConnectionError if the client left."""
         if self.shape.wait:
             await self.wire.wait(asyncio.sleep(self.shape.wait))
+        if self.shape.drop:
+            return False
         await self.wire.send(self._head())
         if self.record.method == "HEAD" or self.answer.status in BODILESS:
             return self.keep

@@ -24,9 +24,10 @@ class Shape:
     Framing: `chunked=1`, `close=1` (ends with the connection), `noterm=1` (chunked without the last chunk), `extra=N`
     (N bytes after the end), `infinite=1` (chunked, or with `close=1` not, without end).
     Ranges: `ranges=0` (ignored), `lie206=1` (begins one byte late, and says so), `lie206=etag` (of another version).
-    Faults: `cut=POINT` (FIN), `cuts=20,50` (FIN at these percents of the object, each once), `reset=POINT` (RST),
-    `stall=POINT` (silent until the client leaves), `hold=POINT` (silent until `origin.release`), `wait=SECONDS` before
-    the head, `rate=` (bytes per second), `trickle=` (bytes per second, one by one).
+    Faults: `drop=1` (FIN before the head), `cut=POINT` (FIN), `cuts=20,50` (FIN at these percents of the object, each
+    once), `reset=POINT` (RST), `stall=POINT` (silent until the client leaves), `hold=POINT` (silent until
+    `origin.release`), `wait=SECONDS` before the head, `rate=` (bytes per second), `trickle=` (bytes per second, one by
+    one).
     `times=K`: the faults (and `status`, `lie206`, `flipbyte`, `length`, `noterm`, `extra`) befall the first K requests
     of this address only. `x=ANY` means nothing: it makes an address of its own.
     """
@@ -51,6 +52,7 @@ class Shape:
     infinite: bool = False
     ranges: bool = True
     lie206: str = ""
+    drop: bool = False
     cut: str = ""
     cuts: tuple[int, ...] = ()
     reset: str = ""
@@ -78,7 +80,7 @@ class Shape:
 
 
 _FAULTS = (
-    *("cut", "cuts", "reset", "stall", "hold", "wait", "rate", "trickle"),
+    *("drop", "cut", "cuts", "reset", "stall", "hold", "wait", "rate", "trickle"),
     *("status", "location", "lie206", "flipbyte", "length", "noterm", "extra"),
 )
 
@@ -121,7 +123,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("cut", "reset", "stall", "hold"), str),
     **dict.fromkeys(("flipbyte", "length", "status", "extra", "times"), int),
     **dict.fromkeys(("wait", "rate", "trickle"), float),
-    **dict.fromkeys(("gzip", "chunked", "close", "noterm", "infinite", "ranges"), _flag),
+    **dict.fromkeys(("gzip", "drop", "chunked", "close", "noterm", "infinite", "ranges"), _flag),
     "cuts": _percents,
     "header": _header,
 }
