@@ -78,7 +78,7 @@ class App:
         if ABSOLUTE not in scope.get("extensions", ()):
             return scope
         host = _host(scope)
-        address = None if self._names.known(host, scope) else self._mounts.absolute(host, scope["raw_path"].decode())
+        address = None if self._names.reached(host, scope) else self._mounts.absolute(host, scope["raw_path"].decode())
         if address is None:
             return scope
         extensions = {name: value for name, value in scope["extensions"].items() if name != ABSOLUTE}

@@ -79,6 +79,9 @@ class Generations:
             reply = await self._before(errand) or await self._carry(errand)
         else:
             reply = await self._in_time(errand)
+        if key.endswith(".gpg") and (older := await self._pairs.older_signature(key, client)):
+            await reply.source.close()  # another Release was adopted with it, since this client got its own
+            return older
         if reply.head.status == 200 and reply.digest:
             self._releases.give(client, key, reply.digest)
         return reply
@@ -148,15 +151,40 @@ class Generations:
             if known is not None and known.digest == entry.digest:
                 return
             try:
+                lasting = self._lasting(key, entry.digest)
                 if document.endswith("/InRelease"):
                     await self._adopt(mirror, document, entry, None)
+                    if not lasting:
+                        await self._agree(mirror, f"{document.removesuffix('InRelease')}Release", document, entry)
                 else:
-                    lasting = self._lasting(key, entry.digest)
-                    await self._pairs.adopt(mirror, document, entry, self._adopt, lasting=lasting)
+                    release = await self._pairs.adopt(mirror, document, entry, self._adopt, lasting=lasting)
+                    if release is not None and not lasting:
+                        plain = document.removesuffix(".gpg")
+                        await self._agree(mirror, f"{plain.removesuffix('Release')}InRelease", plain, release)
             except MirrorError as exc:
                 self._refuse(key, entry.digest)
                 raise NotAdopted(f"{key}: the new release is not served: {exc}") from exc
             self._refusals.pop(key, None)
+
+    async def _agree(self, mirror: Mirror, other: str, document: str, entry: Entry) -> None:
+        """The other form of the release, where clients have used it, takes its place with this one, or neither does."""
+        if await self._known(f"/{mirror.name}{other}") is None:
+            return
+        found = await self._pairs.fetched(mirror, other)
+        if found is None:
+            return
+        try:
+            release, adopted = [await self._releases.read(*each) for each in ((other, found[0]), (document, entry))]
+            if (release.dated, release.indexes) != (adopted.dated, adopted.indexes):
+                raise OriginError("InRelease and Release are not of one time: one of them is still being published")
+            await self._check(mirror, other, *found)
+            await self._releases.keep(mirror, other, found[0].digest, release)
+        except BaseException:
+            await self._pairs.forget(*found)
+            raise
+        for each in reversed(found):
+            if each is not None:
+                await self._pairs.put(each)
 
     async def _known(self, key: str) -> Entry | None:
         known = await self._outside.index.get(key)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mirror.httpcache.fields import format_date
+from mirror.httpcache.conditional import STRONG_AFTER
+from mirror.httpcache.fields import format_date, parse_date
 from mirror.model import Digest, Entry, Head, Headers, Plan, Rewrite
 
 KEPT_OF_PACKAGES = ("content-type", "content-encoding", "date", "etag", "last-modified", "x-pypi-last-serial")
@@ -35,8 +36,9 @@ def _package(plan: Plan, headers: Headers, head: Head) -> Headers:
     if plan.digest and head.status == 200:
         headers = headers.set("etag", etag(plan.digest))
     if "last-modified" not in headers and head.status == 200:
-        # apt resumes by this date alone, and it must stay the same for the same bytes: the day we first saw them.
-        headers = headers.set("last-modified", format_date(head.received_at))
+        # apt resumes by this date alone, and it must stay the same for the same bytes: when we first saw them, and long
+        # enough before that to be a strong validator (RFC 9110 §8.8.2.2).
+        headers = headers.set("last-modified", format_date(head.received_at - STRONG_AFTER))
     immutable = plan.rule.immutable and head.status == 200
     return headers.set("cache-control", IMMUTABLE if immutable else "no-cache")
 
@@ -65,16 +67,29 @@ def stored_head(plan: Plan, entry: Entry) -> Head:
     return replace(entry.head, headers=headers)
 
 
-def same_validators(entry: Entry, older: Entry) -> Entry:
-    """`entry` under the validators that clients know from `older`, when the bytes are the same: an origin without
-    validators is asked for the whole again, and our clients still get their 304."""
+def same_validators(entry: Entry, older: Entry, *, ours: bool = True) -> Entry:
+    """`entry` under the validators that clients know from `older`, when the bytes are the same, else under others: an
+    origin without validators is asked for the whole again, and our clients still get their 304. `ours`: on a package
+    mirror, where the fields are ours to choose."""
     if entry.digest != older.digest or entry.head.status != older.head.status:
-        return entry
+        return _later(entry, older) if ours else entry
     headers = entry.head.headers
     for name in ("etag", "last-modified"):
         known = older.head.headers.get(name)
         if known is not None and name not in entry.validators:
             headers = headers.set(name, known)
+    return replace(entry, head=replace(entry.head, headers=headers))
+
+
+def _later(entry: Entry, older: Entry) -> Entry:
+    """`entry` with a later Last-Modified than `older` has: clients that know a date alone must see that it is another,
+    also where both came in one second."""
+    before, now = (
+        parse_date(each.head.headers.get("last-modified"), entry.head.received_at) for each in (older, entry)
+    )
+    if before is None or now is None or now > before:
+        return entry
+    headers = entry.head.headers.set("last-modified", format_date(before + 1))
     return replace(entry, head=replace(entry.head, headers=headers))
 
 

@@ -40,7 +40,7 @@ class Request:
 
     `path` is the raw (percent-encoded) path below the mirror's name, with leading slash; `query` is raw, less the `?`.
     `base` is the mirror's address as this client sees it, without a trailing slash (`http://host:8000/npm`). `client`
-    is the client's own address, "" where it has none.
+    is the client's own address and, behind a space, its connection's port; "" where it has none.
     """
 
     method: str

@@ -38,8 +38,9 @@ class Pairs:
         head, body = self._older[release, given]
         return Reply(head, len(body), InMemory(body), Outcome(hit=True, detail="generation"))
 
-    async def adopt(self, mirror: Mirror, document: str, entry: Entry, adopt: Adopt, *, lasting: bool) -> None:
-        """`entry` is one of the two: the other is fetched, adopted with it, and takes its place just before it.
+    async def adopt(self, mirror: Mirror, document: str, entry: Entry, adopt: Adopt, *, lasting: bool) -> Entry | None:
+        """`entry` is one of the two: the other is fetched, adopted with it, and takes its place just before it. The
+        release of the pair, None where there is none.
 
         `lasting`: it has been refused for so long that a signature may have been made anew.
         """
@@ -56,7 +57,25 @@ class Pairs:
                 await self._outside.store.delete(other.blob)
             raise
         if other is not None:
-            await self._put(other)
+            await self.put(other)
+        return entry if is_release else other
+
+    async def fetched(self, mirror: Mirror, document: str) -> tuple[Entry, Entry | None] | None:
+        """An InRelease, or a Release with its signature, as the origin has it now, stored and not in the index."""
+        release = await self._fetched(mirror, document)
+        if release is None or document.endswith("/InRelease"):
+            return None if release is None else (release, None)
+        try:
+            return release, await self._fetched(mirror, f"{document}.gpg")
+        except BaseException:
+            await self.forget(release)
+            raise
+
+    async def forget(self, *entries: Entry | None) -> None:
+        """Delete what was fetched and is not needed."""
+        for entry in entries:
+            if entry is not None:
+                await self._outside.store.delete(entry.blob)
 
     async def _adopt(
         self,
@@ -97,7 +116,8 @@ class Pairs:
         finally:
             await answer.aclose()
 
-    async def _put(self, entry: Entry) -> None:
+    async def put(self, entry: Entry) -> None:
+        """What was fetched takes the place of the one before."""
         older = await self._outside.index.get(entry.key)
         await self._outside.index.put(same_validators(entry, older) if older else entry)
         if older is not None and older.blob != entry.blob:

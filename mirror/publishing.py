@@ -70,7 +70,7 @@ async def _enter(fill: Fill, entry: Entry) -> Entry:
     older = await outside.index.get(fill.key)
     replaced = older if entry.key == fill.key else await outside.index.get(entry.key)
     if older is not None:
-        entry = same_validators(entry, older)
+        entry = same_validators(entry, older, ours=fill.asked.plan.rule.package)
     await outside.index.put(entry)
     if older is not None and older.key != entry.key:  # it did not vary, and does now
         await outside.index.delete(older.key)

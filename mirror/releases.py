@@ -44,16 +44,20 @@ class Releases:
 
     def give(self, client: str, key: str, digest: str) -> None:
         """This client gets that release, and will ask for the indexes that it names."""
-        if client:
-            self._given[client, key] = (digest, self._outside.wall() + GIVEN_FOR)
-            self._given.move_to_end((client, key))
+        for who in {client, client.partition(" ")[0]} - {""}:
+            self._given[who, key] = (digest, self._outside.wall() + GIVEN_FOR)
+            self._given.move_to_end((who, key))
         while len(self._given) > _CLIENTS:
             self._given.popitem(last=False)
 
     def given(self, client: str, key: str) -> str:
-        """The digest of the release that this client was given lately, or ""."""
-        digest, until = self._given.get((client, key), ("", 0.0))
-        return digest if until > self._outside.wall() else ""
+        """The digest of the release that this client was given lately, or "": on this connection, else at this address,
+        which others may share."""
+        for who in (client, client.partition(" ")[0]):
+            digest, until = self._given.get((who, key), ("", 0.0))
+            if until > self._outside.wall():
+                return digest
+        return ""
 
     async def fact(self, mirror: Mirror, lookup: Lookup, client: str) -> Fact | None:
         """What the release says of an index: the one that this client was given, else the one that is served now."""

@@ -30,7 +30,7 @@ _OF_THE_ENTRY = frozenset({"etag", "vary"})
 _OF_THE_MOMENT = frozenset({"age", "date"})
 
 _OFFERED = 16  # tags in one If-None-Match: a field that every origin takes
-_STRONG_AFTER = 60  # seconds, RFC 9110 §8.8.2.2 with room for clocks that differ
+STRONG_AFTER = 60  # seconds, RFC 9110 §8.8.2.2 with room for clocks that differ
 
 
 def evaluate(request: Request, status: int, headers: Headers, now: float) -> int:
@@ -112,7 +112,7 @@ def strong_validator(head: Head) -> str | None:
     text = head.headers.get("last-modified")
     modified = parse_date(text, head.received_at)
     dated = parse_date(head.headers.get("date"), head.received_at)
-    return text if modified is not None and dated is not None and dated - modified >= _STRONG_AFTER else None
+    return text if modified is not None and dated is not None and dated - modified >= STRONG_AFTER else None
 
 
 def merge(stored: Headers, fresh: Headers) -> Headers:

@@ -262,7 +262,8 @@ def _may_serve(request: Request, plan: Plan, entry: Entry, now: float) -> bool:
     """Whether the entry may stand in for an origin that failed (RFC 9111 §4.2.4, RFC 5861 §4)."""
     remaining = ttl(entry, plan.rule, now)
     if plan.rule.package:
-        window = 0.0 if entry.head.status in NEGATIVE else plan.rule.keep
+        # That an archive has no InRelease is how clients know that they have to ask for Release.
+        window = 0.0 if entry.head.status in NEGATIVE and not plan.generation else plan.rule.keep
         return remaining > 0 or -remaining < window or _proven(plan, entry)
     known = directives(entry.head.headers)
     if "no-cache" in asked(request) or _not_from_memory(known):

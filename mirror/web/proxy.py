@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from mirror.engine import Engine
 from mirror.errors import MirrorError, NotFound, RequestError
@@ -48,6 +49,10 @@ class Names:
         asked = (headers.get("host") or "").lower()
         authority = asked if self.known(asked, scope) else self.default or _reached(scope)
         return f"{scope.get('scheme', 'http')}://{authority}"
+
+    def reached(self, host: str, scope: Scope) -> bool:
+        """True where a Host is the address by which the client has reached this server, or its public one."""
+        return host.lower() in (_reached(scope), urlsplit(self.public_url).netloc)
 
     def known(self, host: str, scope: Scope) -> bool:
         """True where a Host (`name` or `name:port`) is this server's own."""
@@ -130,9 +135,8 @@ class Proxy:
             raise RequestError(f"a {scope['method']} request with a body has no meaning here")
         base = f"{self._names.base(scope, headers)}/{name}"
         query = scope["query_string"].decode("latin-1")
-        return mirror, Request(
-            scope["method"], slash + path or "/", query, headers, base, (scope.get("client") or ("",))[0]
-        )
+        client = " ".join(str(part) for part in scope.get("client") or ())
+        return mirror, Request(scope["method"], slash + path or "/", query, headers, base, client)
 
 
 def _upload(request: Request, receive: Receive) -> Upload | None:
