@@ -7,15 +7,16 @@ from dataclasses import replace
 
 from mirror import variants
 from mirror.changes import of_facts, of_key
-from mirror.documents import Documents, NoDocument, takes_gzip
+from mirror.documents import Documents
 from mirror.ecosystems import PLANNERS
 from mirror.errand import Errand
 from mirror.errors import MirrorError, NotAdopted, NotFound, Offline, OriginError, Unavailable
+from mirror.fill import Asked
 from mirror.fills import Fills
 from mirror.forwarding import Forwarding, relayed
 from mirror.generations import Generations
-from mirror.heads import missing, rewritten_head, varying
-from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, failed, only_if_cached
+from mirror.heads import missing
+from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, only_if_cached
 from mirror.httpcache.invalidation import answers_get
 from mirror.inside import Insides
 from mirror.joining import Joining
@@ -25,7 +26,8 @@ from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
 from mirror.ports import Answer, FactStore, Hop, Signatures, Source
 from mirror.releases import Releases
-from mirror.reply import ROUNDING, InMemory, Lasting, Reply, document, instead, ready
+from mirror.reply import ROUNDING, Lasting, Reply, instead, ready
+from mirror.rewriting import Rewriting
 
 log = logging.getLogger("mirror.engine")
 
@@ -44,13 +46,14 @@ class Engine:
         self._outside = outside
         self._fills = fills
         self._documents = documents
+        self._rewriting = Rewriting(outside, documents)
         releases = Releases(outside, facts, self._document)
         self._generations = Generations(outside, releases, signatures, self._carry_out)
         self._lookups = Lookups(facts, outside.store, self._document, releases)
         self._insides = Insides(outside, self._lookups, self._carry_out)
         self._forwarding = Forwarding(outside, fills)
         self._joining = Joining(outside, fills, self._forwarding)
-        fills.stored, fills.accept = self._lookups.stored, self._generations.accept
+        fills.stored, fills.accept = self._lookups.stored, self._accept
 
     async def answer(self, mirror: Mirror, request: Request, hop: Hop = Hop()) -> Reply:  # noqa: B008 - it is frozen
         """The reply to a client's request; its source is the caller's to close. Raises MirrorError."""
@@ -61,14 +64,26 @@ class Engine:
             return ready(plan, self._outside.wall())
         errand = Errand(mirror, plan, request, hop)
         reply = await self._found(errand)
-        if plan.rule.package and plan.rule.store and reply.head.status in _FAULTS:
+        if plan.rule.package and reply.head.status in _FAULTS:
             await reply.source.close()
             raise OriginError(f"{plan.key}: the origin answered {reply.head.status}")
         if plan.missing is not None and missing(reply.head):
             return await instead(reply, plan.missing)
-        if plan.rewrite is None:
+        if (plan.rewrite is None and plan.proof is None) or not plan.rule.package:
             return reply
-        return await self._document_of(errand, reply)
+        try:
+            return await self._rewriting.reply(plan, request, reply)
+        except NotFound:
+            # What the document lacks may be new: it is asked for again, as often as the rules let clients cause that.
+            if not reply.outcome.hit or _AGAIN in request.headers.pairs:
+                raise
+            return await self.answer(mirror, replace(request, headers=request.headers.set(*_AGAIN)), hop)
+
+    async def _accept(self, asked: Asked, entry: Entry | None) -> None:
+        if asked.plan.generation:
+            await self._generations.accept(asked, entry)
+        elif entry is not None:
+            await self._lookups.prove(asked.plan, asked.mirror, entry)
 
     async def _found(self, errand: Errand) -> Reply:
         if errand.plan.generation:
@@ -76,29 +91,6 @@ class Engine:
         if errand.plan.inside is not None:
             return await self._insides.reply(errand, errand.plan.inside)
         return await self._carry_out(errand)
-
-    async def _document_of(self, errand: Errand, reply: Reply) -> Reply:
-        """What this client gets of a document."""
-        mirror, plan, request, hop = errand.mirror, errand.plan, errand.request, errand.hop
-        if plan.rewrite is None or reply.head.status != 200:
-            return replace(reply, head=varying(reply.head, plan.rewrite))
-        try:
-            return await self._rewritten(plan, request, reply)
-        except NoDocument:
-            raise
-        except OriginError as exc:  # it broke off before anybody got a byte
-            stale = failed(plan, await self._outside.index.get(plan.key), self._outside.wall(), request)
-            found = self._outside.stale(plan, stale) if stale else None
-            older = await self._outside.reply(plan, found.entry, found.outcome) if found else None
-            if older is None:
-                raise
-            log.warning("%s: %s; what is stored is served", plan.key, exc)
-            return await self._rewritten(plan, request, older)
-        except NotFound:
-            # What the document lacks may be new: it is asked for again, as often as the rules let clients cause that.
-            if not reply.outcome.hit or _AGAIN in request.headers.pairs:
-                raise
-            return await self.answer(mirror, replace(request, headers=request.headers.set(*_AGAIN)), hop)
 
     def used(self, lasting: Lasting) -> bool:
         """A lasting reply is used once more; False where it is no longer right, or may not be."""
@@ -210,29 +202,6 @@ class Engine:
             return None
         joined = await self._joining.join(replace(errand, entry=None), reason, answer)
         return joined if isinstance(joined, Reply) else None
-
-    async def _rewritten(self, plan: Plan, request: Request, reply: Reply) -> Reply:
-        """The document in the form that this client asked for."""
-        rewrite = plan.rewrite
-        if rewrite is None:
-            return reply
-        try:
-            made = self._documents.known(plan.key, reply.digest, rewrite) if reply.digest else None
-            if made is None:
-                stored = bool(reply.digest) or reply.outcome.stored
-                made = await self._documents.made(
-                    *(plan.key, rewrite, reply.source, reply.head.headers), stored=stored, digest=reply.digest
-                )
-        except NoDocument as exc:
-            log.warning("%s: %s", plan.key, exc)
-            await self._outside.index.delete(plan.key)
-            raise
-        finally:
-            await reply.source.close()
-        gzip = takes_gzip(request.headers)
-        head = rewritten_head(reply.head, rewrite, made.content_type, made.digest, gzip=gzip)
-        source = InMemory(made.packed) if gzip else made.plain()
-        return document(reply, head, len(made.packed) if gzip else made.size, source)
 
     async def _document(self, mirror: Mirror, request: Request) -> tuple[Plan, Entry]:
         """The entry of an index document, fetched when it is not stored; NotFound when the origin has none."""

@@ -165,7 +165,7 @@ class Fill:
         else:
             self.fills.share(self.key)
         # An empty body has no last bytes to withhold; its head alone would look complete.
-        empty = opened.total == 0 and body.digest is not None
+        empty = opened.total == 0 and not (body.digest is None and self.asked.plan.proven)
         if not (empty or held):
             self.opened.set_result(opened)
         try:

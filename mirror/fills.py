@@ -50,9 +50,9 @@ class Fills:
         return fill
 
     def get(self, key: str) -> Fill | None:
-        """The running fill of that key; not one that has failed, and is about to end."""
+        """The running fill of that key; not one that has failed or pauses, and is about to end."""
         fill = self._running.get(key)
-        return None if fill is not None and fill.over else fill
+        return None if fill is not None and (fill.over or fill.pausing) else fill
 
     def running(self) -> list[Fill]:
         """All fills that have not ended, those of purged keys too."""

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from mirror.documents import parts
-from mirror.errors import MirrorError, NotFound
+from mirror.errors import MirrorError, NotFound, OriginError
 from mirror.fill import Asked
 from mirror.model import Entry, Fact, Headers, Lookup, Mirror, Plan, Request
 from mirror.ports import BlobStore, FactStore
@@ -30,7 +30,7 @@ class Lookups:
         self._store = store
         self._fetch = fetch
         self._releases = releases
-        self._gathering: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._gathering: dict[tuple[str, str], asyncio.Task[OriginError | None]] = {}
 
     async def resolve(self, mirror: Mirror, plan: Plan, client: str = "") -> Plan:
         """The plan with address, digest and size from the documents of its mirror; as it is when it asks for nothing.
@@ -79,6 +79,20 @@ class Lookups:
         if entry.head.status == 200 and entry.digest != known:
             await asyncio.wait([self._start(mirror, plan, entry)])
 
+    async def prove(self, plan: Plan, mirror: Mirror, entry: Entry) -> None:
+        """OriginError where a document that has come whole cannot be read; else what it says is known from now on."""
+        if plan.proven or entry.head.status != 200:
+            return
+        if plan.facts is not None:
+            await asyncio.wait([task := self._start(mirror, plan, entry)])
+            if (wrong := task.result()) is not None:
+                raise OriginError(f"{entry.key}: {wrong}")
+        elif plan.proof is not None and (blob := await self._store.open(entry.blob)) is not None:
+            try:
+                await asyncio.to_thread(plan.proof, b"".join(await parts(blob)), entry.head.headers)
+            finally:
+                await blob.close()
+
     async def stored(self, asked: Asked, entry: Entry) -> None:
         """A document was stored: gather its facts behind the clients; who looks one up waits for it."""
         if asked.plan.facts is None or entry.head.status != 200:
@@ -87,32 +101,37 @@ class Lookups:
         if asked.plan.digest is None or not await self._releases.replaced(asked.mirror, entry.key):
             self._start(asked.mirror, asked.plan, entry)
 
-    def _start(self, mirror: Mirror, plan: Plan, entry: Entry) -> asyncio.Task[None]:
+    def _start(self, mirror: Mirror, plan: Plan, entry: Entry) -> asyncio.Task[OriginError | None]:
         key = (mirror.name, plan.slot)
         task = asyncio.get_running_loop().create_task(self._gather(mirror, plan, entry, self._gathering.get(key)))
         self._gathering[key] = task
         task.add_done_callback(lambda done: self._gathered(key, done))
         return task
 
-    def _gathered(self, key: tuple[str, str], task: asyncio.Task[None]) -> None:
+    def _gathered(self, key: tuple[str, str], task: asyncio.Task[OriginError | None]) -> None:
         if self._gathering.get(key) is task:
             del self._gathering[key]
 
-    async def _gather(self, mirror: Mirror, plan: Plan, entry: Entry, before: asyncio.Task[None] | None) -> None:
+    async def _gather(
+        self, mirror: Mirror, plan: Plan, entry: Entry, before: asyncio.Task[OriginError | None] | None
+    ) -> OriginError | None:
+        """What is wrong with the document, if something is."""
         if before is not None:
             await asyncio.wait([before])
         if plan.facts is None or await self._facts.source(mirror.name, plan.slot) == entry.digest:
-            return
+            return None
         blob = await self._store.open(entry.blob)
         if blob is None:
-            return
+            return None
         try:
             body = await parts(blob)
             await self._facts.put(mirror.name, plan.slot, entry.digest, _read(plan.facts, body, entry.head.headers))
         except MirrorError as exc:
             log.warning("%s: its facts cannot be read: %s", entry.key, exc)
+            return exc if isinstance(exc, OriginError) else None
         finally:
             await blob.close()
+        return None
 
     async def close(self) -> None:
         """Wait for what is being gathered."""

@@ -202,7 +202,8 @@ class Plan:
     and nobody gets a byte of it before that is done.
     `missing` is what clients get where the origin has no such document (404, 410) and says so in another language than
     theirs (anything but JSON). `most` is how many bytes a request's body may have.
-    `inside`: where else the bytes are, if the origin has not the right ones.
+    `inside`: where else the bytes are, if the origin has not the right ones. `proof` is pure and raises OriginError
+    where a whole 200 is no document of the kind; where there are `facts`, reading them is the proof.
     """
 
     key: str
@@ -224,6 +225,12 @@ class Plan:
     missing: Ready | None = None
     most: int | None = None
     inside: Inside | None = None
+    proof: Callable[[bytes, Headers], None] | None = None
+
+    @property
+    def proven(self) -> bool:
+        """Whether a 200 that came whole needs no further look: its digest is known, or nothing is read from it."""
+        return self.digest is not None or (self.facts is None and self.proof is None)
 
     def completed(self, fact: Fact) -> Plan:
         """This plan with what the fact that it looked up says."""

@@ -57,9 +57,9 @@ async def _unstored(fill: Fill, body: Body) -> None:
 
 async def _accepted(fill: Fill, entry: Entry | None) -> None:
     """Raises OriginError where nobody may have it. Also of what was purged: its readers go on."""
-    fill.accepting = fill.held
+    fill.accepting = fill.held or not fill.asked.plan.proven
     try:
-        if fill.held:
+        if fill.accepting:
             await fill.fills.accept(fill.asked, entry)
     finally:
         fill.accepting = False

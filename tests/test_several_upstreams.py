@@ -196,6 +196,7 @@ class TestWhatIsNotThere:
             if status == 500:
                 with pytest.raises(OriginError, match="the origin answered 500"):
                     await named.world.get(RELEASE, "")
+                await named.world.settled()
             else:
                 assert (await named.world.get(RELEASE, "")).reply.head.status == status
         assert named.first.requests() == 2

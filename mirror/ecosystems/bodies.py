@@ -72,6 +72,14 @@ def json_object(body: bytes, headers: Headers) -> dict[str, Any]:
     return value
 
 
+def json_whole(body: bytes, headers: Headers) -> None:
+    """OriginError where a stored body is no JSON, or not all of it."""
+    try:
+        json.loads(decoded(body, headers))
+    except (ValueError, RecursionError) as exc:
+        raise OriginError("the origin's document is not JSON") from exc
+
+
 def json_bytes(value: object) -> bytes:
     """Compact JSON with keys in their order; OriginError where `value` came from a document that is no legal JSON."""
     try:

@@ -8,7 +8,7 @@ from functools import partial
 
 from mirror.ecosystems import packuments, paths
 from mirror.ecosystems.accept import quality, ranges
-from mirror.ecosystems.bodies import not_html
+from mirror.ecosystems.bodies import json_whole, not_html
 from mirror.ecosystems.packuments import ABBREVIATED, FULL
 from mirror.ecosystems.rules import AS_IT_IS, DAY, HOUR, IMMUTABLE, document, reads, volatile
 from mirror.errors import NotFound, TooLarge
@@ -142,6 +142,7 @@ def _plain(mirror: Mirror, path: str, ttl: float, package: str = "") -> Plan:
         tags=(f"npm:{package}",) if package else (),
         check=not_html,
         missing=_MISSING,
+        proof=json_whole,
     )
 
 

@@ -5,48 +5,25 @@ The registries are those that this machine's own clients are set to (`upstream =
 
 from __future__ import annotations
 
-import filecmp
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mirror import clients
-from mirror.errors import Unavailable
-from tests.instruments.server import Served
+from tests.e2e.live import CONFIG, UV, answers, needed, not_hits, unreachable
+from tests.instruments import installs
+from tests.instruments.installs import alone, apt_options, suite, tree, twice
+from tests.instruments.server import Served, served
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
-CONFIG = """
-[cache]
-min_free = "1MB"
-[upstream]
-{unreachable}
-[mirrors.pypi]
-ecosystem = "pypi"
-[mirrors.npm]
-ecosystem = "npm"
-[mirrors.debian]
-ecosystem = "apt"
-"""
-UNREACHABLE = 'proxy = "http://127.0.0.1:9"\nretries = 0'
 PYTHON = ["fastapi[standard]", "django", "httpx", "rich", "flask"]  # with what they need, more than 20
 
 
 def run(command: list[str], cwd: Path, **environment: str) -> None:
-    """Run a client in a clean environment; once more when it failed, because networks do."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_", "npm_"))}
-    for attempt in (1, 2):
-        done = subprocess.run(
-            command, cwd=cwd, env={**kept, **environment}, capture_output=True, text=True, timeout=240, check=False
-        )
-        if done.returncode == 0:
-            return
-        assert attempt == 1, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    twice(lambda: installs.run(command, cwd, **environment))
 
 
 class Clients:
@@ -60,14 +37,13 @@ class Clients:
         target = self._fresh("pip")
         index = ["--index-url", self.server.url("/pypi/simple/"), "--trusted-host", "127.0.0.1"]
         quiet = ["-q", "--disable-pip-version-check", "--no-cache-dir"]
-        run([sys.executable, "-m", "pip", "--isolated", "download", *quiet, *index, "-d", ".", "requests"], target)
+        run([sys.executable, "-m", "pip", "download", *quiet, *index, "-d", ".", "requests"], target, **alone())
         return target
 
     def uv(self) -> Path:
         target = self._fresh("uv")
-        uv = Path(sys.executable).with_name("uv")
         index = ["--no-config", "--no-cache", "-q", "--index-url", self.server.url("/pypi/simple/")]
-        run([str(uv), "pip", "install", *index, "--python", sys.executable, "--target", ".", *PYTHON], target)
+        run([UV, "pip", "install", *index, "--python", sys.executable, "--target", ".", *PYTHON], target)
         assert sum(path.name.endswith(".dist-info") for path in target.iterdir()) >= 20
         return target
 
@@ -85,20 +61,7 @@ class Clients:
         target = self._fresh("apt")
         state = self.folder / "apt-state"
         shutil.rmtree(state, ignore_errors=True)
-        for folder in ("state/lists/partial", "cache/archives/partial"):
-            (state / folder).mkdir(parents=True)
-        keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
-        sources = state / "sources.list"
-        sources.write_text(f"deb [signed-by={keys}] {self.server.url('/debian')} bookworm main\n")
-        settings = {
-            "Dir::Etc::sourcelist": sources,
-            "Dir::Etc::sourceparts": "/dev/null",
-            "Dir::State": state / "state",
-            "Dir::Cache": state / "cache",
-            "APT::Sandbox::User": "root",
-            "Acquire::Languages": "none",
-        }
-        options = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
+        options = apt_options(state, self.server.url("/debian"), suite())
         run(["apt-get", *options, "-q", "update"], target)
         run(["apt-get", *options, "-q", "download", "hello"], target)
         assert next(target.glob("hello_*.deb")).stat().st_size > 10_000
@@ -106,8 +69,8 @@ class Clients:
 
     def curl(self) -> Path:
         target = self._fresh("curl")
-        suite = self.server.url("/debian/dists/bookworm/InRelease")
-        run(["curl", "-sfO", suite], target)
+        release = self.server.url(f"/debian/dists/{suite()}/InRelease")
+        run(["curl", "-sfO", release], target)
         return target
 
     def _fresh(self, name: str) -> Path:
@@ -116,61 +79,26 @@ class Clients:
         return target
 
 
-def same(one: Path, two: Path) -> bool:
-    """True when both trees hold the same files with the same bytes."""
-    names = [sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()) for root in (one, two)]
-    if names[0] != names[1]:
-        return False
-    return all(
-        filecmp.cmp(one / name, two / name, shallow=False)
-        for name in names[0]
-        if not name.endswith((".pyc", "/.lock", ".lock"))
-    )
+def installed(root: Path) -> dict[str, str]:
+    """What a client left there, without what another run writes otherwise."""
+    return {name: digest for name, digest in tree(root).items() if not name.endswith((".pyc", ".lock"))}
 
 
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server; its cache fills with the first test's installs."""
-    server = Served(tmp_path_factory.mktemp("live"), CONFIG.format(unreachable=""))
-    server.start()
-    yield server
-    server.stop()
-
-
-def needed(client: str) -> None:
-    """Skip with the reason where this machine lacks the client, or a registry to ask."""
-    program, ecosystem, name = {
-        "pip": (sys.executable, "pypi", "pypi"),
-        "uv": (str(Path(sys.executable).with_name("uv")), "pypi", "pypi"),
-        "npm": ("npm", "npm", "npm"),
-        "apt": ("apt-get", "apt", "debian"),
-        "curl": ("curl", "apt", "debian"),
-    }[client]
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
-    try:
-        clients.discover(ecosystem, name, frozenset())
-    except Unavailable as exc:
-        pytest.skip(str(exc))
+    with served(tmp_path_factory.mktemp("live"), CONFIG) as server:
+        yield server
 
 
 @pytest.mark.parametrize("client", ["pip", "uv", "npm", "apt", "curl"])
 def test_installs_cold_and_then_from_disk_alone(client: str, warm: Served, tmp_path: Path) -> None:
     needed(client)
     first = getattr(Clients(warm, tmp_path / "first"), client)()
-    warm.stop()
-    config = warm.folder / "config.toml"
-    online = config.read_text()
-    config.write_text(online.replace("[upstream]\n", f"[upstream]\n{UNREACHABLE}\n"))
-    before = len(warm.log())
-    try:
-        warm.start()
+    seen = len(warm.log())
+    with unreachable(warm):
         second = getattr(Clients(warm, tmp_path / "second"), client)()
-        answers = [line for line in warm.log()[before:].splitlines() if "mirror.access" in line and "/-/" not in line]
-    finally:
-        warm.stop()
-        config.write_text(online)
-        warm.start()
-    assert same(first, second)
-    assert answers
-    assert [line for line in answers if "[mirror; hit" not in line] == []
+        lines = answers(warm, seen)
+    assert installed(first) == installed(second)
+    assert lines
+    assert not_hits(lines) == []

@@ -80,23 +80,23 @@ def missing() -> str:
 @contextmanager
 def nginx(folder: Path, origin: int) -> Iterator[int]:
     """A caching nginx in front of the port `origin`; yields its own port."""
-    port = _free_port()
+    port = free_port()
     config = _configured(folder, "nginx.conf", NGINX.format(folder=folder, origin=origin, port=port))
     # -e: the compiled-in error log is opened before the configuration is read.
     command = ["nginx", "-p", str(folder), "-e", str(folder / "log"), "-c", str(config)]
-    with _running(command, port, folder):
+    with running(command, port, folder):
         yield port
 
 
 @contextmanager
 def squid(folder: Path, origin: int) -> Iterator[int]:
     """A Squid in memory, as accelerator of the port `origin`; yields its own port."""
-    port = _free_port()
+    port = free_port()
     text = SQUID.format(folder=folder, origin=origin, port=port, user=UNPRIVILEGED)
     config = _configured(folder, "squid.conf", text)
     if os.getuid() == 0:  # it leaves root behind, and has to reach its log
         shutil.chown(folder, UNPRIVILEGED)
-    with _running(["squid", "-N", "-f", str(config)], port, folder):
+    with running(["squid", "-N", "-f", str(config)], port, folder):
         yield port
 
 
@@ -107,11 +107,13 @@ def _configured(folder: Path, name: str, text: str) -> Path:
 
 
 @contextmanager
-def _running(command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
+def running(command: Sequence[str], port: int, folder: Path, **environment: str) -> Iterator[None]:
+    """The program in a process of its own, from when it listens at `port`; what it prints is in `folder`/output."""
     executable = shutil.which(command[0], path=PATH)
     assert executable
+    env = {**os.environ, **environment}
     with (folder / "output").open("wb") as output:
-        process = subprocess.Popen([executable, *command[1:]], stdout=output, stderr=output, cwd=folder)
+        process = subprocess.Popen([executable, *command[1:]], stdout=output, stderr=output, cwd=folder, env=env)
     try:
         _wait(process, port, folder)
         yield
@@ -125,7 +127,7 @@ def _running(command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=5).close()
@@ -139,7 +141,8 @@ def _wait(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
             time.sleep(0.01)  # another process: it tells nobody when it is ready, it can only be asked
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port at which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
