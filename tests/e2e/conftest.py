@@ -1,4 +1,4 @@
-"""Real servers, and the origins behind them: played by hand, indexes of Python packages, registries of npm's, APT archives."""
+"""Real servers, and the origins behind them: played by hand, Python indexes, npm registries, APT archives."""
 
 from __future__ import annotations
 
