@@ -17,6 +17,7 @@ from mirror.ecosystems.apt_releases import Release
 from mirror.errand import Errand
 from mirror.errors import MirrorError, Mismatch, NotAdopted, NotFound, OriginError, StoreError
 from mirror.fill import Asked
+from mirror.httpcache.decision import failed
 from mirror.model import Entry, Fact, Mirror, Plan, Request
 from mirror.outcome import Outcome
 from mirror.outside import Outside
@@ -30,7 +31,7 @@ log = logging.getLogger("mirror.generations")
 PATIENCE = 5.0
 """Seconds that a client waits for a new release before it gets the one before."""
 PAUSE = 15.0
-"""Seconds between attempts at a release that was refused."""
+"""Seconds between attempts at a release that was refused; no more than the mirror's ttl."""
 INCOMPLETE_FOR = 600.0
 """Seconds after which a release is taken although the origin lacks indexes that it names."""
 
@@ -90,8 +91,7 @@ class Generations:
         carrying = asyncio.ensure_future(self._carry(errand))
         try:
             await asyncio.wait([carrying], timeout=PATIENCE)
-            waits = not carrying.done() or isinstance(carrying.exception(), NotAdopted)
-            before = await self._before(errand) if waits else None
+            before = await self._before(errand) if await self._stays(errand, carrying) else None
             if before is None:
                 return await carrying
         except BaseException:
@@ -99,6 +99,15 @@ class Generations:
             raise
         await _abandon(carrying)
         return before
+
+    async def _stays(self, errand: Errand, carrying: asyncio.Future[Reply]) -> bool:
+        """Whether this client gets the release before: it has waited long enough, or the new one is none."""
+        if not carrying.done() or isinstance(carrying.exception(), NotAdopted):
+            return True
+        if not isinstance(carrying.exception(), OriginError):
+            return False
+        known = await self._outside.index.get(errand.plan.key)
+        return failed(errand.plan, known, self._outside.wall(), errand.request) is not None
 
     async def _before(self, errand: Errand) -> Reply | None:
         entry = await self._outside.index.get(errand.plan.key)
@@ -142,7 +151,7 @@ class Generations:
         mirror, key = asked.mirror, asked.plan.key
         if entry is None:
             if mirror.keyring or await self._known(key):
-                self._refuse(key, "")
+                self._refuse(mirror, key, "")
                 raise NotAdopted(f"{key}: the new release cannot be stored, and hence not be checked")
             return
         document = key.removeprefix(f"/{mirror.name}")
@@ -162,7 +171,7 @@ class Generations:
                         plain = document.removesuffix(".gpg")
                         await self._agree(mirror, f"{plain.removesuffix('Release')}InRelease", plain, release)
             except MirrorError as exc:
-                self._refuse(key, entry.digest)
+                self._refuse(mirror, key, entry.digest)
                 raise NotAdopted(f"{key}: the new release is not served: {exc}") from exc
             self._refusals.pop(key, None)
 
@@ -174,9 +183,9 @@ class Generations:
         if found is None:
             return
         try:
-            release, adopted = [await self._releases.read(*each) for each in ((other, found[0]), (document, entry))]
-            if (release.dated, release.indexes) != (adopted.dated, adopted.indexes):
-                raise OriginError("InRelease and Release are not of one time: one of them is still being published")
+            adopted = await self._releases.read(document, entry)
+            release = await self._releases.read(other, found[0])
+            _same(release, adopted)
             await self._check(mirror, other, *found)
             await self._releases.keep(mirror, other, found[0].digest, release)
         except BaseException:
@@ -190,10 +199,11 @@ class Generations:
         known = await self._outside.index.get(key)
         return known if known is not None and known.head.status == 200 else None
 
-    def _refuse(self, key: str, digest: str) -> None:
+    def _refuse(self, mirror: Mirror, key: str, digest: str) -> None:
         now, refusal = self._outside.wall(), self._refusals.get(key)
         since = refusal.since if refusal and refusal.digest == digest else now
-        self._refusals[key] = _Refusal(digest, since, now + PAUSE)
+        pause = min(PAUSE, max(1.0, mirror.ttl or 0.0))
+        self._refusals[key] = _Refusal(digest, since, now + pause)
 
     def _lasting(self, key: str, digest: str) -> bool:
         """Whether this one has been refused for so long that the origin means it."""
@@ -249,6 +259,11 @@ class Generations:
                     del piece
             finally:
                 await reply.source.close()
+
+
+def _same(one: Release, other: Release) -> None:
+    if (one.dated, one.indexes) != (other.dated, other.indexes):
+        raise OriginError("InRelease and Release are not of one time: one of them is still being published")
 
 
 async def _abandon(carrying: asyncio.Future[Reply]) -> None:

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from mirror.ports import Answer
 
 PEEK = 512
+ENOUGH = 64  # bytes by which every kind of file can be told
 
 
 class Peeked:
-    """An answer of which the first chunk was already looked at."""
+    """An answer of which the first chunks were already looked at."""
 
     def __init__(self, answer: Answer, chunks: AsyncIterator[bytes], first: bytes) -> None:
         self.head, self.url, self.length, self.delimited = answer.head, answer.url, answer.length, answer.delimited
@@ -28,8 +29,10 @@ class Peeked:
 async def peek(answer: Answer) -> tuple[Peeked, bytes]:
     """The answer again, and its first bytes."""
     chunks = answer.chunks()
+    first = b""
     try:
-        first = await anext(chunks, b"")
+        while len(first) < ENOUGH and (chunk := await anext(chunks, b"")):
+            first += chunk
     except BaseException:
         await answer.aclose()
         raise

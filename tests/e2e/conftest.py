@@ -1,4 +1,4 @@
-"""Real servers, and the origins behind them: played by hand, Python indexes, npm registries, APT archives."""
+"""Real servers, and what is behind them: an origin played by hand, indexes, registries, archives."""
 
 from __future__ import annotations
 
