@@ -34,7 +34,7 @@ class Insides:
         """The origin's file, where it has the right one, else the one that is inside the other."""
         try:
             reply = await self._carry(errand)
-            if reply.outcome.hit or reply.head.status != 200:
+            if reply.outcome.hit or reply.head.status != 200 or errand.request.method == "HEAD":
                 good = reply.head.status == 200
             else:
                 reply, good = await _whole(reply), True

@@ -122,14 +122,15 @@ def before(request: Request, plan: Plan, entry: Entry | None, now: float) -> Dec
         return Hit(entry, inf)
     if expired(entry.head):
         return Miss("request") if client is not None and "only-if-cached" in client else Revalidate(entry)
-    return _package(request, plan.rule, entry, now) if client is None else _shared(client, plan.rule, entry, now)
+    return _package(request, plan, entry, now) if client is None else _shared(client, plan.rule, entry, now)
 
 
-def _package(request: Request, rule: Rule, entry: Entry, now: float) -> Decision:
+def _package(request: Request, plan: Plan, entry: Entry, now: float) -> Decision:
+    rule = plan.rule
     remaining = ttl(entry, rule, now)
     if remaining == inf:
         return Hit(entry, remaining)
-    if now - entry.head.received_at > VALIDATED_AGAIN_AFTER and _wants_validation(request):
+    if now - entry.head.received_at > VALIDATED_AGAIN_AFTER and _wants_validation(request, plan, entry, remaining):
         return Revalidate(entry)
     if remaining > 0:
         return Hit(entry, remaining)
@@ -138,9 +139,12 @@ def _package(request: Request, rule: Rule, entry: Entry, now: float) -> Decision
     return StaleHit(entry, remaining) if -remaining < rule.grace and not negative else Revalidate(entry)
 
 
-def _wants_validation(request: Request) -> bool:
+def _wants_validation(request: Request, plan: Plan, entry: Entry, remaining: float) -> bool:
+    """no-cache, or max-age=0, which some clients send by habit: not for that where what is fresh could only be fetched
+    whole again, unless it is a release (APT)."""
     client = cache_control(request.headers.get("cache-control"))
-    return "no-cache" in client or client.seconds("max-age") == 0
+    cheap = bool(entry.validators.pairs) or bool(plan.generation) or remaining <= 0
+    return "no-cache" in client or (client.seconds("max-age") == 0 and cheap)
 
 
 def _shared(client: Directives, rule: Rule, entry: Entry, now: float) -> Decision:

@@ -79,9 +79,20 @@ class TestPackageMirrors:
 
     @pytest.mark.parametrize("directive", ["no-cache", "max-age=0", "Max-Age=0, no-store"])
     def test_a_client_causes_a_validation_at_most_every_five_seconds(self, directive: str) -> None:
-        asked = request(cache_control=directive)
-        assert before(asked, plan(PACKAGE), entry(), NOW + 5) == Hit(entry(), 295)
-        assert before(asked, plan(PACKAGE), entry(), NOW + 5.1) == Revalidate(entry())
+        asked, stored = request(cache_control=directive), entry(etag='"a"')
+        assert before(asked, plan(PACKAGE), stored, NOW + 5) == Hit(stored, 295)
+        assert before(asked, plan(PACKAGE), stored, NOW + 5.1) == Revalidate(stored)
+
+    def test_what_could_only_be_fetched_whole_again_is_not_for_a_habit(self) -> None:
+        habit, wish = request(cache_control="max-age=0"), request(cache_control="no-cache")
+        assert before(habit, plan(PACKAGE), entry(), NOW + 10) == Hit(entry(), 290)
+        assert before(habit, plan(PACKAGE), entry(), NOW + 301) == Revalidate(entry())
+        assert before(wish, plan(PACKAGE), entry(), NOW + 10) == Revalidate(entry())
+
+    def test_a_release_is_looked_for_by_habit(self) -> None:
+        asked, release = request(cache_control="max-age=0"), plan(PACKAGE, generation="dists/stable")
+        assert before(asked, release, entry(), NOW + 5) == Hit(entry(), 295)
+        assert before(asked, release, entry(), NOW + 10) == Revalidate(entry())
 
     @pytest.mark.parametrize("directive", ["no-store", "max-age=60", "only-if-cached", "min-fresh=9999"])
     def test_other_directives_are_ignored(self, directive: str) -> None:
