@@ -90,6 +90,10 @@ class Cursor:
         self._place = found[1]
         return found[0]
 
+    def since(self, start: int) -> str:
+        """The text from `start` up to here, one character for each byte; "" where the window does not show all."""
+        return self._text[start - self._start : self._place] if start >= self._start else ""
+
     def string(self) -> str | None:
         """Past the value that begins here: what it is if it is a string, None if it is not."""
         start = self.at

@@ -13,6 +13,8 @@ from mirror.ecosystems.versions import Packument, Version
 from mirror.model import Digest, strongest
 
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+_PLAIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[1-9][0-9]{0,3})?/(?:[A-Za-z0-9._~@+-]+/)*([A-Za-z0-9._~@+-]+)")
+_PLAIN_FILE = re.compile(r"[A-Za-z0-9._~@+-]+")
 _FILE = re.compile(r"[^/\\\x00-\x1f\x7f]+")
 
 
@@ -30,15 +32,13 @@ def named(packument: Packument, package: str) -> Iterator[Tarball]:
     They are called as at the origin, because clients leave such URLs out of lock files; where several are called the
     same (`/1.0.0/package.tgz`), `<name>-<version>.tgz`.
     """
+    addressed = list(_addressed(packument))
     urls: dict[str, str] = {}
-    shared = set()
-    for _, url, file in _addressed(packument):
-        if urls.setdefault(file, url) != url:
-            shared.add(file)
-    for version, url, file in _addressed(packument):
-        usual = f"{package.rpartition('/')[2]}-{version}.tgz"
-        own = (usual if file in shared else file).encode(errors="replace")
-        yield Tarball(version, url, f"/{package}/-/{paths.encoded(own)}")
+    shared = {file for _, url, file in addressed if urls.setdefault(file, url) != url}
+    for version, url, file in addressed:
+        own = f"{package.rpartition('/')[2]}-{version}.tgz" if file in shared else file
+        plain = own if _PLAIN_FILE.fullmatch(own) else paths.encoded(own.encode(errors="replace"))
+        yield Tarball(version, url, f"/{package}/-/{plain}")
 
 
 def _addressed(packument: Packument) -> Iterator[tuple[str, str, str]]:
@@ -58,6 +58,8 @@ def digest(version: Version) -> Digest | None:
 
 def _address(written: str) -> tuple[str, str] | None:
     """The URL that can be asked, and its file's name."""
+    if (plain := _PLAIN.fullmatch(written)) is not None and plain[1] not in (".", ".."):  # nearly all are
+        return written, plain[1]
     try:
         url = urldefrag(quote(written.strip(), safe=_PRINTABLE)).url
         parts = urlsplit(url)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from mirror.ecosystems.bodies import decoded
-from mirror.ecosystems.json_spans import Cursor
+from mirror.ecosystems.json_spans import LARGE, Cursor
 from mirror.errors import OriginError
 from mirror.model import Headers
 
 Span = tuple[int, int]
 
 _NOWHERE = (0, 0)
+_MEMBERS = {name: re.compile(rf'"{name}"[ \t\n\r]*:[ \t\n\r]*"') for name in ("tarball", "url", "modified")}
 _SHORT = 1 << 20  # bytes; what is longer is no list of tags
 
 
@@ -106,7 +108,33 @@ def _text_span(cursor: Cursor) -> Span | None:
     return span if is_text else None
 
 
+def _placed(text: str, start: int, name: str, value: object) -> Span | None:
+    """The span of a member's value, where `text` (which begins at byte `start`) has just one such member, in whatever
+    object; None where that cannot be told from the text alone.
+
+    Without a \\u in it names stand there as they are; and a quote within a string is never the end of a name.
+    """
+    if not isinstance(value, str) or not value.isascii() or "\\u" in text:
+        return None
+    ends = [found.end() for found in _MEMBERS[name].finditer(text) if text.startswith(f'{value}"', found.end())]
+    return (start + ends[0] - 1, start + ends[0] + len(value) + 1) if len(ends) == 1 else None
+
+
 def _modified(cursor: Cursor) -> Span | None:
+    start, times = cursor.at, cursor.value()
+    if isinstance(times, dict):
+        quick = _placed(cursor.since(start), start, "modified", times.get("modified"))
+        if quick is not None or "modified" not in times:
+            return quick
+    end = cursor.at
+    cursor.go(start)
+    try:
+        return _modified_by_members(cursor)
+    finally:
+        cursor.go(end)
+
+
+def _modified_by_members(cursor: Cursor) -> Span | None:
     found: Span | None = None
     if cursor.kind == "{":
         for name in cursor.members():
@@ -122,6 +150,31 @@ def _versions(cursor: Cursor) -> dict[str, Version] | None:
 
 
 def _version(cursor: Cursor) -> Version:
+    start, manifest = cursor.at, cursor.value()
+    if not isinstance(manifest, dict) and manifest is not LARGE:
+        return Version(start, cursor.at)
+    if isinstance(manifest, dict) and (quick := _quick(cursor.since(start), start, manifest.get("dist"))) is not None:
+        return quick._replace(start=start, end=cursor.at)
+    cursor.go(start)
+    return _by_members(cursor)
+
+
+def _quick(text: str, start: int, dist: object) -> Version | None:
+    """What `dist` says, where its URLs can be found without a walk: an eighth of the work, and nearly always so."""
+    if not isinstance(dist, dict):
+        return _NO_DIST
+    told = [dist[name] if isinstance(dist.get(name), str) else None for name in ("tarball", "integrity", "shasum")]
+    attestations = dist.get("attestations")
+    url = attestations.get("url") if isinstance(attestations, dict) else None
+    tarball, integrity, shasum = told
+    at = _NOWHERE if tarball is None else _placed(text, start, "tarball", tarball)
+    url_at = _placed(text, start, "url", url) if isinstance(url, str) else _NOWHERE
+    if at is None or url_at is None or not all(value.isascii() for value in told if value is not None):
+        return None
+    return Version(0, 0, tarball, at, integrity, shasum, url if isinstance(url, str) else None, url_at)
+
+
+def _by_members(cursor: Cursor) -> Version:
     start, dist = cursor.at, _NO_DIST
     if cursor.kind == "{":
         for name in cursor.members():
