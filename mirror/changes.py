@@ -31,7 +31,10 @@ class Changes:
     def since(self, mark: Mark) -> bool:
         """Whether anything changed since the mark was taken."""
         marks = self._marks
-        return any(marks[slot] != value for slot, value in mark)
+        for slot, value in mark:  # noqa: SIM110 - `any` costs three times as much, and this is asked for each hit
+            if marks[slot] != value:
+                return True
+        return False
 
 
 def of_key(key: str) -> str:

@@ -92,13 +92,13 @@ class Engine:
             return await self._insides.reply(errand, errand.plan.inside)
         return await self._carry_out(errand)
 
-    def used(self, lasting: Lasting) -> bool:
-        """A lasting reply is used once more; False where it is no longer right, or may not be."""
-        now = self._outside.wall()
-        if now >= lasting.until - ROUNDING or self._outside.changes.since(lasting.mark):
-            return False
-        self._outside.store.touch(lasting.entry.blob, now)
-        return True
+    def used(self, lasting: Lasting) -> None:
+        """What is stored for a lasting reply is in use."""
+        self._outside.store.touch(lasting.entry.blob, self._outside.wall())
+
+    def lasts(self, lasting: Lasting, now: float) -> bool:
+        """Whether a lasting reply is right still, as far as can be told in a moment."""
+        return now < lasting.until - ROUNDING and not self._outside.changes.since(lasting.mark)
 
     async def opened(self, lasting: Lasting) -> Source | None:
         """The stored bytes of a lasting reply."""

@@ -60,7 +60,7 @@ class Both:
 
     @property
     def prepared(self) -> int:
-        return len(self.warm.hot._kept)
+        return len(self.warm.hot._order)
 
 
 def documents(origin: Origin) -> None:
@@ -201,6 +201,7 @@ async def test_it_is_gone_when_the_server_is_about_to_end(both: Both) -> None:
 
 async def test_it_is_logged_as_every_request_is(both: Both, caplog: pytest.LogCaptureFixture) -> None:
     await both.heat(ask(OBJECT))
+    both.proxy.close()
     with caplog.at_level(logging.INFO, "mirror.access"):
         await both.same(ask(OBJECT))
         both.proxy.close()  # writes what is gathered
@@ -216,19 +217,35 @@ async def test_requests_in_a_row_are_answered_in_order(both: Both) -> None:
     assert answers[0] == answers[2] == answers[4] != answers[1]
 
 
-async def test_no_more_is_kept_than_the_limit() -> None:
-    class Reply:
-        body: bytes | None = b"x" * 10_000
+class Ten:
+    """A reply of 10,000 bytes."""
 
-    hot = Hot(limit=400_000)
-    for at in range(100):
+    body: bytes | None = b"x" * 10_000
+
+
+def kept(hot: Hot, names: range) -> None:
+    for at in names:
         known = ("place", b"%d" % at)
         assert hot.taker(known) is None
         taker = hot.taker(known)
         assert taker is not None
-        taker(Reply())  # type: ignore[arg-type]
-    assert hot._size == sum(kept.size for kept in hot._kept.values()) <= 400_000
-    assert 5 < len(hot._kept) < 100
+        taker(Ten())  # type: ignore[arg-type]
+
+
+def test_no_more_is_kept_than_the_limit() -> None:
+    hot = Hot(limit=400_000)
+    kept(hot, range(100))
+    assert hot._size == sum(each.size for each in hot._order.values()) <= 400_000
+    assert 5 < len(hot._order) == len(hot.table("place")) < 100
+
+
+def test_what_was_used_stays_longer() -> None:
+    hot = Hot(limit=400_000)  # room for 16 of them
+    kept(hot, range(16))
+    hot.table("place")[b"0"].used = True
+    kept(hot, range(16, 18))
+    assert b"0" in hot.table("place")
+    assert not {b"1", b"2"} & hot.table("place").keys()
 
 
 @pytest.mark.parametrize(

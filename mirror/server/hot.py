@@ -29,58 +29,64 @@ class Reply(Protocol):
 
     body: bytes | None
 
-    def use(self) -> bool: ...
+    def lasts(self, now: float) -> bool: ...
     def shape(self, now: float) -> tuple[Any, str, float]: ...
-    def sent(self, client: str, status: int, count: int, behind: str) -> None: ...
+    def line(self, client: str, status: int, count: int, behind: str) -> str: ...
+    def sent(self, now: float, line: str) -> None: ...
 
 
 class Kept:
     """A reply and, where its body is kept, its bytes on the wire for as long as they are the same."""
 
-    __slots__ = ("_behind", "_count", "_status", "_until", "_wire", "reply", "size")
+    __slots__ = ("_client", "_line", "_told", "_until", "_wire", "reply", "size", "used")
 
     def __init__(self, reply: Reply) -> None:
         self.reply = reply
         self.size = 2 * len(reply.body or b"") + 4096
+        self.used = False
         self._until = 0.0
-        self._wire, self._behind = b"", ""
-        self._status = self._count = 0
+        self._wire = b""
+        self._told: tuple[int, int, str] = (0, 0, "")
+        self._client, self._line = "", ""
 
     def wire(self, client: str, now: float) -> bytes | None:
         """The response's bytes at `now` (wall clock), which go out to that client; None where it is right no more."""
-        if not self.reply.use():
+        reply = self.reply
+        if not reply.lasts(now):
             return None
         if now >= self._until:
             self._encode(now)
-        self.reply.sent(client, self._status, self._count, self._behind)
+        if client != self._client:
+            self._client, self._line = client, reply.line(client, *self._told)
+        reply.sent(now, self._line)
+        self.used = True
         return self._wire
 
     def _encode(self, now: float) -> None:
-        shape, self._behind, self._until = self.reply.shape(now)
+        shape, behind, self._until = self.reply.shape(now)
         whole = self.reply.body or b""
         body = b"".join(piece if isinstance(piece, bytes) else whole[slice(*piece)] for piece in shape.pieces)
         self._wire = b"".join((*status_line(shape.status, shape.reason), *field_lines(shape.fields), b"\r\n", body))
-        self._status, self._count = shape.status, len(body)
+        self._told, self._client = (shape.status, len(body), behind), ""
 
 
 class Hot:
-    """At most `limit` bytes of replies, the least recently used first to go. A request is known from its second time
-    on, so that a scan of what is asked for once keeps nothing."""
+    """At most `limit` bytes of replies; those that were kept first go first, unless they were used since. A request is
+    known from its second time on, so that a scan of what is asked for once keeps nothing."""
 
     def __init__(self, limit: int = 64 << 20, seen: int = 20_000, wall: Callable[[], float] = time.time) -> None:
         self.wall = wall
         self._limit = limit
         self._most_seen = seen
         self._size = 0
-        self._kept: OrderedDict[Known, Kept] = OrderedDict()
+        self._tables: dict[object, dict[bytes, Kept]] = {}
+        self._order: OrderedDict[Known, Kept] = OrderedDict()
         self._seen: OrderedDict[Known, None] = OrderedDict()
         self._closed = False
 
-    def get(self, known: Known) -> Kept | None:
-        found = self._kept.get(known)
-        if found is not None:
-            self._kept.move_to_end(known)
-        return found
+    def table(self, place: object) -> dict[bytes, Kept]:
+        """What is kept for requests that come in at a place, by their bytes: to be looked at, not to be changed."""
+        return self._tables.setdefault(place, {})
 
     def taker(self, known: Known) -> Callable[[Reply], None] | None:
         """What takes the reply to a request that was seen before; None for one that is new."""
@@ -98,21 +104,28 @@ class Hot:
         kept = Kept(reply)
         if self._closed or kept.size > self._limit // 8:
             return
-        self._kept[known] = kept
+        self._order[known] = self.table(known[0])[known[1]] = kept
         self._size += kept.size
         while self._size > self._limit:
-            _, oldest = self._kept.popitem(last=False)
-            self._size -= oldest.size
+            oldest = next(iter(self._order))
+            if self._order[oldest].used:  # a second chance
+                self._order[oldest].used = False
+                self._order.move_to_end(oldest)
+            else:
+                self.drop(oldest)
 
     def drop(self, known: Known) -> None:
-        kept = self._kept.pop(known, None)
+        kept = self._order.pop(known, None)
         if kept is not None:
             self._size -= kept.size
+            self._tables[known[0]].pop(known[1], None)
 
     def close(self) -> None:
         """From now on every request is looked at: the server is about to end."""
         self._closed = True
-        self._kept.clear()
+        for table in self._tables.values():
+            table.clear()
+        self._order.clear()
         self._size = 0
 
 

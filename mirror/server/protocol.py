@@ -15,7 +15,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mirror.server.cycle import Cycle
-from mirror.server.hot import Hot, head_of
+from mirror.server.hot import Hot, Kept, head_of
 from mirror.server.zerocopy import FileSender
 
 HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{0,5})?")
@@ -43,6 +43,8 @@ class MirrorProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._hot: Hot = self.config.hot  # type: ignore[attr-defined]
         self._place = (self.scheme, self.server)
+        self._table = self._hot.table(self._place)
+        self._client = self.client[0] if self.client else "-"
 
     @property
     def answering(self) -> bool:
@@ -88,33 +90,25 @@ class MirrorProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """As the parent does, less its warning about upgrades; at once where the reply is prepared."""
         self._head = None
-        if self._idle and (head := head_of(data)) is not None:
-            if self._answered(head):
+        if not self._in_message and (self.cycle is None or self.cycle.response_complete) and not self.pipeline:
+            if (kept := self._table.get(data)) is not None and self._answered(kept, data):
                 return
-            self._head = head
+            self._head = head_of(data)
         self._unset_keepalive_if_required()
         try:
             self._feed(data)
         except httptools.HttpParserError:
             self.send_400_response("no HTTP request that can be understood")
 
-    @property
-    def _idle(self) -> bool:
-        """True between requests: nothing of one is read, all that were read are answered."""
-        return not self._in_message and (self.cycle is None or self.cycle.response_complete) and not self.pipeline
-
-    def _answered(self, head: bytes) -> bool:
+    def _answered(self, kept: Kept, head: bytes) -> bool:
         """Whether the request has been answered with its prepared reply."""
-        known = (self._place, head)
-        kept = self._hot.get(known)
-        if kept is None or kept.reply.body is None or self.flow.write_paused or self.transport.is_closing():
+        if kept.reply.body is None or self.flow.write_paused or self.transport.is_closing():
             return False
-        wire = kept.wire(self.client[0] if self.client else "-", self._hot.wall())
+        wire = kept.wire(self._client, self._hot.wall())
         if wire is None:
-            self._hot.drop(known)
+            self._hot.drop((self._place, head))
             return False
         self.transport.write(wire)
-        self.server_state.total_requests += 1
         self._heard = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._wait_for_more(self.timeout_keep_alive)
@@ -219,8 +213,8 @@ class MirrorProtocol(HttpToolsProtocol):
         if self._head is None or not cycle.keep_alive or cycle.scope["http_version"] != "1.1":
             return self.app
         known = (self._place, self._head)
-        kept = self._hot.get(known)
-        if kept is not None and kept.reply.body is None and kept.reply.use():
+        kept = self._table.get(self._head)
+        if kept is not None and kept.reply.body is None and kept.reply.lasts(self._hot.wall()):
             return kept.reply
         if taker := self._hot.taker(known):
             self.scope["extensions"]["mirror.prepared"] = taker  # type: ignore[assignment]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +21,7 @@ def line(scope: Mapping[str, Any], sent: Sent, spent: float, outcome: Outcome) -
     """What is said of a request that took `spent` seconds."""
     client = (scope.get("client") or ("-",))[0]
     whole = "" if sent.complete else " incomplete"
-    return _line(
+    return text(
         client, f'"{scope["method"]} {address(scope)}" {sent.status} ', sent.count, spent, f"{whole} [{outcome}]"
     )
 
@@ -38,7 +37,8 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:500])
 
 
-def _line(client: str, asked: str, count: int, spent: float, behind: str) -> str:
+def text(client: str, asked: str, count: int, spent: float, behind: str) -> str:
+    """A line; `asked` and `behind` are what stands before and behind bytes and seconds."""
     return f"{client} {asked}{count} bytes {1000 * spent:.1f} ms{behind}"
 
 
@@ -49,11 +49,9 @@ class Gathered:
         self._events: list[tuple[float, str]] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, client: str, asked: str, count: int, behind: str) -> None:
-        """`asked` and `behind` are the parts of a line that are the same each time."""
-        if not log.isEnabledFor(logging.INFO):
-            return
-        self._events.append((time.time(), _line(client, asked, count, 0.0, behind)))
+    def add(self, now: float, line: str) -> None:
+        """A line of `now` (wall clock)."""
+        self._events.append((now, line))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(DELAY, self.write)
 
@@ -63,7 +61,7 @@ class Gathered:
             self._timer.cancel()
             self._timer = None
         events, self._events = self._events, []
-        handlers = _handlers()
+        handlers = _handlers() if log.isEnabledFor(logging.INFO) else []
         for handler in handlers:
             if isinstance(handler, Lines):
                 handler.many("INFO", log.name, events)

@@ -13,6 +13,7 @@ from mirror.httpcache.freshness import age
 from mirror.model import Request
 from mirror.outside import whole
 from mirror.reply import ROUNDING, InMemory, Lasting, Reply
+from mirror.web import access
 from mirror.web.access import Gathered
 from mirror.web.replies import Send
 from mirror.web.shapes import Shape, shape
@@ -71,13 +72,14 @@ class Prepared:
         self._log = log
         self._serve = serve
 
-    def use(self) -> bool:
-        """It is to be sent once more; False where it is not the right one any more."""
-        return self._engine.used(self._lasting)
+    def lasts(self, now: float) -> bool:
+        """Whether it is the right one still. Cheap: asked for each request."""
+        return self._engine.lasts(self._lasting, now)
 
     def shape(self, now: float) -> tuple[Shape, str, float]:
         """The response at `now`, what the log says behind it, and until when both are the same: Age and the ttl of
-        Cache-Status are whole seconds."""
+        Cache-Status are whole seconds. That it is asked for is noted as a use of what is stored."""
+        self._engine.used(self._lasting)
         reply, left = self._at(now), self._lasting.ttl(now)
         change = min(1 - age(reply.head, now) % 1, left % 1 if left != inf else 1.0) - ROUNDING
         return shape(reply, self.request, now), f" [{reply.outcome}]", now + change
@@ -93,9 +95,13 @@ class Prepared:
         outcome = replace(self._reply.outcome, ttl=whole(self._lasting.ttl(now)))
         return replace(self._reply, outcome=outcome, lasting=None)
 
-    def sent(self, client: str, status: int, count: int, behind: str) -> None:
+    def line(self, client: str, status: int, count: int, behind: str) -> str:
+        """What the log says when it is sent to that client."""
+        return access.text(client, f"{self._line}{status} ", count, 0.0, behind)
+
+    def sent(self, now: float, line: str) -> None:
         """The server has sent it."""
-        self._log.add(client, f"{self._line}{status} ", count, behind)
+        self._log.add(now, line)
 
     async def __call__(self, scope: Mapping[str, Any], receive: object, send: Send) -> None:
         await self._serve(scope, receive, send, self)
