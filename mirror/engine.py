@@ -24,7 +24,7 @@ from mirror.lookup import Lookups
 from mirror.model import Entry, Mirror, Plan, Ready, Request
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
-from mirror.ports import Answer, FactStore, Hop, Signatures, Source
+from mirror.ports import Answer, Blob, FactStore, Hop, Signatures, Source
 from mirror.releases import Releases
 from mirror.reply import ROUNDING, Lasting, Reply, instead, ready
 from mirror.rewriting import Rewriting
@@ -99,6 +99,10 @@ class Engine:
     def lasts(self, lasting: Lasting, now: float) -> bool:
         """Whether a lasting reply is right still, as far as can be told in a moment."""
         return now < lasting.until - ROUNDING and not self._outside.changes.since(lasting.mark)
+
+    def at_hand(self, lasting: Lasting) -> Blob | None:
+        """The stored bytes of a lasting reply, open, where that takes no waiting."""
+        return self._outside.store.at_hand(lasting.entry.blob)
 
     async def opened(self, lasting: Lasting) -> Source | None:
         """The stored bytes of a lasting reply."""

@@ -69,6 +69,13 @@ class Blob(Source, Protocol):
     def size(self) -> int: ...
     @property
     def entry(self) -> Entry: ...
+    def span(self, start: int, end: int) -> Span:
+        """The bytes `[start, end)`."""
+        ...
+
+    def leave(self) -> None:
+        """As `close`, at once."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +168,10 @@ class BlobStore(Protocol):
 
     async def open(self, blob: str) -> Blob | None:
         """The blob, open, or None when there is none (or none that can be trusted)."""
+        ...
+
+    def at_hand(self, blob: str) -> Blob | None:
+        """The blob, open, where that takes no waiting; None where it does."""
         ...
 
     def touch(self, blob: str, now: float) -> None:

@@ -57,10 +57,7 @@ class Cycle(RequestResponseCycle):
         """End the connection so that nobody can take the response for complete."""
         if self.disconnected or self.response_complete:
             return
-        connection = self.transport.get_extra_info("socket")
-        if connection is not None and connection.family != socket.AF_UNIX:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        self.transport.abort()
+        reset(self.transport)
 
     async def send(self, message: ASGISendEvent) -> None:
         if self.disconnected:
@@ -137,6 +134,14 @@ class Cycle(RequestResponseCycle):
             self.message_event.set()
             self.transport.close()
             self.on_response()
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection with a reset."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None and connection.family != socket.AF_UNIX:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    transport.abort()
 
 
 def status_line(status: int, reason: bytes) -> tuple[bytes, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
+from mirror.ports import Blob
 from mirror.server.cycle import field_lines, status_line
 
 LONGEST = 4096
@@ -31,42 +32,58 @@ class Reply(Protocol):
 
     def lasts(self, now: float) -> bool: ...
     def shape(self, now: float) -> tuple[Any, str, float]: ...
-    def line(self, client: str, status: int, count: int, behind: str) -> str: ...
+    def at_hand(self) -> Blob | None: ...
+    def line(self, client: str, status: int, count: int, behind: str, spent: float = 0.0) -> str: ...
     def sent(self, now: float, line: str) -> None: ...
 
 
 class Kept:
-    """A reply and, where its body is kept, its bytes on the wire for as long as they are the same."""
+    """A reply and its bytes on the wire for as long as they are the same. `part`: the bytes `[start, end)` of its file
+    that follow them; None where there are none, or the body is kept."""
 
-    __slots__ = ("_client", "_line", "_told", "_until", "_wire", "reply", "size", "used")
+    __slots__ = ("_client", "_line", "_told", "_until", "part", "reply", "size", "used", "wire")
 
     def __init__(self, reply: Reply) -> None:
         self.reply = reply
         self.size = 2 * len(reply.body or b"") + 4096
         self.used = False
+        self.wire = b""
+        self.part: tuple[int, int] | None = None
         self._until = 0.0
-        self._wire = b""
         self._told: tuple[int, int, str] = (0, 0, "")
         self._client, self._line = "", ""
 
-    def wire(self, client: str, now: float) -> bytes | None:
-        """The response's bytes at `now` (wall clock), which go out to that client; None where it is right no more."""
-        reply = self.reply
-        if not reply.lasts(now):
-            return None
+    def ready(self, now: float) -> bool:
+        """`wire` and `part` are right at `now` (wall clock); False where the reply is right no more."""
+        if not self.reply.lasts(now):
+            return False
         if now >= self._until:
             self._encode(now)
-        if client != self._client:
-            self._client, self._line = client, reply.line(client, *self._told)
-        reply.sent(now, self._line)
         self.used = True
-        return self._wire
+        return True
+
+    def sent(self, client: str, now: float) -> None:
+        """All that is in `wire` went out to that client."""
+        if client != self._client:
+            self._client, self._line = client, self.reply.line(client, *self._told)
+        self.reply.sent(now, self._line)
+
+    def sent_part(self, client: str, now: float, count: int, spent: float, *, whole: bool) -> None:
+        """So many bytes of `part` went out to that client, too."""
+        status, _, behind = self._told
+        self.reply.sent(now, self.reply.line(client, status, count, behind if whole else f" incomplete{behind}", spent))
 
     def _encode(self, now: float) -> None:
         shape, behind, self._until = self.reply.shape(now)
-        whole = self.reply.body or b""
-        body = b"".join(piece if isinstance(piece, bytes) else whole[slice(*piece)] for piece in shape.pieces)
-        self._wire = b"".join((*status_line(shape.status, shape.reason), *field_lines(shape.fields), b"\r\n", body))
+        whole, body = self.reply.body, b""
+        for piece in shape.pieces:
+            if isinstance(piece, bytes):
+                body += piece
+            elif whole is not None:
+                body += whole[slice(*piece)]
+            else:
+                self.part = piece
+        self.wire = b"".join((*status_line(shape.status, shape.reason), *field_lines(shape.fields), b"\r\n", body))
         self._told, self._client = (shape.status, len(body), behind), ""
 
 

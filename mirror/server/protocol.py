@@ -12,11 +12,11 @@ from typing import Any
 
 import httptools
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from mirror.server.cycle import Cycle
-from mirror.server.hot import Hot, Kept, head_of
-from mirror.server.zerocopy import FileSender
+from mirror.server.hot import head_of
+from mirror.server.ready import PreparedProtocol
 
 HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{0,5})?")
 """What a Host field may hold (RFC 9110 §7.2), less what no host name has."""
@@ -27,39 +27,32 @@ _NO_TUNNELS = 'this server makes no tunnels (for apt: Acquire::https::Proxy "DIR
 FRAMING = (b"content-length", b"transfer-encoding")
 
 
-class MirrorProtocol(HttpToolsProtocol):
+class MirrorProtocol(PreparedProtocol):
     """Starts a `Cycle` for each request. The parent's `on_headers_complete` names its own class, hence this one."""
 
     _silent = False  # what is parsed is a head of ours
     _in_head = False
     _in_message = False  # a request was begun and is not read to its end
     _head: bytes | None = None  # the bytes of the request that is being read, where it is known by them
-    _heard = 0.0  # when the last prepared reply was sent, in the loop's seconds
     _tunnel = False  # what was asked for is one
-    _file_sender: FileSender | None = None
     _current: Cycle | None = None  # the one whose response is on its way; the parent knows the newest only
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._hot: Hot = self.config.hot  # type: ignore[attr-defined]
-        self._place = (self.scheme, self.server)
-        self._table = self._hot.table(self._place)
-        self._client = self.client[0] if self.client else "-"
 
     @property
     def answering(self) -> bool:
         """True while a request has not got its whole response."""
-        return self._current is not None and not self._current.response_complete
+        return self._direct is not None or (self._current is not None and not self._current.response_complete)
 
     def reset(self) -> None:
         """End the connection in the middle of a response."""
-        if self._current is not None:
+        if self._direct is not None:
+            self._reset_now()
+        elif self._current is not None:
             self._current.reset()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._file_sender is not None:
             self._file_sender.close()
-        if self._current is not None and self.answering:
+        if self._current is not None and not self._current.response_complete:
             self._current.disconnected = True
             self._current.message_event.set()
         super().connection_lost(exc)
@@ -90,7 +83,12 @@ class MirrorProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """As the parent does, less its warning about upgrades; at once where the reply is prepared."""
         self._head = None
-        if not self._in_message and (self.cycle is None or self.cycle.response_complete) and not self.pipeline:
+        if (
+            not self._in_message
+            and self._direct is None
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.pipeline
+        ):
             if (kept := self._table.get(data)) is not None and self._answered(kept, data):
                 return
             self._head = head_of(data)
@@ -100,30 +98,11 @@ class MirrorProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.send_400_response("no HTTP request that can be understood")
 
-    def _answered(self, kept: Kept, head: bytes) -> bool:
-        """Whether the request has been answered with its prepared reply."""
-        if kept.reply.body is None or self.flow.write_paused or self.transport.is_closing():
+    def _idle(self) -> bool:
+        """Whether nothing of a request is read, and all that were read are answered."""
+        if self._in_message or self._direct is not None or self.pipeline:
             return False
-        wire = kept.wire(self._client, self._hot.wall())
-        if wire is None:
-            self._hot.drop((self._place, head))
-            return False
-        self.transport.write(wire)
-        self._heard = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self._wait_for_more(self.timeout_keep_alive)
-        return True
-
-    def _wait_for_more(self, seconds: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
-
-    def timeout_keep_alive_handler(self) -> None:
-        """As the parent does, unless prepared replies were sent meanwhile: those set no timer of their own."""
-        left = self._heard + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
-            self._wait_for_more(left)
-        else:
-            super().timeout_keep_alive_handler()
+        return self.cycle is None or self.cycle.response_complete
 
     def _feed(self, data: bytes) -> None:
         while data:
@@ -174,11 +153,6 @@ class MirrorProtocol(HttpToolsProtocol):
         assert isinstance(cycle, Cycle)  # noqa: S101  on_headers_complete makes no other
         self._current = cycle
         super()._start_asgi_task(cycle, app)
-
-    def _sends_files(self) -> FileSender:
-        if self._file_sender is None:
-            self._file_sender = FileSender(self.transport, self.loop, self.flow.drain)
-        return self._file_sender
 
     def on_headers_complete(self) -> None:
         """Start the request, or queue it. What is raised here is answered with 400 by `data_received`."""

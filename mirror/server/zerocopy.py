@@ -37,8 +37,8 @@ class FileSender:
         while offset < end:
             if self._fd < 0:
                 raise ConnectionResetError("the client has gone")
-            sent = self._some(fd, offset, min(WINDOW, end - offset))
-            if sent is None:
+            sent = self.some(fd, offset, min(WINDOW, end - offset))
+            if not sent:
                 await self._wait()
                 turn = offset + WINDOW
                 continue
@@ -47,12 +47,31 @@ class FileSender:
                 turn = offset + WINDOW
                 await asyncio.sleep(0)
 
-    def _some(self, fd: int, offset: int, count: int) -> int | None:
-        """How many bytes went; None when the client takes no more for now."""
+    async def send_bytes(self, data: bytes) -> None:
+        """Send bytes that are in memory; what the transport has buffered must be out. Raises as `send`."""
+        while data:
+            if self._fd < 0:
+                raise ConnectionResetError("the client has gone")
+            sent = self.some_bytes(data)
+            data = data[sent:]
+            if not sent:
+                await self._wait()
+
+    def some_bytes(self, data: bytes) -> int:
+        """How many bytes went; 0 when the client takes no more for now."""
+        try:
+            return os.write(self._fd, data)
+        except BlockingIOError:
+            return 0
+        except OSError as exc:
+            raise ConnectionResetError("the client has gone") from exc
+
+    def some(self, fd: int, offset: int, count: int) -> int:
+        """How many bytes of the file went; 0 when the client takes no more for now."""
         try:
             sent = os.sendfile(self._fd, fd, offset, count)
         except BlockingIOError:
-            return None
+            return 0
         except OSError as exc:
             if exc.errno == errno.EIO:
                 raise StoreError(f"cannot read the stored body: {exc}") from exc

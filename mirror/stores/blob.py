@@ -75,10 +75,18 @@ class FileBlob:
         if start < end and self._handle is not None:
             yield FileSpan(self._handle.fd, start, end - start, self._executor)
 
-    async def close(self) -> None:
+    def span(self, start: int, end: int) -> FileSpan:
+        if self._handle is None:
+            raise StoreError("the stored body was closed")
+        return FileSpan(self._handle.fd, start, end - start, self._executor)
+
+    def leave(self) -> None:
         handle, self._handle = self._handle, None
         if handle is not None:
             handle.leave()
+
+    async def close(self) -> None:
+        self.leave()
 
 
 def open_blob(path: Path) -> tuple[int, Entry] | None:

@@ -133,12 +133,15 @@ class DiskStore:
             return None
         return partial
 
+    def at_hand(self, blob: str) -> FileBlob | None:
+        handle = self._handles.get(blob)
+        return FileBlob(handle, self._executor) if handle is not None else None
+
     async def open(self, blob: str) -> FileBlob | None:
         if not blob.isalnum():
             return None
-        handle = self._handles.get(blob)
-        if handle is not None:
-            return FileBlob(handle, self._executor)
+        if (found := self.at_hand(blob)) is not None:
+            return found
         opening = asyncio.ensure_future(self.run(open_blob, self._blob(blob)))
         try:
             opened = await asyncio.shield(opening)

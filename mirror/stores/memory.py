@@ -134,6 +134,12 @@ class MemoryBlob:
         if start < end:
             yield MemorySpan(self.body, start, end - start)
 
+    def span(self, start: int, end: int) -> MemorySpan:
+        return MemorySpan(self.body, start, end - start)
+
+    def leave(self) -> None:
+        pass
+
     async def close(self) -> None:
         pass
 
@@ -167,6 +173,10 @@ class MemoryStore:
 
     async def resume(self, key: str) -> MemoryPartial | None:
         return self.kept.pop(key, None)
+
+    def at_hand(self, blob: str) -> MemoryBlob | None:
+        found = self.blobs.get(blob)
+        return MemoryBlob(*found) if found else None
 
     async def open(self, blob: str) -> MemoryBlob | None:
         found = self.blobs.get(blob)

@@ -12,6 +12,7 @@ from mirror.engine import Engine
 from mirror.httpcache.freshness import age
 from mirror.model import Request
 from mirror.outside import whole
+from mirror.ports import Blob
 from mirror.reply import ROUNDING, InMemory, Lasting, Reply
 from mirror.web import access
 from mirror.web.access import Gathered
@@ -84,6 +85,10 @@ class Prepared:
         change = min(1 - age(reply.head, now) % 1, left % 1 if left != inf else 1.0) - ROUNDING
         return shape(reply, self.request, now), f" [{reply.outcome}]", now + change
 
+    def at_hand(self) -> Blob | None:
+        """The body's file, open, where that takes no waiting."""
+        return self._engine.at_hand(self._lasting)
+
     async def reply(self, now: float) -> Reply | None:
         """The reply, open; None where its bytes are not there any more."""
         if self.body is not None:
@@ -95,9 +100,9 @@ class Prepared:
         outcome = replace(self._reply.outcome, ttl=whole(self._lasting.ttl(now)))
         return replace(self._reply, outcome=outcome, lasting=None)
 
-    def line(self, client: str, status: int, count: int, behind: str) -> str:
-        """What the log says when it is sent to that client."""
-        return access.text(client, f"{self._line}{status} ", count, 0.0, behind)
+    def line(self, client: str, status: int, count: int, behind: str, spent: float = 0.0) -> str:
+        """What the log says when it is sent to that client in so many seconds."""
+        return access.text(client, f"{self._line}{status} ", count, spent, behind)
 
     def sent(self, now: float, line: str) -> None:
         """The server has sent it."""

@@ -1,0 +1,60 @@
+"""Sends a prepared reply whose body lies in a file: in the moment in which it is asked for, as far as the client takes
+it, and what is left in a task."""
+
+from __future__ import annotations
+
+from mirror.ports import Blob
+from mirror.server.zerocopy import WINDOW, FileSender
+
+
+class Direct:
+    """One response: `head`, then the bytes `[start, end)` of an open blob, which is left when they are out, or lost.
+    `count`: the body's bytes that are out."""
+
+    def __init__(self, sender: FileSender, head: bytes, blob: Blob, start: int, end: int) -> None:
+        self.count = 0
+        self._sender = sender
+        self._head = head
+        self._blob = blob
+        self._start, self._end = start, end
+
+    def begin(self) -> bool:
+        """Send what goes without waiting; False when nothing does. Raises ConnectionResetError, StoreError."""
+        try:
+            sent = self._sender.some_bytes(self._head)
+            self._head = self._head[sent:]
+            while sent and not self._head and not self.over and self.count < WINDOW:
+                span = self._blob.span(self._start + self.count, min(self._end, self._start + self.count + WINDOW))
+                if not span.in_memory(span.offset, span.count):
+                    break
+                more = self._sender.some(span.fd, span.offset, span.count)
+                if not more:
+                    break
+                self.count += more
+        except BaseException:
+            self._blob.leave()
+            raise
+        if self.over or not sent:
+            self._blob.leave()
+        return bool(sent)
+
+    @property
+    def over(self) -> bool:
+        """True when all is out."""
+        return not self._head and self._start + self.count == self._end
+
+    async def finish(self) -> None:
+        """Send what is left. Raises as `begin`."""
+        try:
+            await self._sender.send_bytes(self._head)
+            self._head = b""
+            while not self.over:
+                span = self._blob.span(self._start + self.count, min(self._end, self._start + self.count + WINDOW))
+                if span.in_memory(span.offset, span.count):
+                    await self._sender.send(span.fd, span.offset, span.count)
+                else:
+                    async for chunk in span.chunks():
+                        await self._sender.send_bytes(chunk)
+                self.count += span.count
+        finally:
+            self._blob.leave()

@@ -1,0 +1,100 @@
+"""The part of a connection that sends prepared replies: before a request is parsed, without a task where it can."""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from mirror.errors import StoreError
+from mirror.server.cycle import reset
+from mirror.server.direct import Direct
+from mirror.server.hot import Hot, Kept
+from mirror.server.zerocopy import FileSender
+
+
+class PreparedProtocol(HttpToolsProtocol):
+    """See the module. A connection with `_direct` reads no request before that has ended."""
+
+    _direct: asyncio.Task[None] | None = None  # the rest of a prepared reply is on its way
+    _heard = 0.0  # when the last prepared reply was sent, in the loop's seconds
+    _file_sender: FileSender | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._hot: Hot = self.config.hot  # type: ignore[attr-defined]
+        self._place = (self.scheme, self.server)
+        self._table = self._hot.table(self._place)
+        self._client = self.client[0] if self.client else "-"
+
+    def _sends_files(self) -> FileSender:
+        if self._file_sender is None:
+            self._file_sender = FileSender(self.transport, self.loop, self.flow.drain)
+        return self._file_sender
+
+    def _reset_now(self) -> None:
+        """So that nobody can take the response for complete."""
+        if not self.transport.is_closing():
+            reset(self.transport)
+
+    def _answered(self, kept: Kept, head: bytes) -> bool:
+        """Whether the request has been answered with its prepared reply."""
+        if self._direct is not None or self.flow.write_paused or self.transport.is_closing():
+            return False
+        now = self._hot.wall()
+        if not kept.ready(now):
+            self._hot.drop((self._place, head))
+            return False
+        if kept.part is None:
+            self.transport.write(kept.wire)
+            kept.sent(self._client, now)
+        elif not self._begun(kept, *kept.part):
+            return False
+        self._heard = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wait_for_more(self.timeout_keep_alive)
+        return True
+
+    def _begun(self, kept: Kept, start: int, end: int) -> bool:
+        """Whether a reply from a file is on its way, of which the rest may go in a task."""
+        if self.scheme != "http" or self.transport.get_write_buffer_size() or (blob := kept.reply.at_hand()) is None:
+            return False
+        direct = Direct(self._sends_files(), kept.wire, blob, start, end)
+        began = self.loop.time()
+        try:
+            if not direct.begin():
+                return False
+        except (ConnectionError, StoreError):
+            self._reset_now()
+            kept.sent_part(self._client, self._hot.wall(), direct.count, 0.0, whole=False)
+            return True
+        if direct.over:
+            kept.sent_part(self._client, self._hot.wall(), direct.count, self.loop.time() - began, whole=True)
+            return True
+        self._direct = self.loop.create_task(self._rest(kept, direct, began))
+        self.flow.pause_reading()
+        return True
+
+    async def _rest(self, kept: Kept, direct: Direct, began: float) -> None:
+        try:
+            await direct.finish()
+        except (ConnectionError, StoreError):
+            self._reset_now()
+        finally:
+            self._direct = None
+            spent = self.loop.time() - began
+            kept.sent_part(self._client, self._hot.wall(), direct.count, spent, whole=direct.over)
+            self._heard = self.loop.time()
+            if not self.transport.is_closing():
+                self.flow.resume_reading()
+
+    def _wait_for_more(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """As the parent does, unless prepared replies were sent meanwhile: those set no timer of their own."""
+        left = self._heard + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._wait_for_more(left)
+        else:
+            super().timeout_keep_alive_handler()
