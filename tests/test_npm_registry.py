@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from mirror.errors import NotFound, OriginUnreachable, TooLarge
+from mirror.errors import NotFound, OriginError, OriginUnreachable, TooLarge
 from mirror.model import Headers, Request
 from mirror.ports import Hop, Upload
 from tests.conftest import World, send, take
@@ -102,7 +102,13 @@ async def test_a_tarball_asks_for_the_short_form(npm: World) -> None:
     assert dict(record.headers)["accept"].startswith(CORGI)
 
 
-@pytest.mark.parametrize("status", [200, 400, 405, 500, 503])
+async def test_a_fault_of_the_origin_is_told_as_one(npm: World) -> None:
+    npm.origin.route(f"/npm{BULK}", 500, JSON, b"{}")
+    with pytest.raises(OriginError, match="the origin answered 500"):
+        await send(npm, "POST", BULK, [b"{}"])
+
+
+@pytest.mark.parametrize("status", [200, 400, 405, 503])
 async def test_what_the_origin_says_of_an_audit_is_passed_on(npm: World, status: int) -> None:
     def respond(request: Request) -> Response:
         return Response(status, [*JSON, ("set-cookie", "a=b")], b'{"x":[]}')
