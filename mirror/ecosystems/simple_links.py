@@ -13,6 +13,10 @@ from mirror.errors import RequestError
 PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _RUN = re.compile(r"[-_.]+")
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+# An absolute URL in which every character stands for itself, and no segment is empty or begins with a dot.
+_PLAIN = re.compile(
+    r"(https?://[A-Za-z0-9.-]+(?::[1-9][0-9]{0,3})?)((?:/[A-Za-z0-9_~+@-][A-Za-z0-9._~+@-]*)+)(?:#([!\"$-~]*))?"
+)
 # One digest in a fragment (PEP 503), by an algorithm that every client has.
 _HASH = re.compile(r"(md5|sha1|sha(?:224|256|384|512)|sha3_(?:224|256|384|512)|blake2[bs])=([0-9A-Fa-f]+)")
 
@@ -43,6 +47,9 @@ def normalized(project: str) -> str:
 
 def place(page: str, href: str) -> Place | None:
     """The place that `href` on the page at URL `page` names, or None where it is no http(s) URL of a file."""
+    plain = _PLAIN.fullmatch(href)
+    if plain is not None and len(plain[2]) <= paths.MAX_BYTES:  # nearly all are, and nothing in them is to be changed
+        return Place(f"/files{plain[2]}", plain[1] + plain[2], plain[3] or "")
     try:
         address, _, fragment = quote(href.strip(), safe=_PRINTABLE).partition("#")
         url = urljoin(page, address)
