@@ -18,6 +18,8 @@ from tests.instruments.installs import Failed
 from tests.instruments.peers import PATH, free_port, running
 from tests.instruments.server import served
 
+_OWNER = "root"  # the user whom devpi has from the start
+
 MIRROR = """
 [mirrors.pypi]
 ecosystem = "pypi"
@@ -75,11 +77,11 @@ def devpi(server: Path, folder: Path, upstream: str) -> Iterator[str]:
     initial = [str(server.with_name("devpi-init")), "--serverdir", state, "--no-root-pypi"]
     subprocess.run(initial, check=True, capture_output=True)
     with running([str(server), "--serverdir", state, "--host", "127.0.0.1", "--port", str(port)], port, folder):
-        login = _send(port, "POST", "/+login", {"user": "root", "password": ""})
-        auth = base64.b64encode(f"root:{login['result']['password']}".encode()).decode()
+        login = _send(port, "POST", "/+login", {"user": _OWNER, "password": ""})
+        auth = base64.b64encode(f"{_OWNER}:{login['result']['password']}".encode()).decode()
         index = {"type": "mirror", "mirror_url": f"{upstream}/", "mirror_no_project_list": True}
-        _send(port, "PUT", "/root/origin", index, **{"X-Devpi-Auth": auth})
-        yield f"http://127.0.0.1:{port}/root/origin/+simple/"
+        _send(port, "PUT", f"/{_OWNER}/origin", index, **{"X-Devpi-Auth": auth})
+        yield f"http://127.0.0.1:{port}/{_OWNER}/origin/+simple/"
 
 
 @contextmanager

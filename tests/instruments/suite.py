@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from typing import Any
 
-from mirror.model import Headers, Request
-from tests.conftest import Got, World, take
+from mirror.ecosystems import PLANNERS
+from mirror.errand import Errand
+from mirror.errors import OriginError
+from mirror.model import Headers, Plan, Request
+from tests.conftest import Got, Halt, World, take
 
 SUITE = "/dists/stable"
 PACKAGES = f"{SUITE}/main/binary-amd64/Packages"
@@ -61,3 +66,40 @@ class Archive:
     async def update(self, path: str = PACKAGES, client: str = "192.0.2.1") -> tuple[bytes, bytes]:
         """A release and an index, as they were at the origin."""
         return (await self.get(f"{SUITE}/InRelease", client)).body, (await self.get(path, client)).body
+
+
+def configure(world: World, **changes: Any) -> None:
+    """A mirror that asks for a release every ten seconds, and may serve what it has for a day."""
+    world.mirror = replace(world.mirror, ttl=10.0, grace=86400.0, keep=86400.0, **changes)
+
+
+class Keys:
+    """Signatures that are right in the releases that hold `trusted`."""
+
+    def __init__(self, trusted: bytes) -> None:
+        self.trusted = trusted
+        self.asked = 0
+        self.halt: Halt | None = None
+
+    async def check(self, keyring: str, signed: bytes, signature: bytes | None = None) -> None:
+        self.asked += 1
+        if self.halt:
+            await self.halt()
+        if self.trusted not in signed:
+            raise OriginError("no key of the keyring has signed it")
+
+
+def trust(archive: Archive, trusted: bytes) -> Keys:
+    """From now on the mirror has a keyring."""
+    keys = Keys(trusted)
+    archive.world.engine._generations._signatures = keys
+    archive.world.mirror = replace(archive.world.mirror, keyring="/keys.gpg")
+    return keys
+
+
+def errand(archive: Archive) -> Errand:
+    """A client's request for the archive's InRelease."""
+    request = Request("GET", f"{SUITE}/InRelease")
+    plan = PLANNERS["apt"](archive.world.mirror, request)
+    assert isinstance(plan, Plan)
+    return Errand(archive.world.mirror, plan, request)

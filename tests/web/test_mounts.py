@@ -12,7 +12,7 @@ MOUNTS = Mounts(
     (
         Mirror("debian", "apt", ("http://archive.test/debian", "https://second.test:8443/d")),
         Mirror("security", "apt", ("http://archive.test/debian/security",)),
-        Mirror("root", "apt", ("https://root.test",)),
+        Mirror("top", "apt", ("https://top.test",)),
         Mirror("get", "any", reach=Reach(("*.files.test", "odd.test:81"))),
     )
 )
@@ -30,18 +30,18 @@ MOUNTS = Mounts(
         ("archive.test:81", "/debian/x", None),
         ("second.test:8443", "/d/x", "/debian/x"),
         ("second.test", "/d/x", None),
-        ("root.test", "/x", "/root/x"),
-        ("root.test:443", "/", "/root/"),
+        ("top.test", "/x", "/top/x"),
+        ("top.test:443", "/", "/top/"),
         ("a.files.test", "/x", "/get/http/a.files.test/x"),
         ("odd.test:81", "/x", "/get/http/odd.test:81/x"),
         ("a.files.test:81", "/x", None),
         ("evil.test", "/debian/x", None),
         ("", "/debian/x", None),
         ("archive.test@evil.test", "/debian/x", None),
-        ("HTTPS", "///root.test/x", "/root/x"),
+        ("HTTPS", "///top.test/x", "/top/x"),
         ("https", "///a.files.test/x", "/get/https/a.files.test/x"),
         ("HTTPS", "///evil.test/x", None),
-        ("HTTPS", "/root.test/x", None),
+        ("HTTPS", "/top.test/x", None),
         ("HTTPS", "//", None),
     ],
 )
@@ -53,8 +53,8 @@ def test_what_a_proxy_is_asked_for(host: str, path: str, here: str | None) -> No
     ("path", "here"),
     [
         ("/archive.test/debian/x", "/debian/x"),
-        ("/root.test", "/root/"),
-        ("/HTTPS///root.test/x", "/root/x"),
+        ("/top.test", "/top/"),
+        ("/HTTPS///top.test/x", "/top/x"),
         ("/HTTPS///a.files.test/x", "/get/https/a.files.test/x"),
         ("/HTTPS///evil.test/x", None),
         ("/evil.test/x", None),
