@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.caches import Cache, running
+from bench.hit.caches import Cache, running
 from tests.instruments.origin import origin_process
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
