@@ -101,8 +101,3 @@ async def instead(reply: Reply, answer: Ready) -> Reply:
     dated = Headers((*answer.headers, *reply.head.headers.only(("date",))))
     head = replace(reply.head, headers=dated, reason="")
     return document(reply, head, len(answer.body), InMemory(answer.body))
-
-
-def bodiless(head: Head, size: int | None, outcome: Outcome) -> Reply:
-    """The reply for an origin's answer to HEAD: its fields, and no byte."""
-    return Reply(head, size, InMemory(b""), outcome)

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from mirror.server.hot import Hot
 from tests.conftest import World
 from tests.instruments import bodies
 from tests.instruments.both import OBJECT, Both, ask, both_of
 from tests.instruments.clock import eventually
+from tests.instruments.listening import listening
 
 LARGE = 20_000_000
 LARGE_OBJECT = f"/o/obj/l/{LARGE}?cc=max-age=60"
@@ -64,3 +66,17 @@ async def test_a_part_of_a_large_reply(both: Both) -> None:
     answer = await both.same(request)
     assert answer.startswith(b"HTTP/1.1 206 ")
     assert answer.endswith(bodies.body("l", LARGE - 1_000_000, 1_000_000))
+
+
+async def test_a_large_reply_may_take_longer_than_a_connection_may_rest(both: Both) -> None:
+    async with listening(both.proxy, Hot(wall=both.world.clock), keep_alive=0) as hasty:
+        for _ in range(3):
+            await hasty.talk(ask(LARGE_OBJECT))
+        assert hasty.hot.table(("http", ("127.0.0.1", hasty.port)))
+        reader, writer = await asyncio.open_connection("127.0.0.1", hasty.port, limit=1 << 16)
+        writer.write(ask(LARGE_OBJECT))
+        await reader.readuntil(b"\r\n\r\n")
+        for _ in range(100):  # the loop's timers come to their turn while the rest is on its way
+            await asyncio.sleep(0)
+        assert await reader.readexactly(LARGE) == bodies.body("l", 0, LARGE)
+        writer.close()

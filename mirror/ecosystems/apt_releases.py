@@ -22,11 +22,10 @@ _BLOCK = r"^%s:[ \t]*\r?\n((?:[ \t][^\n]*+(?:\n|\Z))*+)"
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What a release says. `dated` and `valid_until` in POSIX seconds, None where it does not say; `indexes` by the
+    """What a release says. `dated` in POSIX seconds, None where it does not say; `indexes` by the
     canonical path below the mirror; `sha512` the same indexes' SHA512 in hex, where it lists them."""
 
     dated: float | None
-    valid_until: float | None
     by_hash: bool
     indexes: dict[str, Fact]
     sha512: dict[str, str]
@@ -49,7 +48,6 @@ def release(body: bytes, headers: Headers, *, directory: str) -> Release:
             raise OriginError("the origin's InRelease ends before its signature")
     return Release(
         dated=_seconds(_field(text, "Date")),
-        valid_until=_seconds(_field(text, "Valid-Until")),
         by_hash=_field(text, "Acquire-By-Hash").lower() == "yes",
         indexes={fact.name: fact for fact in listed(_block(text, "SHA256"), directory.encode())},
         sha512=_sha512(text, directory),

@@ -188,19 +188,6 @@ def edited(body: bytes, start: int, end: int, edits: Iterable[Edit]) -> Iterator
         start = last
 
 
-def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in fewer pieces, of about 256 KiB."""
-    held: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        held.append(piece)
-        size += len(piece)
-        if size >= _PIECE:
-            yield b"".join(held)
-            held, size = [], 0
-    yield b"".join(held)
-
-
 def _check_utf8(body: bytes) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:

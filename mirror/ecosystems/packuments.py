@@ -9,7 +9,8 @@ import json
 from collections.abc import Callable, Iterator
 
 from mirror.ecosystems import abbreviated, tarballs
-from mirror.ecosystems.json_spans import Edit, edited, gathered
+from mirror.ecosystems.json_spans import Edit, edited
+from mirror.ecosystems.json_text import chunked
 from mirror.ecosystems.versions import Packument, Version, read
 from mirror.errors import NotFound
 from mirror.model import Fact, Headers, Rewritten
@@ -35,7 +36,7 @@ def rewritten(body: bytes, headers: Headers, *, package: str, mount: str, short:
         ordered = sorted(packument.versions, key=lambda name: packument.versions[name].start)
         edits = (edit for name in ordered for edit in changes(name))
         pieces = edited(packument.body, packument.start, len(packument.body), edits)
-    return Rewritten(gathered(pieces), ABBREVIATED if short or is_short else FULL)
+    return Rewritten(chunked(pieces), ABBREVIATED if short or is_short else FULL)
 
 
 def manifest(body: bytes, headers: Headers, *, package: str, mount: str, wanted: str) -> Rewritten:

@@ -92,9 +92,11 @@ class PreparedProtocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def timeout_keep_alive_handler(self) -> None:
-        """As the parent does, unless prepared replies were sent meanwhile: those set no timer of their own."""
+        """As the parent does, unless a prepared reply was sent meanwhile, or is on its way: those set no timer."""
         left = self._heard + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
+        if self._direct is not None:
+            self._wait_for_more(max(1.0, self.timeout_keep_alive))
+        elif left > 0:
             self._wait_for_more(left)
         else:
             super().timeout_keep_alive_handler()

@@ -81,8 +81,7 @@ def test_a_broken_release_is_the_origins_error(text: str) -> None:
 
 
 def test_a_release_is_dated() -> None:
-    release = read(IN_RELEASE)
-    assert (release.dated, release.valid_until) == (1795255200.0, 1795255200.0 + 7 * 86400)
+    assert read(IN_RELEASE).dated == 1795255200.0
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Sat, 99 Nov 2026 10:00:00 UTC"])

@@ -43,11 +43,12 @@ async def _answer(reader: asyncio.StreamReader, request: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def listening(app: Any, hot: Hot) -> AsyncIterator[Listening]:
-    """The application behind our protocol class on a loopback port."""
+async def listening(app: Any, hot: Hot, *, keep_alive: int = 60) -> AsyncIterator[Listening]:
+    """The application behind our protocol class on a loopback port; `keep_alive`: seconds for a connection at rest."""
     config = Config(
         app, hot=hot, http=MirrorProtocol, ws="none", lifespan="off", log_config=None, server_header=False,
         date_header=False, proxy_headers=False,
+        timeout_keep_alive=keep_alive,
     )  # fmt: skip
     config.load()
     state = ServerState()

@@ -14,10 +14,15 @@ from mirror.errors import MirrorError, NotFound, OriginError, OriginResting, Ori
 from mirror.model import Head, Headers, Request
 from mirror.outcome import Outcome
 from mirror.ports import Piece
-from mirror.reply import Reply, bodiless
+from mirror.reply import InMemory, Reply
 from mirror.web.replies import ZERO_COPY, Sent, send_error, send_reply
 
 BODY = bytes(range(256)) * 20
+
+
+def bodiless(told: Head, size: int, outcome: Outcome) -> Reply:
+    """A reply to a HEAD: its fields, and no byte."""
+    return Reply(told, size, InMemory(b""), outcome)
 
 
 class Span:
