@@ -36,6 +36,17 @@ class Answer:
         self._settings = settings
         self._gate: Gate | None = gate
 
+    async def arrived(self, most: int, patience: float) -> bytes | None:
+        """The whole body, where it has at most `most` bytes and is here already, or within `patience` seconds where its
+        length is known; else None, and `chunks` has it. Raises Truncated."""
+        arrived = self._response.extensions.get("arrived")
+        if arrived is None or not self.delimited or (self.length or 0) > most:
+            return None
+        body: bytes | None = await arrived(0.0 if self.length is None else patience)
+        if body is not None and self.length not in (None, len(body)):
+            raise Truncated(f"{host(self._response.url)} sent {len(body)} bytes and had announced {self.length}")
+        return body
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it was sent, never decoded; once. Raises Truncated, OriginTimeout or another OriginError.
 

@@ -196,7 +196,8 @@ async def sweep(store: BlobStore, index: Index, blobs: Iterable[str]) -> tuple[i
         entry = opened.entry
         await opened.close()
         known = await index.get(entry.key)
-        if known is None:
+        # The row of an entry that replaced another one may not have been written: then the other one's is there still.
+        if known is None or (known.blob != blob and known.head.received_at < entry.head.received_at):
             await index.put(entry)
             adopted += 1
         elif known.blob != blob:

@@ -11,12 +11,12 @@ from mirror.body import Body
 from mirror.errors import Changed, MirrorError, Mismatch, OriginError, OriginResting
 from mirror.follower import Follower
 from mirror.httpcache.conditional import strong_validator
-from mirror.model import Headers
-from mirror.opening import Asked, Opened, Opening, Streaming
+from mirror.model import Entry, Head, Headers
+from mirror.opening import Asked, Opened, Opening, Streaming, Whole
 from mirror.outcome import Outcome
 from mirror.outside import Found
 from mirror.ports import Answer, Interim, Partial
-from mirror.publishing import publish
+from mirror.publishing import publish, publish_whole
 
 if TYPE_CHECKING:
     from mirror.fills import Fills
@@ -42,6 +42,7 @@ class Fill:
         self.published = True
         self.held = False  # nobody may have a byte before all is stored and accepted
         self.accepting = False
+        self.placing = False  # it is here, and being stored
         self.started = loop.time()
         self.fills = fills
         self._followers: set[Follower] = set()
@@ -102,7 +103,7 @@ class Fill:
         self.pausing = True
         if self.body is not None:
             self.body.pause()
-        if self.body is None or self.accepting:
+        if (self.body is None and not self.placing) or self.accepting:
             self.task.cancel()
             self._failed(OriginError(f"{self.key}: the download was given up"))  # it may be that it never began
 
@@ -125,11 +126,18 @@ class Fill:
             if after is not None:
                 await asyncio.wait([after.task])
             opening = Opening(outside, asked, self._interim, self.fills.distrusted(asked.plan.urls))
-            opened = await opening.open()
-            if not isinstance(opened, Streaming):
-                self.opened.set_result(opened)
-                return
-            await self._fetch(opened)
+            try:
+                opened = await opening.open()
+            finally:
+                for url in opening.wrong:
+                    self.fills.distrust([url])
+            match opened:
+                case Streaming():
+                    await self._fetch(opened)
+                case Whole():
+                    await self._place(opened)
+                case _:
+                    self.opened.set_result(opened)
         except MirrorError as exc:
             quiet = self.pausing or isinstance(exc, OriginResting)  # that was told when the rest began
             log.log(logging.INFO if quiet else logging.WARNING, "%s: %s", self.key, exc)
@@ -156,8 +164,21 @@ class Fill:
             self.opened.set_exception(exc)
             self.opened.exception()  # it may be that nobody waits any more
 
+    def _is_held(self, head: Head) -> bool:
+        return bool(self.asked.plan.generation) and 200 <= head.status < 300
+
+    async def _place(self, opened: Whole) -> None:
+        self.held = self._is_held(opened.head)
+        self.fills.share(self.key)
+        self.placing = True
+        try:
+            entry = await publish_whole(self, opened)
+        finally:
+            self.placing = False
+        self.opened.set_result(_adopted(entry, opened) if self.held and entry is not None else opened)
+
     async def _fetch(self, opened: Streaming) -> None:
-        held = self.held = bool(self.asked.plan.generation) and 200 <= opened.head.status < 300
+        held = self.held = self._is_held(opened.head)
         body = self.body = self._body(opened)
         body.followers.update(self._followers)
         if opened.private:
@@ -180,8 +201,7 @@ class Fill:
         finally:
             self.fills.retire(self, body)
         if held and entry is not None:
-            outcome = Outcome(fwd="miss", fwd_status=opened.answer.head.status, stored=True)
-            self.opened.set_result(Found(entry, outcome))
+            self.opened.set_result(_adopted(entry, opened))
         elif empty or held:
             self.opened.set_result(opened)
 
@@ -229,3 +249,8 @@ class Fill:
             await partial.keep()
         else:
             await partial.discard()
+
+
+def _adopted(entry: Entry, opened: Streaming | Whole) -> Found:
+    """What was held back is stored and accepted."""
+    return Found(entry, Outcome(fwd="miss", fwd_status=opened.answer.head.status, stored=True))

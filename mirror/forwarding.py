@@ -128,7 +128,7 @@ class Forwarding:
         self._fills.disown(lambda key: variants.address(key) in found)
         try:
             for address in found:
-                async for entry in variants.stored(self._outside.index, address):
+                for entry in await self._outside.index.under(address):
                     await self._outside.index.delete(entry.key)
                     await self._outside.store.delete(entry.blob)
             await self._outside.store.forget(lambda key: variants.address(key) in found)

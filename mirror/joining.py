@@ -12,11 +12,11 @@ from mirror.forwarding import Forwarding
 from mirror.httpcache import vary
 from mirror.httpcache.decision import Hit, StaleHit, before, failed, reusable
 from mirror.model import Request
-from mirror.opening import Apart, Opened, Streaming
+from mirror.opening import Apart, Opened, Streaming, Whole
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside
 from mirror.ports import Answer
-from mirror.reply import Reply
+from mirror.reply import InMemory, Reply
 
 
 class Joining:
@@ -64,9 +64,11 @@ class Joining:
             other = await self._forwarding.confirm(errand, opened.head, reason)
             if other is not None:
                 return other
+        if isinstance(opened, Whole):
+            return Reply(opened.head, len(opened.body), InMemory(opened.body), _outcome(opened, follower, reason))
         return Reply(opened.head, opened.total, follower, _outcome(opened, follower, reason))
 
-    def _shared(self, errand: Errand, fill: Fill, opened: Found | Streaming) -> bool:
+    def _shared(self, errand: Errand, fill: Fill, opened: Found | Streaming | Whole) -> bool:
         """Whether what another's request brought is for this one, too."""
         if opened.private or not (errand.plan.rule.package or _alike(opened, errand.request, fill.asked.request)):
             return False
@@ -78,16 +80,16 @@ class Joining:
         return isinstance(decision, Hit | StaleHit) or bool(failed(errand.plan, opened.entry, now, errand.request))
 
 
-def _outcome(opened: Streaming, follower: Follower, reason: str) -> Outcome:
+def _outcome(opened: Streaming | Whole, follower: Follower, reason: str) -> Outcome:
     return Outcome(
         fwd=reason,
         fwd_status=opened.answer.head.status,
-        stored=opened.partial is not None,
+        stored=isinstance(opened, Whole) or opened.partial is not None,
         collapsed=not follower.first,
     )
 
 
-def _alike(opened: Found | Streaming, request: Request, other: Request) -> bool:
+def _alike(opened: Found | Streaming | Whole, request: Request, other: Request) -> bool:
     """Whether the answer to the other request, which caused the fill, is one to this request, too (RFC 9111 §4.1)."""
     head = opened.entry.head if isinstance(opened, Found) else opened.head
     return vary.key("", head, request) == vary.key("", head, other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
@@ -19,12 +20,18 @@ from mirror.model import Entry, Head, Headers, Mirror, Plan, Request
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
 from mirror.parts import drop, missing, useless
-from mirror.peeked import peek
+from mirror.peeked import PEEK, peek
 from mirror.ports import Answer, Interim, Note, Partial
 
 log = logging.getLogger("mirror.fill")
 
 FAILING = (429, 500, 502, 503, 504)
+
+SMALL = 64 * 1024
+"""Bytes of a body that is waited for, for a moment, so that it can be stored and given at once."""
+
+PATIENCE = 0.005
+"""Seconds of that moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +65,34 @@ class Streaming:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """A small body that was here together with its head, and is the right one; nobody waits for any of it."""
+
+    head: Head
+    answer: Answer
+    note: Note
+    body: bytes
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Apart:
     """The origin has ranges, but nothing that ties them to one object: each client's range is handed on alone."""
 
 
-Opened = Found | Streaming | Apart
+Opened = Found | Streaming | Whole | Apart
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
     """One question to the origin, on behalf of everybody who waits for the key. `useless`: URLs that are known not to
-    have what is asked for, whatever they answer."""
+    have what is asked for, whatever they answer; `wrong`: that had other bytes than these."""
 
     outside: Outside
     asked: Asked
     interim: Interim | None = None
     useless: set[str] = field(default_factory=set)
+    wrong: set[str] = field(default_factory=set)
 
     @property
     def plan(self) -> Plan:
@@ -149,6 +168,8 @@ class Opening:
         except OriginError as exc:
             if len(self.plan.urls) == 1:
                 raise
+            if isinstance(exc, Mismatch):
+                self.wrong.add(answer.url)
             failure = type(exc)(f"{urlsplit(answer.url).netloc.rpartition('@')[2]}: {exc}")
             self.useless.add(answer.url)
             if self.useless.issuperset(self.plan.urls):
@@ -231,7 +252,15 @@ class Opening:
             case Store():
                 return await self._whole(answer)
 
-    async def _whole(self, answer: Answer) -> Streaming:
+    async def _whole(self, answer: Answer) -> Streaming | Whole:
+        try:
+            body = await answer.arrived(SMALL, PATIENCE)
+        except BaseException:
+            await answer.aclose()
+            raise
+        if body is not None:
+            await answer.aclose()
+            return self._arrived(answer, body)
         if self.plan.check and answer.head.status == 200:
             answer, first = await peek(answer)
             try:
@@ -250,6 +279,21 @@ class Opening:
             return Streaming(head, answer, None, private=not self.plan.rule.package)
         partial = self.outside.store.create(self._note(answer, head, total))
         return Streaming(head, answer, total, 0, partial, self._random_access(answer, partial.note))
+
+    def _arrived(self, answer: Answer, body: bytes) -> Whole:
+        digest, name = None, self.plan.key
+        if answer.head.status == 200:
+            digest = self.plan.digest
+            if self.plan.check:
+                self.plan.check(body[:PEEK], answer.head.headers)
+            if self.plan.size not in (None, len(body)):
+                raise Mismatch(f"{name}: expected {self.plan.size} bytes, got {len(body)} from {answer.url}")
+        if digest is not None:
+            got = hashlib.new(digest.algorithm, body, usedforsecurity=False).hexdigest()
+            if got != digest.value:
+                raise Mismatch(f"{name}: expected {digest}, got {digest.algorithm}:{got} from {answer.url}")
+        head = client_head(self.plan, answer.head, len(body))
+        return Whole(head, answer, self._note(answer, head, len(body)), body)
 
     async def _part(self, answer: Answer, partial: Partial | None) -> Opened:
         """A 206: the missing bytes of a partial, or the beginning of a new one in the middle of the object."""

@@ -93,7 +93,7 @@ class Operations:
             return
         seen: set[str] = set()
         for url in urls:
-            async for entry in variants.stored(self._index, url):
+            for entry in await self._index.under(url):
                 seen.add(entry.key)
                 yield entry
         for prefix in prefixes:

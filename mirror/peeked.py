@@ -15,7 +15,7 @@ class Peeked:
 
     def __init__(self, answer: Answer, chunks: AsyncIterator[bytes], first: bytes) -> None:
         self.head, self.url, self.length, self.delimited = answer.head, answer.url, answer.length, answer.delimited
-        self.aclose, self.narrow = answer.aclose, answer.narrow
+        self.aclose, self.narrow, self.arrived = answer.aclose, answer.narrow, answer.arrived
         self._first = first
         self._rest = chunks
 

@@ -157,6 +157,10 @@ class BlobStore(Protocol):
 
     changes: Changes
 
+    async def put(self, note: Note, body: bytes) -> Entry:
+        """Store a whole body that was verified: from now on this is a blob. NoRoom, StoreError when it is not."""
+        ...
+
     def create(self, note: Note) -> Partial:
         """A new partial. Its space is reserved before its first byte is written: NoRoom from its writers, or from
         `commit`, when it does not fit."""
@@ -194,6 +198,10 @@ class Index(Protocol):
     changes: Changes
 
     async def get(self, key: str) -> Entry | None: ...
+    async def under(self, address: str) -> list[Entry]:
+        """What is stored under one address, what does not vary first. StoreError when that cannot be known."""
+        ...
+
     async def put(self, entry: Entry) -> None: ...
     async def delete(self, key: str) -> None: ...
     def scan(self, prefix: str = "") -> AsyncIterator[list[Entry]]:
@@ -235,6 +243,11 @@ class Answer(Protocol):
     url: str
     length: int | None
     delimited: bool
+
+    async def arrived(self, most: int, patience: float) -> bytes | None:
+        """The whole body, where it has at most `most` bytes (or a length that is not known) and is here within
+        `patience` seconds; else None, and `chunks` has it. OriginError when it ended early."""
+        ...
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as sent, never decoded; OriginError when it ends early, stalls or is too slow."""

@@ -15,35 +15,58 @@ from mirror.model import Entry
 
 if TYPE_CHECKING:
     from mirror.fill import Fill
+    from mirror.opening import Whole
+    from mirror.ports import Note
 
 log = logging.getLogger("mirror.fill")
 
 
 async def publish(fill: Fill, body: Body) -> Entry | None:
     """Verified, stored, in the index: then, and not before, the last bytes may go. The entry, if there is one."""
-    outside, partial = fill.fills.outside, body.partial
+    partial = body.partial
     if partial is None or body.refused or body.total is None:
         await _unstored(fill, body)
         return None
-    if not fill.asked.plan.rule.package:
-        found = vary.key(fill.key, partial.note.head, fill.asked.request)
-        partial.note = replace(partial.note, key=found or fill.key)
+    partial.note = _noted(fill, partial.note)
     try:
         entry = await partial.commit(body.total, body.digest)
     except StoreError as exc:
         log.warning("%s: it is not stored: %s", fill.key, exc)
         await _unstored(fill, body)
         return None
+    found = await _published(fill, entry)
+    body.release()
+    return found
+
+
+async def publish_whole(fill: Fill, whole: Whole) -> Entry | None:
+    """The same for what is here at once, and verified."""
+    try:
+        entry = await fill.fills.outside.store.put(_noted(fill, whole.note), whole.body)
+    except StoreError as exc:
+        log.warning("%s: it is not stored: %s", fill.key, exc)
+        await _accepted(fill, None)
+        return None
+    return await _published(fill, entry)
+
+
+def _noted(fill: Fill, note: Note) -> Note:
+    if fill.asked.plan.rule.package:
+        return note
+    return replace(note, key=vary.key(fill.key, note.head, fill.asked.request) or fill.key)
+
+
+async def _published(fill: Fill, entry: Entry) -> Entry | None:
+    store = fill.fills.outside.store
     try:
         await _accepted(fill, entry)
     except BaseException:
-        await outside.store.delete(entry.blob)
+        await store.delete(entry.blob)
         raise
     if not fill.published:
-        await outside.store.delete(entry.blob)
-    else:
-        entry = await _enter(fill, entry)
-    body.release()
+        await store.delete(entry.blob)
+        return None
+    entry = await _enter(fill, entry)
     return entry if fill.published else None
 
 
@@ -90,7 +113,7 @@ async def _release(fill: Fill, key: str, blob: str) -> None:
     """Delete a blob that was replaced, unless another variant of the address is the same bytes."""
     outside = fill.fills.outside
     if not fill.asked.plan.rule.package:
-        async for other in variants.stored(outside.index, variants.address(key)):
+        for other in await outside.index.under(variants.address(key)):
             if other.blob == blob:
                 return
     await outside.store.delete(blob)

@@ -122,7 +122,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             raise httpx.RemoteProtocolError("it left HTTP/1.1", request=request)
         reason = (response.reason or "").encode("utf-8", "surrogateescape")
         fields = list(response.raw_headers)
-        extensions = {"reason_phrase": reason, "narrow": body.narrow, "fields": fields}
+        extensions = {"reason_phrase": reason, "narrow": body.narrow, "arrived": body.arrived, "fields": fields}
         # httpx follows no redirect for us, but reads where one leads, and gives the answer up where it cannot.
         shown = [(name, value) for name, value in fields if name.lower() != b"location"]
         return httpx.Response(response.status, headers=shown, stream=body, extensions=extensions)
@@ -219,6 +219,15 @@ class _Body(httpx.AsyncByteStream):
             if rest := content.read_nowait():
                 yield rest
             raise translated(exc, self._request) from None
+
+    async def arrived(self, patience: float) -> bytes | None:
+        """The whole body, where it is here within `patience` seconds; None where it is not: it is to be read then."""
+        content = self._response.content
+        if patience and not content.is_eof() and content.exception() is None:
+            with suppress(TimeoutError, *_FAILURES):  # who reads the body is told what is wrong with it
+                async with asyncio.timeout(patience):
+                    await content.wait_eof()
+        return content.read_nowait() if content.is_eof() and content.exception() is None else None
 
     def narrow(self, count: int) -> None:
         """Let the peer send no more than about `count` bytes ahead of what was read (TCP_WINDOW_CLAMP, Linux)."""

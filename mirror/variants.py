@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
 
 from mirror.errors import StoreError
 from mirror.httpcache import vary
 from mirror.model import Entry, Plan, Request
 from mirror.ports import Index
 
-__all__ = ["address", "find", "stored"]
+__all__ = ["address", "find"]
 
 log = logging.getLogger("mirror.engine")
 
@@ -18,16 +17,6 @@ log = logging.getLogger("mirror.engine")
 def address(key: str) -> str:
     """What clients ask for to get what is stored under this key: the key less its variant."""
     return key.partition(" ")[0]
-
-
-async def stored(index: Index, address: str) -> AsyncIterator[Entry]:
-    """The entries whose address this is; what does not vary first."""
-    plain = await index.get(address)
-    if plain is not None:
-        yield plain
-    async for batch in index.scan(f"{address} "):
-        for entry in batch:
-            yield entry
 
 
 async def find(index: Index, plan: Plan, request: Request) -> tuple[Entry | None, tuple[Entry, ...]]:
@@ -39,7 +28,7 @@ async def find(index: Index, plan: Plan, request: Request) -> tuple[Entry | None
         return await index.get(plan.key), ()
     chosen, others = None, []
     try:
-        async for entry in stored(index, plan.key):
+        for entry in await index.under(plan.key):
             if entry.key != vary.key(plan.key, entry.head, request):
                 others.append(entry)
             elif chosen is None or entry.head.received_at > chosen.head.received_at:

@@ -89,20 +89,31 @@ class Halt:
 
 
 class Index(MemoryIndex):
-    """An index in memory. `broken`: it cannot be scanned. The next scan stops at `halt` with what it has read."""
+    """An index in memory. `broken`: it cannot be read. The next scan, or look at an address, stops at `halt` with what
+    it has read."""
 
     broken = False
     halt: Halt | None = None
+
+    async def under(self, address: str) -> list[Entry]:
+        if self.broken:
+            raise StoreError("the index cannot be read: locked")
+        read = await super().under(address)
+        await self._halted()
+        return read
 
     async def scan(self, prefix: str = "") -> AsyncIterator[list[Entry]]:
         if self.broken:
             raise StoreError("the index cannot be read: locked")
         read = [batch async for batch in super().scan(prefix)]
+        await self._halted()
+        for batch in read:
+            yield batch
+
+    async def _halted(self) -> None:
         halt, self.halt = self.halt, None
         if halt is not None:
             await halt()
-        for batch in read:
-            yield batch
 
 
 @dataclass

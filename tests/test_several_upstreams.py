@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mirror.errors import Mismatch, OriginError
+from mirror.operations import Selection
 from mirror.origin import OriginSettings
 from mirror.settings import FillSettings
 from tests.conftest import Got, World, right, take
@@ -270,6 +271,21 @@ class TestTheWrongFile:
             origin.route(RELEASE, body=release)
             origin.route("/dists/stable/main/binary-all/Packages", body=body)
         assert (await named.world.get("/dists/stable/main/binary-all/Packages", "")).body == packages
+        assert named.first.requests("/dists/stable/main/binary-all/Packages") == 1
+
+    async def test_a_small_body_that_is_wrong_is_taken_from_another_and_its_upstream_is_not_asked_for_a_while(
+        self, named: Pair
+    ) -> None:
+        packages = b"Package: thing\n"
+        line = f"SHA256:\n {hashlib.sha256(packages).hexdigest()} {len(packages)} main/binary-all/Packages\n"
+        release = SIGNED.replace(b"x\n", line.encode())
+        for origin, body in ((named.first, packages.upper()), (named.second, packages)):
+            origin.route(RELEASE, body=release)
+            origin.route("/dists/stable/main/binary-all/Packages", body=body)
+        for _ in range(2):
+            got = await named.world.get("/dists/stable/main/binary-all/Packages", "")
+            assert (got.body, got.reply.outcome.hit) == (packages, False)
+            await named.world.operations.purge(Selection(everything=True))
         assert named.first.requests("/dists/stable/main/binary-all/Packages") == 1
 
     async def test_one_whose_bytes_are_wrong_is_not_asked_again_for_a_while(self, named: Pair) -> None:

@@ -29,11 +29,16 @@ GOOD = b"PK\x03\x04" + bodies.body("wheel", 0, 12 * MB)
 async def index(tmp_path: Path) -> AsyncIterator[World]:
     """A `pypi` mirror of an origin with one project, `six`, whose one wheel is announced with its digest."""
     async with World(tmp_path / "cache", ecosystem="pypi").open() as world:
-        world.mirror = replace(world.mirror, upstreams=(world.origin.url("/simple"),), ttl=600.0, keep=86400.0)
-        link = f'<a href="{FILE}#sha256={hashlib.sha256(GOOD).hexdigest()}">{FILE.rpartition("/")[2]}</a>'
-        world.origin.route("/simple/six/", headers=[("content-type", "text/html")], body=link.encode())
-        await world.get("/simple/six/", "")
+        await announce(world, GOOD)
         yield world
+
+
+async def announce(world: World, wheel: bytes) -> None:
+    """Have the world's index name the wheel with its digest."""
+    world.mirror = replace(world.mirror, upstreams=(world.origin.url("/simple"),), ttl=600.0, keep=86400.0)
+    link = f'<a href="{FILE}#sha256={hashlib.sha256(wheel).hexdigest()}">{FILE.rpartition("/")[2]}</a>'
+    world.origin.route("/simple/six/", headers=[("content-type", "text/html")], body=link.encode())
+    await world.get("/simple/six/", "")
 
 
 def ranged(body: bytes, tag: str = '"one"', *, lies: bool = False) -> Callable[[Request], Response]:
@@ -53,6 +58,22 @@ def ranged(body: bytes, tag: str = '"one"', *, lies: bool = False) -> Callable[[
 
 def damaged(at: int) -> bytes:
     return GOOD[:at] + bytes([GOOD[at] ^ 1]) + GOOD[at + 1 :]
+
+
+class TestSmall:
+    async def test_a_small_body_that_is_damaged_is_an_error_before_anybody_has_its_head(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        small = GOOD[:1000]
+        async with World(tmp_path / "cache", ecosystem="pypi").open() as world:
+            await announce(world, small)
+            world.origin.route(FILE, body=damaged(100)[:1000])
+            with pytest.raises(Mismatch, match=f"expected sha256:{hashlib.sha256(small).hexdigest()}, got sha256:"):
+                await world.ask(f"/files{FILE}", "")
+            assert "expected sha256:" in caplog.text
+            world.origin.route(FILE, body=small)
+            got = await world.get(f"/files{FILE}", "")
+            assert (got.body, got.reply.outcome.hit) == (small, False)
 
 
 class TestOneObject:

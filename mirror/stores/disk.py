@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ from mirror.stores.codec import dump_note, footer, load_note
 from mirror.stores.files import is_partial, place, remove, taken, write_all
 from mirror.stores.handles import Handles
 from mirror.stores.hashes import Hashes
-from mirror.stores.partial import FilePartial, Keeping
+from mirror.stores.partial import FOOTER_ROOM, FilePartial, Keeping
 
 Durability = Literal["full", "data", "none"]
 
@@ -112,6 +113,33 @@ class DiskStore:
     def create(self, note: Note) -> FilePartial:
         path = self._partials / f"{secrets.token_hex(8)}.part"
         return FilePartial(path, note, self._executor, self._keeping, self._room.reservation())
+
+    async def put(self, note: Note, body: bytes) -> Entry:
+        reservation = self._room.reservation()
+        try:
+            await reservation.grow(on_disk(len(body) + FOOTER_ROOM), len(body))
+            entry, count = await self.run(self._put, note, body)
+        except OSError as exc:
+            raise StoreError(f"cannot store {note.key}: {exc.strerror or exc}") from exc
+        finally:
+            reservation.release()
+        self._room.add(entry.blob, count)
+        return entry
+
+    def _put(self, note: Note, body: bytes) -> tuple[Entry, int]:
+        path = self._partials / f"{secrets.token_hex(8)}.part"
+        known = (note.key, note.url, note.head, note.validators)
+        entry = Entry(*known, path.stem, len(body), hashlib.sha256(body).hexdigest(), note.tags)
+        whole = body + footer(entry)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            self._seal(fd, path, whole, 0)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(fd)
+        return entry, on_disk(len(whole))
 
     async def resume(self, key: str) -> FilePartial | None:
         name = self._kept.pop(key, None)
@@ -234,13 +262,17 @@ class DiskStore:
         behind = footer(entry)
         partial.open_now()  # an empty body has no file yet
         os.ftruncate(partial.fd, size)
-        write_all(partial.fd, behind, size)
-        if self._durability != "none":
-            os.fdatasync(partial.fd)
-        place(partial.path, self._blob(blob), sync=self._durability == "full")
+        self._seal(partial.fd, partial.path, behind, size)
         if partial.has_note:
             partial.path.with_suffix(".json").unlink(missing_ok=True)
         return entry, on_disk(size + len(behind))
+
+    def _seal(self, fd: int, path: Path, last: bytes, offset: int) -> None:
+        """Write the last bytes of a file, sync it, and make it a blob."""
+        write_all(fd, last, offset)
+        if self._durability != "none":
+            os.fdatasync(fd)
+        place(path, self._blob(path.stem), sync=self._durability == "full")
 
     async def _checkpoint(self, partial: FilePartial) -> None:
         extents = list(partial.extents)  # before the sync: what is noted must be on disk

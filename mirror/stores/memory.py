@@ -171,6 +171,11 @@ class MemoryStore:
     def create(self, note: Note) -> MemoryPartial:
         return MemoryPartial(self, note)
 
+    async def put(self, note: Note, body: bytes) -> Entry:
+        partial = self.create(note)
+        partial.write(0, body)
+        return await partial.commit(len(body), None)
+
     async def resume(self, key: str) -> MemoryPartial | None:
         return self.kept.pop(key, None)
 
@@ -204,6 +209,9 @@ class MemoryIndex:
 
     async def get(self, key: str) -> Entry | None:
         return self._entries.get(key)
+
+    async def under(self, address: str) -> list[Entry]:
+        return [self._entries[key] for key in sorted(self._entries) if of_key(key) == address]
 
     async def put(self, entry: Entry) -> None:
         self._entries[entry.key] = entry

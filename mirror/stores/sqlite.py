@@ -8,9 +8,9 @@ import logging
 import os
 import sqlite3
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial as bind
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ import diskcache
 from mirror.changes import Changes, of_key
 from mirror.errors import StoreError
 from mirror.model import Entry
+from mirror.stores.addresses import Addresses, Known
 from mirror.stores.codec import dump_entry, load_entry
 from mirror.stores.files import aside, move_aside
 
@@ -28,7 +29,13 @@ TIMEOUT = 1.0
 """Seconds that a statement waits for a database that another process has locked."""
 
 BATCH = 500
+
 HOT = 50_000
+"""Addresses that are known in memory."""
+
+BEHIND = 0.02
+"""Seconds for which new rows are gathered before they are written together."""
+
 NEVER = 1 << 62
 
 BROKEN = (sqlite3.Error, diskcache.Timeout, OSError, ValueError, TypeError, AttributeError, StoreError)
@@ -84,10 +91,11 @@ class DiskcacheIndex:
         self.suspect = False
         self._path = path
         self._timeout = timeout
-        self._most = hot
         self.changes = changes or Changes()
-        # None: deleted. It stands until the row is gone, and stays where the database refuses.
-        self._hot: OrderedDict[str, Entry | None] = OrderedDict()
+        # What was deleted stands there until its row is gone, and stays where the database refuses.
+        self._hot = Addresses(hot)
+        self._pending: dict[str, Entry | None] = {}  # what the thread was not given yet to write
+        self._timer: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, "mirror-index")
         self._cache: Any = None
         self._aside = 0  # bytes in databases that were moved aside
@@ -129,61 +137,111 @@ class DiskcacheIndex:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
 
     async def get(self, key: str) -> Entry | None:
-        if key in self._hot:
-            self._hot.move_to_end(key)
-            return self._hot[key]
-        try:
-            text = await self._run(self._row, key)
-            entry = load_entry(text) if text else None
-        except BROKEN as exc:
-            self._broke(exc, "read")
-            entry = None
-        # 1. this read the old row; 2. another task put or deleted the key: what is in memory now is newer than the row.
-        if key in self._hot:
-            return self._hot[key]
-        if entry is None or entry.key != key:
-            return None
-        self._remember(key, entry)
-        return entry
+        known = self._hot.get(of_key(key))
+        if known is None or not (known.whole or key in known.entries):
+            try:
+                known = await self._load(of_key(key))
+            except StoreError:
+                return None
+        return known.entries.get(key)
 
-    def _row(self, key: str) -> str | None:
-        text: str | None = self._cache.get(key)
-        return text
+    async def under(self, address: str) -> list[Entry]:
+        """See `Index.under`; StoreError when the database cannot be read."""
+        known = self._hot.get(address)
+        if known is None or not known.whole:
+            known = await self._load(address)
+        return known.all()
+
+    async def _load(self, address: str) -> Known:
+        """All that is stored under an address, in memory from now on."""
+        while True:
+            mark = self.changes.mark(address)
+            try:
+                texts = await self._read(self._rows, address)
+            except BROKEN as exc:
+                self._broke(exc, "read")
+                raise StoreError(f"the index cannot be read: {exc}") from exc
+            # 1. This reads the old row. 2. Another task deletes the key, row and all. 3. This would bring it back.
+            if not self.changes.since(mark):
+                break
+        known = self._hot.made(address)
+        known.fill(entry for key, text in texts if (entry := _readable(text)) is not None and entry.key == key)
+        return known
+
+    def _rows(self, address: str) -> list[tuple[str, str]]:
+        select = "SELECT key, value FROM Cache WHERE raw = 1 AND (key = ? OR key >= ? AND key < ?)"
+        rows = self._cache._sql(select, (address, f"{address} ", f"{address}!")).fetchall()  # "!" comes after " "
+        return [(key, text) for key, text in rows if isinstance(key, str) and isinstance(text, str)]
 
     async def put(self, entry: Entry) -> None:
-        self._remember(entry.key, entry)
-        self.changes.changed(of_key(entry.key))
-        await self._write(lambda: self._cache.set(entry.key, dump_entry(entry)))
+        known = self._hot.made(of_key(entry.key))
+        new = known.whole and known.entries.get(entry.key) is None
+        known.entries[entry.key] = entry
+        await self._changed(entry.key, entry, behind=new)
 
     async def delete(self, key: str) -> None:
-        self._remember(key, None)
+        self._hot.made(of_key(key)).entries[key] = None
+        await self._changed(key, None, behind=False)
+
+    async def _changed(self, key: str, entry: Entry | None, *, behind: bool) -> None:
+        """Memory says so; the database, too, when this returns, or a moment later where it is `behind`: what is new can
+        be found again from its blob."""
         self.changes.changed(of_key(key))
-        if await self._write(lambda: self._cache.delete(key)) and self._hot.get(key, 0) is None:
-            del self._hot[key]
+        self._pending[key] = entry
+        if not behind:
+            # It goes on when the caller is cancelled: memory says already that it is so.
+            with contextlib.suppress(*BROKEN):
+                await asyncio.shield(self._flush())
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(BEHIND, self._flush)
 
-    async def _write(self, call: Callable[[], object]) -> bool:
-        """True when the database took it. Goes on when the caller is cancelled: memory says already that it is so."""
-        try:
-            await asyncio.shield(self._run(self._attempt, call))
-        except BROKEN as exc:
-            self._broke(exc, "written")
-            return False
-        return True
+    def _flush(self) -> asyncio.Future[None]:
+        """Have the thread write all that is not written yet."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        pending, self._pending = self._pending, {}
+        future = asyncio.get_running_loop().run_in_executor(self._thread, self._write, pending)
+        future.add_done_callback(bind(self._wrote, pending))
+        return future
 
-    def _attempt(self, call: Callable[[], object]) -> None:
+    def _write(self, pending: dict[str, Entry | None]) -> None:
+        """In one transaction; where that fails, each alone, so that what cannot be written harms itself only."""
         try:
-            call()
+            self._attempt(pending)
+        except BROKEN:
+            if len(pending) == 1:
+                raise
+            for key, entry in pending.items():
+                self._attempt({key: entry})
+
+    def _attempt(self, pending: dict[str, Entry | None]) -> None:
+        try:
+            with self._cache.transact() if len(pending) > 1 else contextlib.nullcontext():
+                for key, entry in pending.items():
+                    if entry is None:
+                        self._cache.delete(key)
+                    else:
+                        self._cache.set(key, dump_entry(entry))
         except BaseException:
             # A COMMIT that failed leaves the transaction open, and the connection would refuse all further ones.
             with contextlib.suppress(sqlite3.Error):
                 self._cache.close()
             raise
 
-    def _remember(self, key: str, entry: Entry | None) -> None:
-        self._hot[key] = entry
-        self._hot.move_to_end(key)
-        if len(self._hot) > self._most:
-            self._hot.popitem(last=False)
+    def _wrote(self, pending: dict[str, Entry | None], future: asyncio.Future[None]) -> None:
+        exc = None if future.cancelled() else future.exception()
+        if isinstance(exc, BROKEN):
+            self._broke(exc, "written")
+        elif exc is None:
+            for key in [key for key, entry in pending.items() if entry is None]:
+                self._hot.deleted(key)
+
+    async def _read(self, call: Callable[..., T], *args: Any) -> T:
+        """`call(*args)` on the thread, after all writes."""
+        if self._pending:
+            self._flush()
+        return await self._run(call, *args)
 
     def _broke(self, exc: Exception, what: str) -> None:
         self.suspect = self.suspect or type(exc) is sqlite3.DatabaseError  # "malformed", "not a database"
@@ -197,14 +255,11 @@ class DiskcacheIndex:
         after: str | None = None
         while True:
             try:
-                texts, after = await self._run(self._page, prefix, after)
+                texts, after = await self._read(self._page, prefix, after)
             except BROKEN as exc:
                 self._broke(exc, "read")
                 raise StoreError(f"the index cannot be read: {exc}") from exc
-            entries = []
-            for text in texts:
-                with contextlib.suppress(StoreError):
-                    entries.append(load_entry(text))
+            entries = [entry for text in texts if (entry := _readable(text)) is not None]
             if entries:
                 yield entries
             if after is None:
@@ -232,9 +287,19 @@ class DiskcacheIndex:
         return self._aside + found[""] + found["-shm"] + max(found["-wal"], WAL_SIZE)
 
     async def close(self) -> None:
-        """Close the database; idempotent."""
+        """Write what is not written yet, and close the database; idempotent."""
+        if self._pending:
+            with contextlib.suppress(*BROKEN):
+                await self._flush()
         if self._cache is not None:
             cache, self._cache = self._cache, None
             with contextlib.suppress(*BROKEN):
                 await self._run(cache.close)
         await asyncio.to_thread(self._thread.shutdown)
+
+
+def _readable(text: str) -> Entry | None:
+    try:
+        return load_entry(text)
+    except StoreError:
+        return None

@@ -36,6 +36,21 @@ async def test_the_blob_knows_its_whole_entry(store: BlobStore) -> None:
     await blob.close()
 
 
+@pytest.mark.parametrize("body", [b"", b"x", BODY])
+async def test_a_whole_body_that_is_put_is_as_one_that_was_committed(store: BlobStore, body: bytes) -> None:
+    told = note()
+    entry = await store.put(told, body)
+    assert (entry.key, entry.url, entry.head, entry.validators, entry.tags, entry.size, entry.digest) == (
+        *(told.key, told.url, told.head, told.validators, told.tags),
+        *(len(body), sha256(body).value),
+    )
+    blob = await store.open(entry.blob)
+    assert blob is not None
+    assert await read(blob) == body
+    assert blob.entry == entry
+    await blob.close()
+
+
 @pytest.mark.parametrize(("start", "end"), [(0, 1), (100, 5000), (10, None), (len(BODY) - 1, None), (7, 1 << 40)])
 async def test_any_part_of_a_blob_can_be_read(store: BlobStore, start: int, end: int | None) -> None:
     blob = await store.open((await stored(store)).blob)

@@ -65,6 +65,17 @@ class TestFullDisk:
             await blob.close()
             await stored(store, bytes(MB), "/m/b")
 
+    async def test_a_whole_body_that_does_not_fit_leaves_nothing(self, small_disk: Path) -> None:
+        async with disk(small_disk) as (store, room):
+            fill_up(small_disk / "ballast")
+            with pytest.raises(StoreError, match="No space left"):
+                await store.put(note(), bytes(60_000))
+            assert files(small_disk) == ["ballast"]
+            assert room.used == 0
+            (small_disk / "ballast").unlink()
+            entry = await store.put(note(), bytes(60_000))
+            assert room.recency() == [entry.blob]
+
     async def test_a_footer_that_does_not_fit_is_no_blob(self, small_disk: Path) -> None:
         async with disk(small_disk) as (store, _):
             partial = store.create(note())

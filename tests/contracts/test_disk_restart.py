@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,22 @@ class TestKilled:
             assert end >= 16 * MB
             await partial.discard()
             await partial.close()
+
+    @pytest.mark.parametrize("newest_first", [True, False])
+    async def test_the_sweep_keeps_the_newest_blob_of_a_key_whatever_its_row_says(
+        self, tmp_path: Path, newest_first: bool
+    ) -> None:
+        # 1. A row is written. 2. Another blob takes its place. 3. The server is killed before the new row is written.
+        head = note().head
+        async with disk(tmp_path) as (store, _):
+            older = await store.put(note(), b"older")
+            newer = await store.put(note(head=replace(head, received_at=head.received_at + 1)), b"newer")
+            index = MemoryIndex()
+            await index.put(older)
+            blobs = [newer.blob, older.blob] if newest_first else [older.blob, newer.blob]
+            assert await sweep(store, index, blobs) == (1, 1 if newest_first else 0)
+            found = await index.get("/m/a")
+            assert found == newer
 
     async def test_what_was_kept_outlives_the_sweep_after_it(self, tmp_path: Path) -> None:
         async with disk(tmp_path) as (store, _):

@@ -67,6 +67,15 @@ class TestEveryIndex:
         assert await index.get("/m/a") == entry(blob="new")
         assert await keys(index) == ["/m/a"]
 
+    async def test_what_stands_under_an_address_is_what_does_not_vary_and_then_its_variants(self, index: Index) -> None:
+        for key in ("/m/a b=2", "/m/a", "/m/a b=1", "/m/a/b", "/m/a!", "/m/A"):
+            await index.put(entry(key))
+        assert [entry.key for entry in await index.under("/m/a")] == ["/m/a", "/m/a b=1", "/m/a b=2"]
+        assert await index.under("/m/none") == []
+        await index.delete("/m/a")
+        await index.put(entry("/m/a b=0"))
+        assert [entry.key for entry in await index.under("/m/a")] == ["/m/a b=0", "/m/a b=1", "/m/a b=2"]
+
     async def test_a_prefix_means_its_characters_and_their_case(self, index: Index) -> None:
         for key in ("/m/a%_", "/m/aXY", "/M/a%_", "/m/a", "/m/a%_/b", "/m/b", "/m/a\U0010ffffz"):
             await index.put(entry(key))
@@ -118,6 +127,46 @@ class TestOnDisk:
         with pytest.raises(StopIteration) as ended:
             reading.send(None)  # to its end without waiting for anything
         assert ended.value.value == entry()
+
+    async def test_that_there_is_nothing_needs_no_thread_either_the_second_time(self, on_disk: DiskcacheIndex) -> None:
+        assert await on_disk.under("/m/a") == []
+        with pytest.raises(StopIteration) as ended:
+            on_disk.under("/m/a").send(None)
+        assert ended.value.value == []
+
+    async def test_what_is_new_waits_for_no_thread_and_is_written_with_others(self, on_disk: DiskcacheIndex) -> None:
+        for n in range(3):
+            assert await on_disk.get(f"/m/{n}") is None
+            with pytest.raises(StopIteration):
+                on_disk.put(entry(f"/m/{n}")).send(None)
+        again = await reopened(on_disk)
+        assert await keys(again) == ["/m/0", "/m/1", "/m/2"]
+        await again.close()
+
+    async def test_what_replaces_or_deletes_is_written_when_that_returns(self, on_disk: DiskcacheIndex) -> None:
+        await on_disk.put(entry(blob="old"))
+        other = DiskcacheIndex(on_disk._path)
+        await other.start()
+        assert await other.get("/m/a") == entry(blob="old")
+        await on_disk.put(entry(blob="new"))
+        assert [found.blob async for batch in other.scan() for found in batch] == ["new"]
+        await on_disk.delete("/m/a")
+        assert await keys(other) == []
+        await other.close()
+
+    async def test_what_is_not_written_yet_is_found_by_a_read(self, on_disk: DiskcacheIndex) -> None:
+        assert await on_disk.get("/m/a") is None
+        await on_disk.put(entry())
+        on_disk._hot.clear()
+        assert await on_disk.get("/m/a") == entry()
+
+    async def test_a_key_that_no_database_takes_harms_no_other_that_is_written_with_it(
+        self, on_disk: DiskcacheIndex
+    ) -> None:
+        for key in ("/m/a", "/m/\udc80", "/m/b"):
+            await on_disk.get(key)
+            await on_disk.put(entry(key))
+        assert await keys(on_disk) == ["/m/a", "/m/b"]
 
     async def test_no_more_entries_are_in_memory_than_allowed(self, on_disk: DiskcacheIndex) -> None:
         again = await reopened(on_disk, hot=2)
