@@ -8,12 +8,12 @@ import random as dice
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
 from .answer import Answer, shut
 from .breaker import Health, asked_pause
+from .cookieless import Client
 from .errors import MirrorError, OriginError, OriginRefused, OriginTimeout, OriginUnreachable, Unavailable
 from .failures import refusal
 from .framing import end_to_end, host, reason_phrase, received, redirected, server
@@ -70,11 +70,7 @@ class Origin:
     async def open(self) -> None:
         """Start the client; ConfigError where its settings cannot be used."""
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs URLs whole, with the secrets in their queries
-        self._client = httpx.AsyncClient(
-            transport=self._transport or default_transport(self._settings),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            trust_env=False,
-        )
+        self._client = Client(transport=self._transport or default_transport(self._settings), trust_env=False)
 
     async def close(self) -> None:
         """Close all connections; answers that are still open break off."""

@@ -76,10 +76,19 @@ class Upstreams:
         self._settings = settings
         self._clock = clock
         self._known: dict[str, Upstream] = {}
+        self._names: dict[str, str] = {}  # of scheme and authority as they are written
 
     def of(self, url: str) -> Upstream:
         """The upstream of that URL."""
-        name, _ = named(url)
+        start = url.find("/", url.find("//") + 2)
+        written = url if start < 0 else url[:start]  # scheme and authority
+        name = self._names.get(written)
+        if name is None:
+            name, _ = named(url)
+            if len(self._names) >= _MOST_KNOWN:
+                self._names.clear()
+            if name:
+                self._names[written] = name
         if not name:  # that it is not valid is found out when it is asked
             return self._new("")
         if name not in self._known:
