@@ -22,6 +22,6 @@ class Client(httpx.AsyncClient):
 
     _none = _NoCookies()
 
-    @property  # type: ignore[misc] - nobody sets it
+    @property  # type: ignore[misc]  # nobody sets it
     def cookies(self) -> httpx.Cookies:
         return self._none

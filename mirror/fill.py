@@ -171,11 +171,16 @@ class Fill:
         self.held = self._is_held(opened.head)
         self.fills.share(self.key)
         self.placing = True
+        # Nothing can be wrong with it any more, so its head may go; that of an empty one alone would look complete.
+        if self.asked.plan.proven and opened.body and not self.held:
+            self.opened.set_result(opened)
         try:
             entry = await publish_whole(self, opened)
         finally:
             self.placing = False
-        self.opened.set_result(_adopted(entry, opened) if self.held and entry is not None else opened)
+            opened.stored.set()
+        if not self.opened.done():
+            self.opened.set_result(_adopted(entry, opened) if self.held and entry is not None else opened)
 
     async def _fetch(self, opened: Streaming) -> None:
         held = self.held = self._is_held(opened.head)

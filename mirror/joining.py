@@ -16,7 +16,7 @@ from mirror.opening import Apart, Opened, Streaming, Whole
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside
 from mirror.ports import Answer
-from mirror.reply import InMemory, Reply
+from mirror.reply import Reply, Storing
 
 
 class Joining:
@@ -65,7 +65,8 @@ class Joining:
             if other is not None:
                 return other
         if isinstance(opened, Whole):
-            return Reply(opened.head, len(opened.body), InMemory(opened.body), _outcome(opened, follower, reason))
+            source = Storing(opened.body, opened.stored)
+            return Reply(opened.head, len(opened.body), source, _outcome(opened, follower, reason))
         return Reply(opened.head, opened.total, follower, _outcome(opened, follower, reason))
 
     def _shared(self, errand: Errand, fill: Fill, opened: Found | Streaming | Whole) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from dataclasses import dataclass, field, replace
@@ -66,13 +67,14 @@ class Streaming:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A small body that was here together with its head, and is the right one; nobody waits for any of it."""
+    """A small body that was here together with its head, and is the right one. `stored`: clients may have it."""
 
     head: Head
     answer: Answer
     note: Note
     body: bytes
     private: bool = False
+    stored: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,22 @@ class InMemory:
     async def read(self, start: int, end: int | None) -> AsyncGenerator[Piece, None]:
         if self.body[start:end]:
             yield memoryview(self.body)[start:end]
+
+    async def close(self) -> None:
+        return None
+
+
+class Storing:
+    """A Source over bytes that are given when `stored` is set."""
+
+    def __init__(self, body: bytes, stored: asyncio.Event) -> None:
+        self._body = body
+        self._stored = stored
+
+    async def read(self, start: int, end: int | None) -> AsyncGenerator[Piece, None]:
+        await self._stored.wait()
+        if self._body[start:end]:
+            yield memoryview(self._body)[start:end]
 
     async def close(self) -> None:
         return None

@@ -87,6 +87,7 @@ class Stores:
 
     async def _attend(self) -> None:
         try:
+            await self.index.survey()
             blobs = await self.store.count()
             if not self._clean:
                 adopted, removed = await sweep(self.store, self.index, blobs)

@@ -19,7 +19,7 @@ import diskcache
 from mirror.changes import Changes, of_key
 from mirror.errors import StoreError
 from mirror.model import Entry
-from mirror.stores.addresses import Addresses, Known
+from mirror.stores.addresses import Addresses, Known, Stored
 from mirror.stores.codec import dump_entry, load_entry
 from mirror.stores.files import aside, move_aside
 
@@ -33,8 +33,8 @@ BATCH = 500
 HOT = 50_000
 """Addresses that are known in memory."""
 
-BEHIND = 0.02
-"""Seconds for which new rows are gathered before they are written together."""
+BEHIND = 0.25
+"""Seconds for which new rows are gathered, up to `BATCH`, before they are written together."""
 
 NEVER = 1 << 62
 
@@ -94,6 +94,7 @@ class DiskcacheIndex:
         self.changes = changes or Changes()
         # What was deleted stands there until its row is gone, and stays where the database refuses.
         self._hot = Addresses(hot)
+        self._stored = Stored()
         self._pending: dict[str, Entry | None] = {}  # what the thread was not given yet to write
         self._timer: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, "mirror-index")
@@ -154,6 +155,10 @@ class DiskcacheIndex:
 
     async def _load(self, address: str) -> Known:
         """All that is stored under an address, in memory from now on."""
+        if self._stored.lacks(address):
+            known = self._hot.made(address)
+            known.whole = True
+            return known
         while True:
             mark = self.changes.mark(address)
             try:
@@ -175,6 +180,7 @@ class DiskcacheIndex:
 
     async def put(self, entry: Entry) -> None:
         known = self._hot.made(of_key(entry.key))
+        self._stored.add(of_key(entry.key))
         new = known.whole and known.entries.get(entry.key) is None
         known.entries[entry.key] = entry
         await self._changed(entry.key, entry, behind=new)
@@ -192,6 +198,8 @@ class DiskcacheIndex:
             # It goes on when the caller is cancelled: memory says already that it is so.
             with contextlib.suppress(*BROKEN):
                 await asyncio.shield(self._flush())
+        elif len(self._pending) >= BATCH:
+            self._flush()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(BEHIND, self._flush)
 
@@ -249,6 +257,21 @@ class DiskcacheIndex:
         if now >= self._quiet_until:
             self._quiet_until = now + 60
             log.warning("the index cannot be %s: %s (%s)", what, exc, type(exc).__name__)
+
+    async def survey(self) -> None:
+        """Learn in portions what is stored, so that what is not need not be looked for. Runs behind the requests."""
+        after: str | None = ""
+        with contextlib.suppress(*BROKEN):  # whoever looks for something is told then
+            while after is not None:
+                after = await self._read(self._surveyed, after)
+            self._stored.complete = True
+
+    def _surveyed(self, after: str) -> str | None:
+        select = "SELECT key FROM Cache WHERE key > ? AND raw = 1 ORDER BY key LIMIT 2000"
+        rows = self._cache._sql(select, (after,)).fetchall()
+        for (key,) in rows:
+            self._stored.add(of_key(key))
+        return rows[-1][0] if rows else None
 
     async def scan(self, prefix: str = "") -> AsyncIterator[list[Entry]]:
         """See `Index.scan`; StoreError when the database cannot be read: half a list must not look like a whole one."""

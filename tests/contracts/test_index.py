@@ -134,6 +134,23 @@ class TestOnDisk:
             on_disk.under("/m/a").send(None)
         assert ended.value.value == []
 
+    async def test_once_it_knows_all_that_is_stored_it_looks_for_nothing_that_is_not(
+        self, on_disk: DiskcacheIndex
+    ) -> None:
+        await on_disk.put(entry("/m/a"))
+        await on_disk.put(entry("/m/v a=1"))
+        again = await reopened(on_disk)
+        await again.survey()
+        with pytest.raises(StopIteration) as ended:
+            again.under("/m/none").send(None)
+        assert ended.value.value == []
+        assert await again.get("/m/a") == entry("/m/a")
+        assert await again.under("/m/v") == [entry("/m/v a=1")]
+        await again.put(entry("/m/none"))
+        again._hot.clear()
+        assert await again.get("/m/none") == entry("/m/none")
+        await again.close()
+
     async def test_what_is_new_waits_for_no_thread_and_is_written_with_others(self, on_disk: DiskcacheIndex) -> None:
         for n in range(3):
             assert await on_disk.get(f"/m/{n}") is None
