@@ -66,11 +66,11 @@ def framing(response: httpx.Response) -> tuple[int | None, bool]:
 
     OriginError where the framing is ambiguous (RFC 9112 §6.1, §6.3) or a part comes that was not asked for.
     """
-    origin, headers = host(response.request.url), response.headers
+    origin = host(response.request.url)
     if not 200 <= response.status_code <= 999:
         raise OriginError(f"{origin} sent the status {response.status_code}, which there is not")
-    lengths = {part.strip() for part in headers.get("content-length", "").split(",")} - {""}
-    codings = headers.get("transfer-encoding", "").strip().lower()
+    lengths = {part.strip() for line in _lines(response, b"content-length") for part in line.split(",")} - {""}
+    codings = ", ".join(_lines(response, b"transfer-encoding")).strip().lower()
     if codings and lengths:
         raise OriginError(f"{origin} sent Content-Length together with Transfer-Encoding")
     if codings not in ("", "chunked"):
@@ -84,9 +84,13 @@ def framing(response: httpx.Response) -> tuple[int | None, bool]:
     return (int(lengths.pop()), True) if lengths else (None, bool(codings))
 
 
+def _lines(response: httpx.Response, wanted: bytes) -> list[str]:
+    return [value.decode("latin-1") for name, value in received(response) if name.lower() == wanted]
+
+
 def redirected(response: httpx.Response) -> httpx.URL:
     """Where a redirect leads; OriginError where that cannot be followed."""
-    lines = [value.decode("latin-1") for name, value in received(response) if name.lower() == b"location"]
+    lines = _lines(response, b"location")
     source = response.request.url
     try:
         target = source.join(lines[0]) if len(lines) == 1 else httpx.URL("")

@@ -67,6 +67,7 @@ class Segment:
         self.ring = Ring(begin)
         self.writer = body.partial.writer(begin) if body.partial and not body.detached else None
         self.running = True
+        self.broke = False  # for good
         self.yielding = False  # ends after the next chunk, because its connection is wanted elsewhere
         self._answer = answer
         self._cut = False
@@ -93,12 +94,14 @@ class Segment:
                 try:
                     await self._connection()
                 except (Changed, Mismatch):
+                    self.broke = True
                     raise
                 except _NoRanges:
                     return self.body.segments.no_ranges(self)
                 except (OriginError, Unavailable) as exc:
                     failures = 1 if self.at - before >= PROGRESS else failures + 1
                     if failures > self.body.settings.retries:
+                        self.broke = True
                         raise
                     log.info("%s: %s; going on at byte %d", self.body.name, exc, self.at)
                     await self.body.settings.sleep(min(8.0, 0.1 * 2**failures) * random.uniform(0.5, 1.0))  # noqa: S311

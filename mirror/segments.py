@@ -46,6 +46,8 @@ class Segments:
             return
         if body.total is not None and at >= body.total:  # who waits there waits for the whole to be verified
             return
+        if any(segment.broke for segment in self._all):
+            return  # 1. A connection breaks off for good. 2. A reader waits for more. 3. The body learns of (1).
         running = [segment for segment in self._all if segment.running]
         passing = next((segment for segment in running if segment.reaches(at)), None)
         if passing and at - passing.at <= body.settings.soon:

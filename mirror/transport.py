@@ -189,7 +189,10 @@ class _Upload(aiohttp.payload.AsyncIterablePayload):
 
 def _content(request: httpx.Request) -> _Upload | None:
     """The body to send, None where there is none (httpx gives each request a stream)."""
-    framed = "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+    framed = any(
+        (name := key.lower()) == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for key, value in request.headers.raw
+    )
     assert isinstance(request.stream, httpx.AsyncByteStream)  # noqa: S101 - an AsyncClient has no other
     return _Upload(request.stream) if framed else None
 

@@ -28,7 +28,7 @@ async def find(index: Index, plan: Plan, request: Request) -> tuple[Entry | None
         return await index.get(plan.key), ()
     chosen, others = None, []
     try:
-        for entry in await index.under(plan.key):
+        for entry in await index.under(address(plan.key)):
             if entry.key != vary.key(plan.key, entry.head, request):
                 others.append(entry)
             elif chosen is None or entry.head.received_at > chosen.head.received_at:

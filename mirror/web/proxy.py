@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -102,7 +103,8 @@ class Proxy:
             if not sent.status:
                 await send_error(MirrorError("an error of the mirror's own"), scope["method"], send, sent, self._wall())
         finally:
-            log.info("%s", access.line(scope, sent, time.monotonic() - started, outcome))
+            if log.isEnabledFor(logging.INFO):
+                self._gathered.add(self._wall(), access.line(scope, sent, time.monotonic() - started, outcome))
 
     async def _prepare(self, scope: Scope, reply: Reply, request: Request) -> Reply:
         """Give a server that keeps prepared replies this one, if the same request would get it again."""
