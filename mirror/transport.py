@@ -210,6 +210,7 @@ class _Body(httpx.AsyncByteStream):
     def __init__(self, response: Exchange, request: httpx.Request) -> None:
         self._response = response
         self._request = request
+        self._narrowed = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         content = self._response.content
@@ -234,6 +235,9 @@ class _Body(httpx.AsyncByteStream):
 
     def narrow(self, count: int) -> None:
         """Let the peer send no more than about `count` bytes ahead of what was read (TCP_WINDOW_CLAMP, Linux)."""
+        if count == self._narrowed:
+            return
+        self._narrowed = count
         connection = self._response.connection
         transport = connection.transport if connection is not None else None
         peer = transport.get_extra_info("socket") if transport is not None else None

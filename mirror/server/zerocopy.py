@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from mirror.errors import StoreError
 
-WINDOW = 1024 * 1024
+WINDOW = 2 * 1024 * 1024
 """Bytes after which other connections get their turn."""
 
 

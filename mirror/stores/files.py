@@ -39,7 +39,7 @@ def sync_folders(folders: set[Path]) -> None:
             os.close(fd)
 
 
-def write_all(fd: int, run: bytes, offset: int) -> None:
+def write_all(fd: int, run: bytes | memoryview, offset: int) -> None:
     """Write all of `run`: a disk that is nearly full takes a part first and refuses the rest. Blocks."""
     view = memoryview(run)
     while view:

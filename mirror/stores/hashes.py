@@ -28,7 +28,7 @@ class Hashes:
     def at(self) -> int:
         return self._state[0]
 
-    def update(self, chunk: bytes) -> None:
+    def update(self, chunk: bytes | memoryview) -> None:
         at, sha256, other = self._state
         sha256 = sha256.copy()
         sha256.update(chunk)

@@ -17,9 +17,8 @@ from mirror.extents import Extents
 from mirror.model import Digest
 from mirror.ports import Hash, Note
 from mirror.stores.blob import FileSpan
-from mirror.stores.files import write_all
 from mirror.stores.hashes import HASH_CHUNK, Hashes
-from mirror.stores.writer import FileWriter
+from mirror.stores.writer import FileWriter, write_run
 
 if TYPE_CHECKING:
     from mirror.model import Entry
@@ -75,12 +74,16 @@ class FilePartial:
 
     async def open(self) -> None:
         """Make the file, when that has not happened yet. OSError when the disk refuses."""
+        if self.fd < 0:
+            await self.opened(self.open_now)
+
+    async def opened(self, call: Callable[[], T]) -> T:
+        """What `call`, which makes the file, gives. OSError when the disk refuses."""
         async with self._opening:
-            if self.fd < 0:
-                await self.run(self.open_now)
+            return await self.run(call)
 
     def open_now(self) -> None:
-        """See `open`. Blocks."""
+        """Make the file, when that has not happened yet. Blocks."""
         if self._over:
             raise StoreError("the partial was given up")
         if self.fd < 0:
@@ -98,33 +101,24 @@ class FilePartial:
     def span(self, start: int, end: int) -> FileSpan:
         return FileSpan(self.fd, start, end - start, self.executor)
 
-    async def wrote(self, start: int, batch: bytes) -> None:
-        """`batch` is on disk at `start` now."""
-        async with self._hashing:
-            if self.hashes.at == start:
-                await self.run(self.hashes.update, batch)
-            await self._note_extent(start, start + len(batch))
-
-    async def write_at_once(self, start: int, batch: bytes) -> None:
-        """Make the file, write `batch` at `start` and hash it, in one executor call."""
-        async with self._opening, self._hashing:
-            await self.run(self._write_at_once, start, batch)
-            await self._note_extent(start, start + len(batch))
-
-    def _write_at_once(self, start: int, batch: bytes) -> None:
-        self.open_now()
-        write_all(self.fd, batch, start)
-        if self.hashes.at == start:
-            self.hashes.update(batch)
-
-    async def _note_extent(self, start: int, end: int) -> None:
+    async def wrote(self, start: int, end: int) -> None:
+        """Bytes `[start, end)` are on disk now."""
         self.extents.add(start, end)
         self.reservation.written = self.extents.size
-        await self._catch_up()
-        there = self.extents.size
-        if there - self._noted >= CHECKPOINT and self._checkpoint is None:
-            self._noted = there
+        async with self._hashing:
+            await self._catch_up()
+        if self.extents.size - self._noted >= CHECKPOINT and self._checkpoint is None:
+            self._noted = self.extents.size
             self._checkpoint = asyncio.get_running_loop().create_task(self._note())
+
+    async def write_at_once(self, start: int, batch: list[bytes]) -> None:
+        """Make the file, write `batch` at `start` and hash it, in one executor call."""
+        await self.opened(lambda: self._write_at_once(start, batch))
+        await self.wrote(start, start + sum(map(len, batch)))
+
+    def _write_at_once(self, start: int, batch: list[bytes]) -> None:
+        self.open_now()
+        write_run(self.fd, start, batch, self.hashes)
 
     async def _catch_up(self) -> None:
         # Two segments have met: hash what the one behind has written, a piece now and a piece with each write.

@@ -24,7 +24,7 @@ ZERO_COPY = "http.response.zerocopysend"
 INTERIM = "http.response.interim"
 """The extension by which our server takes interim responses (ASGI's own, for 103 alone, cannot say all of one)."""
 
-WINDOW = 1024 * 1024
+WINDOW = 2 * 1024 * 1024
 
 
 @dataclass(slots=True)
