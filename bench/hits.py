@@ -1,8 +1,9 @@
 """Hits, 304s and misses through the mirror, nginx, Squid and Varnish: CPU per request of whole process trees.
 
 Rounds are interleaved: each cache does each work once in a round. The caches run on the first core, what asks them
-and the origin on the last. An answer that is wrong, or missing, ends the run. Prints ratios, too.
-`--write` keeps what was found in bench/results/hits.json, and makes docs/performance.md anew.
+and the origin on the last. An answer that is wrong, or missing, ends the run. Prints ratios, too. A whole run
+takes some 10 minutes, 20 GB below the folder for temporary files, and 8 GB of memory. `--write` keeps what was found in
+bench/results/hits.json, and makes docs/performance.md anew.
 """
 
 from __future__ import annotations

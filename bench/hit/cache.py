@@ -31,8 +31,12 @@ class Cache:
         return sum(_times(pid) for pid in self._tree())
 
     def memory(self) -> int:
-        """Bytes in memory of the whole process tree, what processes share divided among them (PSS)."""
-        return sum(_proportional(pid) for pid in self._tree())
+        """Resident bytes of the process; of a tree of several, what they share is divided among them (PSS).
+
+        A single process is not given that favour: it would share Python with whatever else runs on the machine.
+        """
+        tree = self._tree()
+        return sum(_memory(pid, "Rss" if len(tree) == 1 else "Pss") for pid in tree)
 
     def _tree(self) -> list[int]:
         found = list(self.pids)
@@ -47,9 +51,9 @@ def _times(pid: int) -> float:
     return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
-def _proportional(pid: int) -> int:
+def _memory(pid: int, measure: str) -> int:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{measure}:"))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ daemon off;
 worker_processes {workers};
 pid {folder}/nginx.pid;
 error_log {folder}/log warn;
-events {{ worker_connections 4096; }}
+events {{ worker_connections 8192; }}
 http {{
     access_log {folder}/access combined buffer=64k flush=1s;
     sendfile on;
@@ -90,9 +91,8 @@ ttl = "1d"
 @contextmanager
 def mirror(folder: Path, origin: int, workers: int = 1) -> Iterator[Cache]:
     """This project's server with one `http` and one `npm` mirror."""
-    several = f"workers = {workers}\n" if workers > 1 else ""
-    config = several + http_mirror(f"http://127.0.0.1:{origin}") + PACKAGES.format(origin=origin)
-    with served(folder, config) as server:
+    config = http_mirror(f"http://127.0.0.1:{origin}") + PACKAGES.format(origin=origin)
+    with served(folder, config, workers) as server:
         yield Cache("mirror", server.port, (server.pid,), "/o", "/n")
 
 
@@ -183,7 +183,9 @@ def running(names: list[str], origin: int) -> Iterator[list[Cache]]:
 def pinned(names: list[str], module: str = "tests.instruments.origin") -> Iterator[tuple[int, list[Cache]]]:
     """An origin's port, and caches in front of it: they on the first core, the origin and this process on the last."""
     cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, cores[:1])  # the caches inherit it
+    os.sched_setaffinity(0, cores[:1])  # the caches inherit it, and the descriptors
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with origin_process(module=module) as origin:
         os.sched_setaffinity(origin.pid, cores[-1:])
         port = urlsplit(origin.address).port or 80

@@ -61,9 +61,9 @@ def _gain(rounds: list[list[float]], one: list[list[float]]) -> float:
 def connections(found: dict[str, Any]) -> list[str]:
     """What each cache has in memory."""
     lines = [
-        f"Memory (PSS of the process tree) with {found['idle']:,} idle connections, each of which was answered before "
-        f"and after, and with {found['busy']} more: half ask for objects of 1 and 20 KiB as fast as they are answered, "
-        "half read 200 MB at 1 MB/s, half of these while it is being fetched. The most within "
+        f"Memory (resident; of several processes: PSS) with {found['idle']:,} idle connections, each of which was "
+        f"answered before and after, and with {found['busy']} more: half ask for objects of 1 and 20 KiB as fast as "
+        "they are answered, half read 200 MB at 1 MB/s, half of these while it is being fetched. The most within "
         f"{found['seconds']:.0f} s.",
         "",
         "| cache | at the start, MB | idle, MB | idle and busy, MB | hits answered meanwhile |",

@@ -21,7 +21,8 @@ _SETUP = """How the caches are set up (`bench/hit/caches.py`): all write an acce
 on disk. Varnish: all in memory, so its memory holds the bodies; its log is written by varnishncsa, which is counted.
 The mirror has its default settings: what it stores is synced to disk. naive: a proxy of 60 lines with FastAPI, httpx
 and aiofiles (`bench/hit/naive.py`). floor: no cache at all, a uvloop protocol that reads a request and writes an answer
-of that size (`bench/hit/floor.py`): no server on this event loop can cost less.
+of that size (`bench/hit/floor.py`): no server on this event loop can cost less. Where the floor is above a goal, the
+goal is out of its reach.
 
 Hits and 304s: wrk, one object over all connections, where connections are named; else one request after the other. Each
 miss is for another object. Before it is measured, each byte of a stored object is compared with the origin's. The
