@@ -1,28 +1,29 @@
-"""The mirror and other HTTP caches in front of one origin, each with its process tree's CPU and memory."""
+"""The mirror and other HTTP caches in front of one origin, each set up as who wants it fast sets it up."""
 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
-import socket
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from bench.hit.cache import ROOT, Cache, started
 from tests.instruments.peers import PATH, UNPRIVILEGED, free_port
-from tests.instruments.server import Served, http_mirror
+from tests.instruments.process import origin_process
+from tests.instruments.server import http_mirror, served
 
-# As who wants it fast sets it up: one worker, sendfile, kept descriptors and connections, a buffered log.
 NGINX = """
 daemon off;
-worker_processes 1;
+worker_processes {workers};
 pid {folder}/nginx.pid;
 error_log {folder}/log warn;
-events {{ worker_connections 4096; }}
+events {{ worker_connections 8192; }}
 http {{
     access_log {folder}/access combined buffer=64k flush=1s;
     sendfile on;
@@ -78,94 +79,97 @@ icp_port 0
 max_filedescriptors 4096
 shutdown_lifetime 0 seconds
 """
-
-
-@dataclass(frozen=True)
-class Cache:
-    """A running cache; `path` is before every target."""
-
-    name: str
-    port: int
-    pid: int
-    path: str = ""
-
-    def cpu(self) -> float:
-        """Seconds of user and system time of the whole process tree so far."""
-        return sum(_times(pid) for pid in _tree(self.pid))
-
-    def memory(self) -> int:
-        """Resident bytes of the whole process tree, shared ones counted once for each process."""
-        return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in _tree(self.pid))
-
-
-def _tree(pid: int) -> list[int]:
-    found = [pid]
-    for known in found:
-        for task in Path(f"/proc/{known}/task").glob("*/children"):
-            found += [int(child) for child in task.read_text().split()]
-    return found
-
-
-def _times(pid: int) -> float:
-    """From the scheduler's own account (nanoseconds), summed over threads: ticks would be too coarse."""
-    return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+# Packuments are rewritten: they take another mirror of the same origin.
+PACKAGES = """
+[mirrors.n]
+ecosystem = "npm"
+upstream = "http://127.0.0.1:{origin}"
+ttl = "1d"
+"""
 
 
 @contextmanager
-def mirror(folder: Path, origin: int) -> Iterator[Cache]:
-    """This project's server with one `http` mirror."""
-    server = Served(folder, http_mirror(f"http://127.0.0.1:{origin}"))
-    server.start()
-    try:
-        yield Cache("mirror", server.port, server.pid, "/o")
-    finally:
-        server.stop()
+def mirror(folder: Path, origin: int, workers: int = 1) -> Iterator[Cache]:
+    """This project's server with one `http` and one `npm` mirror."""
+    config = http_mirror(f"http://127.0.0.1:{origin}") + PACKAGES.format(origin=origin)
+    with served(folder, config, workers) as server:
+        yield Cache("mirror", server.port, (server.pid,), "/o", "/n")
 
 
 @contextmanager
-def nginx(folder: Path, origin: int) -> Iterator[Cache]:
+def nginx(folder: Path, origin: int, workers: int = 1) -> Iterator[Cache]:
+    """One worker, sendfile, kept descriptors and connections, a buffered log."""
     port = free_port()
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, origin=origin, port=port))
+    text = NGINX.format(folder=folder, origin=origin, port=port, workers=workers)
+    (folder / "nginx.conf").write_text(text)
     command = ["nginx", "-p", str(folder), "-e", str(folder / "log"), "-c", str(folder / "nginx.conf")]
-    with _running(command, port, folder) as pid:
-        yield Cache("nginx", port, pid)
+    with started(command, port, folder) as pid:
+        yield Cache("nginx", port, (pid,))
 
 
 @contextmanager
 def squid(folder: Path, origin: int) -> Iterator[Cache]:
-    port = free_port()
-    text = SQUID.format(folder=folder, origin=origin, port=port, user=UNPRIVILEGED)
-    (folder / "squid.conf").write_text(text)
+    """Small objects in memory, all on disk, a buffered log."""
+    port, config = free_port(), folder / "squid.conf"
+    config.write_text(SQUID.format(folder=folder, origin=origin, port=port, user=UNPRIVILEGED))
     if os.getuid() == 0:
         shutil.chown(folder, UNPRIVILEGED)
-    subprocess.run(["squid", "-z", "-N", "-f", str(folder / "squid.conf")], env=_env(), check=True, capture_output=True)
-    with _running(["squid", "-N", "-f", str(folder / "squid.conf")], port, folder) as pid:
-        yield Cache("Squid", port, pid)
+    initial = ["squid", "-z", "-N", "-f", str(config)]
+    subprocess.run(initial, env={**os.environ, "PATH": PATH}, check=True, capture_output=True)
+    with started(["squid", "-N", "-f", str(config)], port, folder) as pid:
+        yield Cache("Squid", port, (pid,))
 
 
 @contextmanager
 def varnish(folder: Path, origin: int) -> Iterator[Cache]:
-    port = free_port()
+    """All in memory. It has no log of its own: varnishncsa writes one, and is counted."""
+    port, state = free_port(), str(folder / "state")
     listen, backend = f"127.0.0.1:{port}", f"127.0.0.1:{origin}"
-    storage = ["-s", "default,1g", "-p", "thread_pool_min=50", "-t", "86400"]
-    command = ["varnishd", "-F", "-n", str(folder / "state"), "-a", listen, "-b", backend, *storage]
-    with _running(command, port, folder) as pid:
-        yield Cache("Varnish", port, pid)
+    kept = ["-p", "thread_pool_min=500"]  # of two pools: enough for all, none ends, and its CPU is not lost with it
+    kept += ["-p", "timeout_idle=60"]  # s; as the others: it is 5 by default
+    command = ["varnishd", "-F", "-n", state, "-a", listen, "-b", backend, "-s", "malloc,8g", *kept, "-t", "86400"]
+    with started(command, port, folder) as pid:
+        (folder / "ncsa").mkdir()
+        log = ["varnishncsa", "-n", state, "-t", "30", "-w", str(folder / "access")]
+        with started(log, 0, folder / "ncsa") as logging:
+            yield Cache("Varnish", port, (pid, logging))
 
 
-MAKERS = {"mirror": mirror, "nginx": nginx, "squid": squid, "varnish": varnish}
+@contextmanager
+def naive(folder: Path, origin: int) -> Iterator[Cache]:
+    """bench/hit/naive.py below uvicorn with its defaults."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "bench.hit.naive:app", "--port", str(port)]
+    known = {"NAIVE_ORIGIN": f"http://127.0.0.1:{origin}", "NAIVE_FOLDER": str(folder)}
+    with started(command, port, folder, ROOT, **known) as pid:
+        yield Cache("naive", port, (pid,))
+
+
+@contextmanager
+def floor(folder: Path, origin: int) -> Iterator[Cache]:
+    """bench/hit/floor.py: no cache, but what reading and writing alone cost."""
+    port = free_port()
+    with started([sys.executable, "-m", "bench.hit.floor", str(port)], port, folder, ROOT) as pid:
+        yield Cache("floor", port, (pid,))
+
+
+MAKERS = {"mirror": mirror, "nginx": nginx, "squid": squid, "varnish": varnish, "naive": naive, "floor": floor}
 PROGRAMS = {"nginx": "nginx", "squid": "squid", "varnish": "varnishd"}
+
+
+@contextmanager
+def folders() -> Iterator[Path]:
+    """A folder for the caches' own ones, which their unprivileged processes can enter."""
+    with tempfile.TemporaryDirectory(prefix="mirror-bench-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @contextmanager
 def running(names: list[str], origin: int) -> Iterator[list[Cache]]:
     """The caches of these names that are installed, each in a folder of its own."""
     with ExitStack() as stack:
-        root = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="mirror-bench-", ignore_cleanup_errors=True))
-        )
-        root.chmod(0o755)
-        found = []
+        root, found = stack.enter_context(folders()), []
         for name in names:
             if name in PROGRAMS and shutil.which(PROGRAMS[name], path=PATH) is None:
                 print(f"{name}: not installed, left out")
@@ -176,24 +180,15 @@ def running(names: list[str], origin: int) -> Iterator[list[Cache]]:
 
 
 @contextmanager
-def _running(command: list[str], port: int, folder: Path) -> Iterator[int]:
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder, env=_env())
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=5).close()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError((folder / "output").read_text()) from None
-                time.sleep(0.02)
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _env() -> dict[str, str]:
-    return {**os.environ, "PATH": PATH}
+def pinned(names: list[str], module: str = "tests.instruments.origin") -> Iterator[tuple[int, list[Cache]]]:
+    """An origin's port, and caches in front of it: they on the first core, the origin and this process on the last."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[:1])  # the caches inherit it, and the descriptors
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with origin_process(module=module) as origin:
+        os.sched_setaffinity(origin.pid, cores[-1:])
+        port = urlsplit(origin.address).port or 80
+        with running(names, port) as caches:
+            os.sched_setaffinity(0, cores[-1:])
+            yield port, caches

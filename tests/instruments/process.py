@@ -66,9 +66,9 @@ class Abroad:
 
 
 @contextmanager
-def origin_process(port: int = 0) -> Iterator[Abroad]:
+def origin_process(port: int = 0, *, module: str = "tests.instruments.origin") -> Iterator[Abroad]:
     """Starts an origin and stops it; it also stops by itself when its starter is gone (its standard input ends)."""
-    command = [sys.executable, "-m", "tests.instruments.origin", "--port", str(port), "--stdin"]
+    command = [sys.executable, "-m", module, "--port", str(port), "--stdin"]
     pipe, root = subprocess.PIPE, Path(__file__).parents[2]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=root) as process:
         try:

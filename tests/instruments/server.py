@@ -19,12 +19,15 @@ ROOT = Path(__file__).parents[2]
 class Served:
     """A mirror server on a loopback port; its folder holds `config.toml`, `cache/` and `log`."""
 
-    def __init__(self, folder: Path, config: str) -> None:
+    def __init__(self, folder: Path, config: str, workers: int = 0) -> None:
         self.folder = folder
+        workers = workers or int(os.environ.get("MIRROR_TEST_WORKERS", "1"))
         self.port = _free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.toml").write_text(f'[server]\nlisten = "127.0.0.1:{self.port}"\n{config}')
+        (folder / "config.toml").write_text(
+            f'[server]\nlisten = "127.0.0.1:{self.port}"\nworkers = {workers}\n{config}'
+        )
         self._process: subprocess.Popen[bytes] | None = None
         self._told_before = 0
 
@@ -132,9 +135,9 @@ upstream = "{upstream}"
 
 
 @contextmanager
-def served(folder: Path, config: str) -> Iterator[Served]:
+def served(folder: Path, config: str, workers: int = 0) -> Iterator[Served]:
     """A running server, ended at the end."""
-    server = Served(folder, config)
+    server = Served(folder, config, workers)
     server.start()
     try:
         yield server
