@@ -12,7 +12,8 @@ from mirror.errors import Changed, MirrorError, Mismatch, OriginError, OriginRes
 from mirror.follower import Follower
 from mirror.httpcache.conditional import strong_validator
 from mirror.model import Entry, Head, Headers
-from mirror.opening import Asked, Opened, Opening, Streaming, Whole
+from mirror.opened import Asked, Opened, Streaming, Whole
+from mirror.opening import Opening
 from mirror.outcome import Outcome
 from mirror.outside import Found
 from mirror.ports import Answer, Interim, Partial

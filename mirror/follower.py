@@ -16,7 +16,7 @@ from mirror.segment import same_object
 if TYPE_CHECKING:
     from mirror.body import Body
     from mirror.fill import Fill
-    from mirror.opening import Opened
+    from mirror.opened import Opened
 
 
 class Follower:

@@ -12,7 +12,7 @@ from mirror.forwarding import Forwarding
 from mirror.httpcache import vary
 from mirror.httpcache.decision import Hit, StaleHit, before, failed, reusable
 from mirror.model import Request
-from mirror.opening import Apart, Opened, Streaming, Whole
+from mirror.opened import Apart, Opened, Streaming, Whole
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside
 from mirror.ports import Answer

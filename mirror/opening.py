@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,8 @@ from mirror.httpcache.conditional import validators as conditional
 from mirror.httpcache.decision import Freshen, Hit, Lend, Relay, Store, UseStale, after, before, failed
 from mirror.httpcache.fields import content_range
 from mirror.httpcache.freshness import NEGATIVE
-from mirror.model import Entry, Head, Headers, Mirror, Plan, Request
+from mirror.model import Entry, Head, Headers, Plan
+from mirror.opened import Apart, Asked, Opened, Streaming, Whole
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
 from mirror.parts import drop, missing, useless
@@ -33,56 +33,6 @@ SMALL = 64 * 1024
 
 PATIENCE = 0.005
 """Seconds of that moment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a fill is for. `others`: stored variants that the origin may choose one of; `given`: its answer, if there
-    is one already."""
-
-    mirror: Mirror
-    plan: Plan
-    request: Request
-    wanted: tuple[int, int | None] | None = None
-    renew: bool = False
-    others: tuple[Entry, ...] = ()
-    given: Answer | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Streaming:
-    """The origin sends a body. `begin` is where its bytes start, `partial` where they go (None: nowhere).
-
-    `private`: this answer is for the one who asked first and for nobody else.
-    """
-
-    head: Head
-    answer: Answer
-    total: int | None
-    begin: int = 0
-    partial: Partial | None = None
-    random_access: bool = False
-    private: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """A small body that was here together with its head, and is the right one. `stored`: clients may have it."""
-
-    head: Head
-    answer: Answer
-    note: Note
-    body: bytes
-    private: bool = False
-    stored: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-@dataclass(frozen=True, slots=True)
-class Apart:
-    """The origin has ranges, but nothing that ties them to one object: each client's range is handed on alone."""
-
-
-Opened = Found | Streaming | Whole | Apart
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from mirror.model import Entry
 
 if TYPE_CHECKING:
     from mirror.fill import Fill
-    from mirror.opening import Whole
+    from mirror.opened import Whole
     from mirror.ports import Note
 
 log = logging.getLogger("mirror.fill")
