@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from mirror.errors import OriginError, Unavailable
+from mirror.errors import OriginError, Truncated, Unavailable
 from mirror.model import Headers
 from mirror.origin import Origin, OriginSettings
 from tests.origin.scripted import HELLO, UNREACHABLE, Make, RawOrigin, body, get
@@ -134,3 +134,48 @@ async def test_fetching_needs_an_open_client_and_an_upstream(make: Make) -> None
         await Origin(OriginSettings()).fetch([UNREACHABLE])
     with pytest.raises(Unavailable, match="no upstream"):
         await (await make()).fetch([])
+
+
+class TestArrived:
+    """A small body that came with its head needs no reader."""
+
+    async def test_it_is_given_whole_and_its_connection_is_used_again(self, raw: RawOrigin, make: Make) -> None:
+        origin = await make()
+        for _ in range(2):
+            answer = await origin.fetch([raw.url + "/hello"])
+            assert await answer.arrived(5, 10.0) == b"hello"
+            await answer.aclose()
+        assert raw.connections == 1
+
+    async def test_a_chunked_one_has_its_length_then(self, raw: RawOrigin, make: Make) -> None:
+        raw.scripts["/x"] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+        answer = await (await make()).fetch([raw.url + "/x"])
+        assert await answer.arrived(0, 10.0) == b"hello"
+        await answer.aclose()
+
+    @pytest.mark.parametrize(
+        "head",
+        [b"Content-Length: 10\r\n", b"Transfer-Encoding: chunked\r\n", b""],
+        ids=["on its way", "no last chunk yet", "its end is the connection's"],
+    )
+    async def test_what_is_not_whole_is_left_to_be_read(self, raw: RawOrigin, make: Make, head: bytes) -> None:
+        chunked = b"chunked" in head
+        raw.scripts["/x"] = b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + (b"5\r\nhello\r\n" if chunked else b"hello")
+        raw.held.add("/x")
+        answer = await (await make()).fetch([raw.url + "/x"])
+        assert await answer.arrived(100, 0.01) is None
+        chunks = answer.chunks()
+        assert await anext(chunks) == b"hello"
+        await answer.aclose()
+
+    async def test_one_that_is_too_long_is_not_waited_for(self, raw: RawOrigin, make: Make) -> None:
+        answer = await (await make()).fetch([raw.url + "/hello"])
+        assert await answer.arrived(4, 10.0) is None
+        assert await body(answer) == b"hello"
+
+    async def test_one_that_ends_early_is_left_to_be_told_of(self, raw: RawOrigin, make: Make) -> None:
+        raw.scripts["/x"] = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"
+        answer = await (await make()).fetch([raw.url + "/x"])
+        assert await answer.arrived(100, 10.0) is None
+        with pytest.raises(Truncated):
+            await body(answer)
