@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Self
 
@@ -28,13 +28,23 @@ class Answer:
     of the connection ends the body, which can then not be known to be complete (RFC 9112 §8).
     """
 
-    def __init__(self, response: httpx.Response, head: Head, url: str, settings: OriginSettings, gate: Gate) -> None:
+    def __init__(
+        self,
+        response: httpx.Response,
+        head: Head,
+        url: str,
+        settings: OriginSettings,
+        gate: Gate,
+        fetched: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """`fetched` is told of the bytes of the body, as they come."""
         self.head = head
         self.url = url
         self.length, self.delimited = framing(response)
         self._response = response
         self._settings = settings
         self._gate: Gate | None = gate
+        self._fetched = fetched
 
     async def arrived(self, most: int, patience: float) -> bytes | None:
         """The whole body, where it has at most `most` bytes and is here already, or within `patience` seconds where its
@@ -45,6 +55,7 @@ class Answer:
         body: bytes | None = await arrived(0.0 if self.length is None else patience)
         if body is not None and self.length not in (None, len(body)):
             raise Truncated(f"{host(self._response.url)} sent {len(body)} bytes and had announced {self.length}")
+        self._fetched(len(body or b""))
         return body
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -65,6 +76,7 @@ class Answer:
             waited += time.monotonic() - started
             if waited >= window:
                 waited, got = waited % window, 0
+            self._fetched(len(chunk))
             got += len(chunk)
             total += len(chunk)
             yield chunk

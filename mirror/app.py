@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from mirror.counters import Counters
 from mirror.documents import Documents
 from mirror.engine import Engine
 from mirror.errors import MirrorError, Refused, RequestError, Unavailable
@@ -25,7 +26,7 @@ from mirror.outside import Outside
 from mirror.settings import Config, FillSettings
 from mirror.signatures import Gpgv
 from mirror.stores import open_stores
-from mirror.web import admin, health
+from mirror.web import admin, health, stats
 from mirror.web.auth import check_right
 from mirror.web.mounts import Mounts
 from mirror.web.proxy import Names, Proxy, Receive, Scope
@@ -40,11 +41,15 @@ ABSOLUTE = "http.request.absolute_form"
 class App:
     """The ASGI application: `/-/...` is FastAPI's, everything else the mirrors'."""
 
-    def __init__(self, config: Config, fill_settings: FillSettings | None = None) -> None:
+    def __init__(
+        self, config: Config, fill_settings: FillSettings | None = None, *, counters: Counters | None = None
+    ) -> None:
         self.config = config
         self.readiness = health.Readiness(config.cache.path)
         self._fill_settings = fill_settings or FillSettings(retries=config.upstream.retries)
+        self._started = time.monotonic()
         self._names = names(config)
+        self._counters = counters or Counters([mirror.name for mirror in config.mirrors])
         self._mounts = Mounts(config.mirrors)
         self._proxy: Proxy | None = None
         self._purge: admin.PurgeByMethod | None = None
@@ -107,7 +112,7 @@ class App:
     async def _open(self, site: FastAPI, stack: AsyncExitStack) -> None:
         """Open the parts in the order of what they need; the stack closes them in the reverse one."""
         config = self.config
-        origin = Origin(_origin_settings(config))
+        origin = Origin(_origin_settings(config), fetched=self._counters.fetched)
         await origin.open()
         stack.push_async_callback(origin.close)
         limits = Limits(config.cache.max_size, config.cache.min_free, config.cache.max_object)
@@ -119,12 +124,13 @@ class App:
         engine = Engine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
         stack.push_async_callback(fills.close)
-        operations = Operations(stores.store, stores.index, fills, config.mirrors)
-        self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time)
+        operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters)
+        self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters)
         stack.callback(self._proxy.close)
         self._purge = admin.PurgeByMethod(operations, self._may_change)
         below = APIRouter(prefix="/-")
         below.include_router(admin.routes(operations, self._may_change))
+        below.include_router(stats.routes(operations, self._started))
         site.include_router(below)
 
 

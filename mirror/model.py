@@ -107,7 +107,7 @@ class Mirror:
         host, port) of an upstream."""
         origins = {urlsplit(upstream)[:2] for upstream in self.upstreams}
         known = all(urlsplit(url)[:2] in origins for url in plan.urls)
-        return Route(self.auth if known else None, plan.follow, self.reach)
+        return Route(self.auth if known else None, plan.follow, self.reach, self.name)
 
 
 @dataclass(frozen=True, slots=True)

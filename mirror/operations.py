@@ -6,12 +6,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 from mirror import variants
+from mirror.counters import Count, Counters
 from mirror.ecosystems import PLANNERS
 from mirror.errors import MirrorError, NotFound, RequestError
 from mirror.fills import Fills
 from mirror.httpcache.freshness import expire
 from mirror.model import Entry, Mirror, Ready, Request
 from mirror.ports import BlobStore, Index
+
+RECENT = 5.0
+"""Seconds for which sums over all that is stored are not made again."""
 
 LISTED = 100
 """Entries that a purge names in its answer."""
@@ -39,10 +43,29 @@ class Purged:
     entries: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What was counted of a mirror, and what is stored of it: `entries`, and the bytes of their bodies."""
+
+    count: Count
+    entries: int
+    size: int
+
+
 class Operations:
     """The verbs, over the ports."""
 
-    def __init__(self, store: BlobStore, index: Index, fills: Fills, mirrors: tuple[Mirror, ...]) -> None:
+    def __init__(
+        self,
+        store: BlobStore,
+        index: Index,
+        fills: Fills,
+        mirrors: tuple[Mirror, ...],
+        counters: Counters | None = None,
+    ) -> None:
+        self._counters = counters or Counters([mirror.name for mirror in mirrors])
+        self._sums: dict[str, tuple[int, int]] = {}
+        self._summed_at = float("-inf")
         self._store = store
         self._index = index
         self._fills = fills
@@ -77,6 +100,14 @@ class Operations:
         if not dry_run and not soft:
             purged.bytes += await self._store.forget(matches)
         return purged
+
+    async def stats(self) -> dict[str, Held]:
+        """By mirror (NOBODY: requests for none). What is stored was summed up at most RECENT seconds ago."""
+        now = self._fills.outside.wall()
+        if not 0 <= now - self._summed_at < RECENT:
+            self._sums = {name: await self._index.sums(f"/{name}/") for name in self._mirrors}
+            self._summed_at = now
+        return {name: Held(count, *self._sums.get(name, (0, 0))) for name, count in self._counters.totals().items()}
 
     async def _remove(self, entry: Entry, *, soft: bool) -> int:
         if soft:

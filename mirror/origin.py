@@ -8,6 +8,7 @@ import random as dice
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import httpx
 
@@ -57,13 +58,16 @@ class Origin:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = dice.random,
         clock: Callable[[], float] = time.monotonic,
+        fetched: Callable[[str, int], None] = lambda _mirror, _count: None,
     ) -> None:
+        """`fetched` is told for which mirror so many bytes of a body have come."""
         self._settings = settings
         self._transport = transport
         self._wall = wall
         self._sleep = sleep
         self._random = random
         self._upstreams = Upstreams(settings, clock)
+        self._fetched = fetched
         self._client: httpx.AsyncClient | None = None
         self._probes: set[asyncio.Task[None]] = set()
 
@@ -211,7 +215,8 @@ class Origin:
         status, phrase = response.status_code, reason_phrase(response)
         head = Head(status, end_to_end(received(response)), requested_at, self._wall(), phrase)
         try:
-            return Answer(response, head, turn.url, self._settings, turn.upstream.gate)
+            fetched = partial(self._fetched, question.route.mirror)
+            return Answer(response, head, turn.url, self._settings, turn.upstream.gate, fetched)
         except OriginError:
             await shut(response)
             raise

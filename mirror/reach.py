@@ -40,11 +40,12 @@ class Reach:
 @dataclass(frozen=True, slots=True)
 class Route:
     """How a mirror's requests travel: the field (name, value) with the credentials for the first origin, whether
-    redirects are followed, and where they may lead."""
+    redirects are followed, and where they may lead. `mirror`: whose they are."""
 
     auth: tuple[str, str] | None = None
     follow: bool = True
     reach: Reach = field(default_factory=Reach)
+    mirror: str = ""
 
 
 def public(address: str) -> bool:

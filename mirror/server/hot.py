@@ -34,7 +34,7 @@ class Reply(Protocol):
     def shape(self, now: float) -> tuple[Any, str, float]: ...
     def at_hand(self) -> Blob | None: ...
     def line(self, client: str, status: int, count: int, behind: str, spent: float = 0.0) -> str: ...
-    def sent(self, now: float, line: str) -> None: ...
+    def sent(self, now: float, line: str, count: int) -> None: ...
 
 
 class Kept:
@@ -66,12 +66,13 @@ class Kept:
         """All that is in `wire` went out to that client."""
         if client != self._client:
             self._client, self._line = client, self.reply.line(client, *self._told)
-        self.reply.sent(now, self._line)
+        self.reply.sent(now, self._line, self._told[1])
 
     def sent_part(self, client: str, now: float, count: int, spent: float, *, whole: bool) -> None:
         """So many bytes of `part` went out to that client, too."""
         status, _, behind = self._told
-        self.reply.sent(now, self.reply.line(client, status, count, behind if whole else f" incomplete{behind}", spent))
+        line = self.reply.line(client, status, count, behind if whole else f" incomplete{behind}", spent)
+        self.reply.sent(now, line, count)
 
     def _encode(self, now: float) -> None:
         shape, behind, self._until = self.reply.shape(now)

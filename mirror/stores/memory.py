@@ -213,6 +213,10 @@ class MemoryIndex:
     async def under(self, address: str) -> list[Entry]:
         return [self._entries[key] for key in sorted(self._entries) if of_key(key) == address]
 
+    async def sums(self, prefix: str) -> tuple[int, int]:
+        sizes = [entry.size for key, entry in self._entries.items() if key.startswith(prefix)]
+        return len(sizes), sum(sizes)
+
     async def put(self, entry: Entry) -> None:
         self._entries[entry.key] = entry
         self.changes.changed(of_key(entry.key))

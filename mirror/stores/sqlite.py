@@ -178,6 +178,28 @@ class DiskcacheIndex:
         rows = self._cache._sql(select, (address, f"{address} ", f"{address}!")).fetchall()  # "!" comes after " "
         return [(key, text) for key, text in rows if isinstance(key, str) and isinstance(text, str)]
 
+    async def sums(self, prefix: str) -> tuple[int, int]:
+        """See `Index.sums`; in portions, so that others have their turn at the thread."""
+        count, size, after = 0, 0, prefix
+        while True:
+            try:
+                some, theirs, last = await self._read(self._summed, after, f"{prefix}\U0010ffff")
+            except BROKEN as exc:
+                self._broke(exc, "read")
+                raise StoreError(f"the index cannot be read: {exc}") from exc
+            if not some:
+                return count, size
+            count, size, after = count + some, size + theirs, last
+
+    def _summed(self, after: str, end: str) -> tuple[int, int, str]:
+        page = "SELECT key, value FROM Cache WHERE key > ? AND key < ? AND raw = 1 ORDER BY key LIMIT 5000"
+        sizes = "coalesce(sum(CASE WHEN json_valid(value) THEN json_extract(value, '$.size') END), 0)"
+        ((count, size, last),) = self._cache._sql(
+            f"SELECT count(*), {sizes}, max(key) FROM ({page})",  # noqa: S608
+            (after, end),
+        ).fetchall()
+        return count, size, last
+
     async def put(self, entry: Entry) -> None:
         known = self._hot.made(of_key(entry.key))
         self._stored.add(of_key(entry.key))

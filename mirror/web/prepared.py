@@ -8,6 +8,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
+from mirror.counters import Counted
 from mirror.engine import Engine
 from mirror.httpcache.freshness import age
 from mirror.model import Request
@@ -62,7 +63,16 @@ class Prepared:
     """See the module. As an ASGI application it answers that request; a server that can do better asks for its `shape`
     and sends that, with `body` (None: too large to be kept)."""
 
-    def __init__(self, engine: Engine, reply: Reply, request: Request, line: str, log: Gathered, serve: Serve) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        reply: Reply,
+        request: Request,
+        line: str,
+        log: Gathered,
+        counted: Counted,
+        serve: Serve,
+    ) -> None:
         assert reply.lasting is not None  # noqa: S101 - see `lasts`
         self.request = request
         self.body = reply.source.body if isinstance(reply.source, InMemory) else None
@@ -71,6 +81,8 @@ class Prepared:
         self._lasting: Lasting = reply.lasting
         self._line = line
         self._log = log
+        self.counted = counted
+        self._word = reply.outcome.x_cache
         self._serve = serve
 
     def lasts(self, now: float) -> bool:
@@ -104,8 +116,9 @@ class Prepared:
         """What the log says when it is sent to that client in so many seconds."""
         return access.text(client, f"{self._line}{status} ", count, spent, behind)
 
-    def sent(self, now: float, line: str) -> None:
-        """The server has sent it."""
+    def sent(self, now: float, line: str, count: int) -> None:
+        """The server has sent it, of the body so many bytes."""
+        self.counted.answered(self._word, count)
         self._log.add(now, line)
 
     async def __call__(self, scope: Mapping[str, Any], receive: object, send: Send) -> None:

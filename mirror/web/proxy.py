@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from mirror.counters import NOBODY, Counted, Counters
 from mirror.engine import Engine
 from mirror.errors import MirrorError, NotFound, RequestError
 from mirror.model import Headers, Mirror, Request
@@ -65,9 +66,18 @@ class Names:
 class Proxy:
     """Gives a request to the engine, and the reply to the client."""
 
-    def __init__(self, engine: Engine, mirrors: tuple[Mirror, ...], names: Names, mounts: Mounts, wall: Clock) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        mirrors: tuple[Mirror, ...],
+        names: Names,
+        mounts: Mounts,
+        wall: Clock,
+        counters: Counters | None = None,
+    ) -> None:
         self._engine = engine
         self._mirrors = {mirror.name: mirror for mirror in mirrors}
+        self._counters = counters or Counters([*self._mirrors])
         self._names = names
         self._mounts = mounts
         self._gathered = access.Gathered()
@@ -78,7 +88,8 @@ class Proxy:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, prepared: Prepared | None) -> None:
         sent, started = Sent(zero_copy=ZERO_COPY in scope.get("extensions", ())), time.monotonic()
-        outcome = Outcome(detail="error")
+        outcome, error = Outcome(detail="error"), False
+        counted = prepared.counted if prepared is not None else self._counters.of(NOBODY)
         interims = Interims(send) if INTERIM in scope.get("extensions", ()) else None
         try:
             reply = await prepared.reply(self._wall()) if prepared is not None else None
@@ -86,12 +97,13 @@ class Proxy:
                 request = prepared.request
             else:
                 mirror, request = self._request(scope)
+                counted = self._counters.of(mirror.name)
                 reply = await self._engine.answer(mirror, request, Hop(_upload(request, receive), interims))
-                reply = await self._prepare(scope, reply, request)
+                reply = await self._prepare(scope, reply, request, counted)
             outcome = reply.outcome
             await send_reply(reply, request, send, sent, self._wall(), interims)
         except MirrorError as exc:
-            outcome = Outcome(detail=type(exc).__name__)
+            outcome, error = Outcome(detail=type(exc).__name__), True
             if sent.status:  # the head is out: the server resets the connection
                 log.warning("%s: broken off after %d bytes: %s", access.address(scope), sent.count, exc)
             else:
@@ -99,21 +111,23 @@ class Proxy:
         except ConnectionError:  # the client has left
             raise
         except Exception:
+            error = True
             log.exception("%s: an error of the mirror's own", access.address(scope))
             if not sent.status:
                 await send_error(MirrorError("an error of the mirror's own"), scope["method"], send, sent, self._wall())
         finally:
+            counted.answered("ERROR" if error else outcome.x_cache, sent.count)
             if log.isEnabledFor(logging.INFO):
                 self._gathered.add(self._wall(), access.line(scope, sent, time.monotonic() - started, outcome))
 
-    async def _prepare(self, scope: Scope, reply: Reply, request: Request) -> Reply:
+    async def _prepare(self, scope: Scope, reply: Reply, request: Request, counted: Counted) -> Reply:
         """Give a server that keeps prepared replies this one, if the same request would get it again."""
         keep = scope.get("extensions", {}).get(PREPARED)
         if keep is None or not lasts(reply, request):
             return reply
         reply = await small(reply)
         line = f'"{request.method} {access.address(scope)}" '
-        keep(Prepared(self._engine, reply, request, line, self._gathered, self._serve))
+        keep(Prepared(self._engine, reply, request, line, self._gathered, counted, self._serve))
         return reply
 
     def close(self) -> None:

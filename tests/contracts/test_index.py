@@ -76,6 +76,15 @@ class TestEveryIndex:
         await index.put(entry("/m/a b=0"))
         assert [entry.key for entry in await index.under("/m/a")] == ["/m/a b=0", "/m/a b=1", "/m/a b=2"]
 
+    async def test_entries_and_the_bytes_of_their_bodies_are_summed_up_by_prefix(self, index: Index) -> None:
+        for n, key in enumerate(("/m/a", "/m/a b=1", "/m/b", "/n/a")):
+            await index.put(entry(key, size=10**n))
+        assert await index.sums("/m/") == (3, 111)
+        assert await index.sums("/n/") == (1, 1000)
+        assert await index.sums("/o/") == (0, 0)
+        await index.delete("/m/b")
+        assert await index.sums("/m/") == (2, 11)
+
     async def test_a_prefix_means_its_characters_and_their_case(self, index: Index) -> None:
         for key in ("/m/a%_", "/m/aXY", "/M/a%_", "/m/a", "/m/a%_/b", "/m/b", "/m/a\U0010ffffz"):
             await index.put(entry(key))

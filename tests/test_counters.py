@@ -1,0 +1,51 @@
+"""What was answered, served, fetched and saved."""
+
+from __future__ import annotations
+
+import mmap
+
+import pytest
+
+from mirror.counters import NOBODY, OUTCOMES, Counters
+
+
+def test_what_is_counted_is_told_by_mirror() -> None:
+    counters = Counters(["a", "b"])
+    counters.of("a").answered("HIT", 10)
+    counters.of("a").answered("MISS", 5)
+    counters.of("b").answered("ERROR", 0)
+    counters.fetched("a", 5)
+    totals = counters.totals()
+    assert (totals["a"].requests["HIT"], totals["a"].requests["MISS"]) == (1, 1)
+    assert (totals["a"].served, totals["a"].saved, totals["a"].fetched) == (15, 10, 5)
+    assert totals["b"].requests == {**dict.fromkeys(OUTCOMES, 0), "ERROR": 1}
+    assert totals["b"].served == 0
+
+
+def test_requests_for_no_mirror_have_a_row_of_their_own() -> None:
+    counters = Counters(["a"])
+    counters.of("none such").answered("ERROR", 7)
+    assert counters.totals()[NOBODY].served == 7
+    assert counters.totals()["a"].served == 0
+
+
+@pytest.mark.parametrize(("outcome", "saved"), [("STALE", 3), ("REVALIDATED", 3), ("BYPASS", 0), ("ERROR", 0)])
+def test_saved_is_what_came_from_the_store(outcome: str, saved: int) -> None:
+    counters = Counters(["a"])
+    counters.of("a").answered(outcome, 3)
+    assert counters.totals()["a"].saved == saved
+
+
+def test_processes_that_share_memory_tell_the_sum_and_a_successor_goes_on() -> None:
+    memory = mmap.mmap(-1, Counters.size(["a", "b"], 3))
+    each = [Counters(["a", "b"], memory, worker, 3) for worker in range(3)]
+    for number, counters in enumerate(each):
+        counters.of("b").answered("HIT", 10**number)
+        counters.of(NOBODY).answered("ERROR", 1)
+    successor = Counters(["a", "b"], memory, 1, 3)
+    successor.of("b").answered("HIT", 1000)
+    for counters in (*each, successor):
+        assert counters.totals()["b"].requests["HIT"] == 4
+        assert counters.totals()["b"].served == 1111
+        assert counters.totals()["a"].served == 0
+        assert counters.totals()[NOBODY].requests["ERROR"] == 3
