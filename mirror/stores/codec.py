@@ -7,6 +7,7 @@ big-endian: one file, one rename, no moment in which a body and what is known of
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from typing import Any
 
@@ -16,6 +17,8 @@ from mirror.ports import Note
 
 MAGIC = b"mirror.1"
 TRAILER = 16
+
+_BLOB = re.compile(r'"blob":"([^"\\]*)"')
 
 _WRONG = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 """What reading a text of another shape raises; `int(inf)` overflows."""
@@ -78,6 +81,13 @@ def load_entry(text: str | bytes) -> Entry:
         )
     except _WRONG as exc:
         raise StoreError(f"not an entry: {exc}") from exc
+
+
+def blob_of(text: str) -> str:
+    """The blob in a text that `dump_entry` wrote, without reading the rest; "" when it is something else."""
+    # Within a string of JSON, the quotes would be escaped.
+    found = _BLOB.search(text)
+    return found[1] if found else ""
 
 
 def dump_note(note: Note, extents: list[tuple[int, int]]) -> str:

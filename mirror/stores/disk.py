@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial as bind
 from pathlib import Path
@@ -26,6 +26,7 @@ from mirror.model import Digest, Entry
 from mirror.ports import Note
 from mirror.stores.blob import FileBlob, open_blob
 from mirror.stores.codec import dump_note, footer, load_note
+from mirror.stores.counting import Pace, count
 from mirror.stores.files import is_partial, place, remove, taken, write_all
 from mirror.stores.handles import Handles
 from mirror.stores.hashes import Hashes
@@ -88,23 +89,22 @@ class DiskStore:
         return found
 
     async def count(self) -> list[str]:
-        """Tell the room what is on disk; the ids of all blobs, least recently used first."""
-        found = sorted(await self.run(lambda: list(self._scan())))
+        """Tell the room what is on disk; the ids of all blobs, least recently used first. Takes its time, unless the
+        room cannot do without."""
+        found = await self.run(self._scan_partials)
         kept = set(self._kept.values())  # what was resumed meanwhile is reserved, and not up for eviction
-        found = [known for known in found if not is_partial(known[1]) or known[1] in kept]
-        self._room.count([(name, size) for _, name, size in found])
-        return [name for _, name, _ in found if not is_partial(name)]
+        partials = [known for known in found if known[1] in kept]
+        pace = Pace(lambda: not self._room.ready)
+        order = await count(self.run, self._blobs, partials, self._room, pace)
+        return [name for name in order if not is_partial(name)]
 
-    def _scan(self) -> Iterator[tuple[float, str, int]]:
-        for folder in self._blobs.iterdir():
-            with contextlib.suppress(OSError), os.scandir(folder) as files:
-                for file in files:
-                    status = file.stat(follow_symlinks=False)
-                    yield status.st_atime, file.name, on_disk(status.st_size)
+    def _scan_partials(self) -> list[tuple[float, str, int]]:
+        found = []
         for name in list(self._kept.values()):
             with contextlib.suppress(OSError):
                 status = (self._partials / name).stat()
-                yield status.st_atime, name, taken(self._partials / name)
+                found.append((status.st_atime, name, taken(self._partials / name)))
+        return found
 
     def _blob(self, blob: str) -> Path:
         return self._blobs / blob[:2] / blob

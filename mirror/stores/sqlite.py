@@ -19,7 +19,8 @@ import diskcache
 from mirror.changes import Changes, of_key
 from mirror.errors import StoreError
 from mirror.model import Entry
-from mirror.stores.codec import dump_entry, load_entry
+from mirror.stores.codec import blob_of, dump_entry, load_entry
+from mirror.stores.damage import damage
 from mirror.stores.files import aside, move_aside
 
 log = logging.getLogger("mirror.index")
@@ -93,37 +94,54 @@ class DiskcacheIndex:
         self._aside = 0  # bytes in databases that were moved aside
         self._quiet_until = 0.0  # monotonic seconds
 
-    async def start(self, *, check: bool = False) -> None:
-        """Open the database; `check` reads all of it for damage, as is due after an unclean stop. StoreError when the
-        folder cannot be used at all."""
+    async def start(self) -> None:
+        """Open the database; how long that takes does not depend on its size. StoreError when the folder cannot be used
+        at all."""
         try:
-            self.rebuilt = await self._run(self._open_some, check)
+            self.rebuilt = await self._run(self._open_some)
         except BROKEN as exc:
             raise StoreError(f"cannot use the index at {self._path}: {exc}") from exc
 
-    def _open_some(self, check: bool) -> bool:
+    def _open_some(self) -> bool:
         database = self._path / diskcache.core.DBNAME
         fresh = not database.is_file() or database.stat().st_size == 0
         try:
-            self._open(check)
+            self._open()
         except Exception as exc:  # whatever it is that is wrong with it, another one is needed
             log.warning("the index cannot be opened and is built again: %s", str(exc))
-            if self._cache is not None:
-                self._cache.close()
-            move_aside(self._path)
-            self._open(check=False)
+            self._open_another()
             fresh = True
-        files = (file for folder in aside(self._path.parent) for file in (folder, *folder.glob("*")))
-        self._aside = sum(file.lstat().st_blocks * 512 for file in files)
+        self._weigh_aside()
         return fresh
 
-    def _open(self, check: bool) -> None:
+    def _open(self) -> None:
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._cache = diskcache.Cache(str(self._path), timeout=self._timeout, disk=TextDisk, **SETTINGS)
-        if check:
-            ((verdict,),) = self._cache._sql("PRAGMA quick_check(1)").fetchall()
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(verdict)
+
+    def _open_another(self) -> None:
+        if self._cache is not None:
+            self._cache.close()
+        move_aside(self._path)
+        self._open()
+
+    def _weigh_aside(self) -> None:
+        files = (file for folder in aside(self._path.parent) for file in (folder, *folder.glob("*")))
+        self._aside = sum(file.lstat().st_blocks * 512 for file in files)
+
+    async def check(self) -> None:
+        """Read all of the database for damage, beside the requests, as is due after an unclean stop. A damaged one is
+        moved aside: `rebuilt` is True then, and the index empty. StoreError when another cannot be opened."""
+        verdict = await damage(self._path / diskcache.core.DBNAME)
+        if not verdict:
+            return
+        log.warning("the index is damaged and is built again: %s", verdict)
+        try:
+            await self._run(self._open_another)
+            await self._run(self._weigh_aside)
+        except BROKEN as exc:
+            raise StoreError(f"cannot use the index at {self._path}: {exc}") from exc
+        self._hot.clear()  # or what is in memory only would be taken for a row
+        self.rebuilt, self.suspect = True, False
 
     async def _run(self, call: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
@@ -194,6 +212,20 @@ class DiskcacheIndex:
 
     async def scan(self, prefix: str = "") -> AsyncIterator[list[Entry]]:
         """See `Index.scan`; StoreError when the database cannot be read: half a list must not look like a whole one."""
+        async for texts in self._texts(prefix):
+            entries = []
+            for text in texts:
+                with contextlib.suppress(StoreError):
+                    entries.append(load_entry(text))
+            if entries:
+                yield entries
+
+    async def blobs(self) -> AsyncIterator[list[str]]:
+        """The blobs of all entries, as `scan` gives the entries."""
+        async for texts in self._texts(""):
+            yield [blob_of(text) for text in texts]
+
+    async def _texts(self, prefix: str) -> AsyncIterator[list[str]]:
         after: str | None = None
         while True:
             try:
@@ -201,12 +233,7 @@ class DiskcacheIndex:
             except BROKEN as exc:
                 self._broke(exc, "read")
                 raise StoreError(f"the index cannot be read: {exc}") from exc
-            entries = []
-            for text in texts:
-                with contextlib.suppress(StoreError):
-                    entries.append(load_entry(text))
-            if entries:
-                yield entries
+            yield texts
             if after is None:
                 return
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from mirror.evict import sweep
 from mirror.model import Entry
 from mirror.stores.disk import DiskStore
 from mirror.stores.memory import MemoryIndex
+from mirror.stores.sweeping import sweep
 from mirror.stores.writer import BATCH
 from tests.contracts.on_disk import MB, disk, files, keep
 from tests.contracts.samples import BODY, note, read, sha256, stored

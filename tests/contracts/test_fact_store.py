@@ -42,6 +42,7 @@ async def reopened(facts: FileFacts) -> FileFacts:
     await facts.close()
     again = FileFacts(facts._path)
     await again.start()
+    await again.count()
     return again
 
 

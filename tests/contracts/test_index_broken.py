@@ -127,8 +127,13 @@ class TestBroken:
         await on_disk.close()
         damaged(on_disk._path / DATABASE)
         again = DiskcacheIndex(on_disk._path)
-        await again.start(check=True)
+        await again.start()
+        assert not again.rebuilt
+        await again.check()
         assert again.rebuilt
+        await again.put(entry())
+        assert await keys(again) == ["/m/a"]
+        assert [path.name for path in on_disk._path.parent.glob("broken-*")] == ["broken-1"]
         await again.close()
 
     async def test_damage_that_shows_later_is_a_miss_and_remembered(self, on_disk: DiskcacheIndex) -> None:

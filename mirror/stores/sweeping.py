@@ -1,0 +1,87 @@
+"""After an unclean stop: what stands on disk and in no entry is adopted or removed."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from mirror.ports import BlobStore, Index
+from mirror.stores.counting import Pace
+from mirror.stores.sqlite import DiskcacheIndex
+
+PORTION = 500
+
+
+class Referenced:
+    """Ids of blobs, eight bytes each. What is no id as this store makes them (16 hex digits) is never in it."""
+
+    def __init__(self) -> None:
+        self._ids = [array("Q") for _ in range(256)]
+
+    def add(self, blob: str) -> None:
+        if (value := _value(blob)) is not None:
+            self._ids[value >> 56].append(value)
+
+    def sort(self, first: int) -> None:
+        """Those whose first byte it is; all must be sorted before anybody looks for one."""
+        self._ids[first] = array("Q", sorted(self._ids[first]))
+
+    def __contains__(self, blob: str) -> bool:
+        value = _value(blob)
+        if value is None:
+            return False
+        ids = self._ids[value >> 56]
+        at = bisect_left(ids, value)
+        return at < len(ids) and ids[at] == value
+
+
+def _value(blob: str) -> int | None:
+    try:
+        return int(blob, 16) if len(blob) == 16 else None
+    except ValueError:
+        return None
+
+
+async def orphans(index: DiskcacheIndex, blobs: list[str], pace: Pace) -> list[str]:
+    """Those of `blobs` that no entry of the index points at. StoreError when the index cannot be read."""
+    referenced = Referenced()
+    async for some in index.blobs():
+        for blob in some:
+            referenced.add(blob)
+        await pace.rest()
+    for first in range(256):
+        referenced.sort(first)
+        await pace.rest()
+    found: list[str] = []
+    for start in range(0, len(blobs), PORTION):
+        found += [blob for blob in blobs[start : start + PORTION] if blob not in referenced]
+        await pace.rest()
+    return found
+
+
+async def sweep(store: BlobStore, index: Index, blobs: Iterable[str], pace: Pace | None = None) -> tuple[int, int]:
+    """After an unclean stop, or a lost index: adopt blobs that no entry points at, remove those that were replaced.
+
+    Returns how many were adopted and how many removed. Runs behind the requests: what is asked meanwhile and not yet
+    adopted is fetched again, and the older copy is then the one that goes.
+    """
+    adopted = removed = 0
+    for blob in blobs:
+        opened = await store.open(blob)
+        if opened is None:
+            await store.delete(blob)
+            removed += 1
+            continue
+        entry = opened.entry
+        await opened.close()
+        known = await index.get(entry.key)
+        if known is None:
+            await index.put(entry)
+            adopted += 1
+        elif known.blob != blob:
+            await store.delete(blob)
+            removed += 1
+        if pace is not None:
+            await pace.rest()
+    return adopted, removed
