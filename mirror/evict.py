@@ -140,6 +140,8 @@ class Room:
         """All that stood on disk at the start was found; not `whole`: no more of it will be."""
         if whole:
             self._unseen = 0
+        elif not self.ready:
+            self.promise = None  # it would be told too little
         self._gone.clear()
         self._counted = True
         self._ready.set()

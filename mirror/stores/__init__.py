@@ -103,6 +103,7 @@ class Stores:
             self._clean = True
         except Exception:
             log.exception("cannot count what is stored")
+            self._clean = False
             self.room.counted(whole=False)  # whoever wants to store waits for it
         while True:
             await self.room.note()
@@ -136,8 +137,9 @@ class Stores:
         await self.facts.close()
         await self.index.close()
         if self._lock >= 0:
-            if clean:
+            if clean and self.room.ready:
                 self.taken.write(self.room.taken)
+            if clean:
                 with contextlib.suppress(OSError):
                     (self.path / "clean").touch(mode=0o600)
             os.close(self._lock)
