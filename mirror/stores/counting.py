@@ -78,24 +78,24 @@ def _told(room: Room, found: list[Found]) -> Folder:
     return Folder(array("d", (used for used, _, _ in found)), [name for _, name, _ in found])
 
 
-async def _files(run: Run, path: Path, pace: Pace) -> list[Found]:
+async def _files(run: Run, folder: Path, pace: Pace) -> list[Found]:
     found: list[Found] = []
     sizes: dict[int, int] = {}  # many are alike: one number for all
+    names: list[str] = []
     with contextlib.suppress(OSError):
-        files = await run(os.scandir, path)
-        with files:
-            while some := await run(_some, files, sizes):
-                found += some
-                await pace.rest()
+        names = await run(os.listdir, folder)
+    for start in range(0, len(names), PORTION):
+        found += await run(_some, str(folder), names[start : start + PORTION], sizes)
+        await pace.rest()
     return found
 
 
-def _some(files: Iterator[os.DirEntry[str]], sizes: dict[int, int]) -> list[Found]:
-    """The next files. Blocks."""
+def _some(folder: str, names: list[str], sizes: dict[int, int]) -> list[Found]:
+    """What these files are; those that are gone are left out. Blocks."""
     some = []
-    for file in islice(files, PORTION):
-        with contextlib.suppress(OSError):  # gone
-            status = file.stat(follow_symlinks=False)
+    for name in names:
+        with contextlib.suppress(OSError):
+            status = os.lstat(f"{folder}/{name}")  # noqa: PTH116  a Path for each costs more than the call
             size = on_disk(status.st_size)
-            some.append((status.st_atime, file.name, sizes.setdefault(size, size)))
+            some.append((status.st_atime, name, sizes.setdefault(size, size)))
     return some
