@@ -240,4 +240,3 @@ async def evict(store: BlobStore, index: Index, blob: str) -> None:
         if entry is not None and entry.blob == blob:
             await index.delete(key)
     await store.delete(blob)
-

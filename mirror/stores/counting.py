@@ -95,7 +95,7 @@ def _some(folder: str, names: list[str], sizes: dict[int, int]) -> list[Found]:
     some = []
     for name in names:
         with contextlib.suppress(OSError):
-            status = os.lstat(f"{folder}/{name}")  # noqa: PTH116  a Path for each costs more than the call
+            status = os.lstat(f"{folder}/{name}")
             size = on_disk(status.st_size)
             some.append((status.st_atime, name, sizes.setdefault(size, size)))
     return some

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mirror.evict import Limits
+from mirror.evict import Limits, Room
 from mirror.stores import Stores, open_stores
+from mirror.stores.counting import Pace, count
 from mirror.stores.damage import Looking, damage
 from mirror.stores.sqlite import DiskcacheIndex
 from mirror.stores.sweeping import Referenced, orphans
-from mirror.stores.counting import Pace
 from tests.contracts.samples import entry, keys, stored
 from tests.contracts.test_index_broken import damaged
 from tests.contracts.test_stores import LIMITS, crash, opened, settled
@@ -70,6 +74,34 @@ class TestWhileItIsCounted:
         assert (tmp_path / "cache" / "clean").exists()
         assert int((tmp_path / "cache" / "taken").read_text()) == 3 * 12288
 
+    async def test_a_stop_then_says_nothing_of_what_nobody_counted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await filled(tmp_path / "cache", "/m/a")
+        (tmp_path / "cache" / "taken").unlink()
+        monkeypatch.setattr("mirror.stores.disk.count", never)
+        stores = open_stores(tmp_path / "cache", LIMITS, "none")
+        await stores.start()
+        await stores.close()
+        assert not (tmp_path / "cache" / "taken").exists()
+
+    async def test_the_least_recently_used_of_one_folder_goes_first(self, tmp_path: Path) -> None:
+        (tmp_path / "ab").mkdir()
+        for at, name in enumerate(["b", "d", "a", "c"]):
+            (tmp_path / "ab" / name).write_bytes(b"x")
+            os.utime(tmp_path / "ab" / name, (at, at))
+        room = Room(LIMITS, free=lambda: 1 << 50)
+
+        async def run(call: Callable[..., Any], *args: Any) -> Any:
+            return call(*args)
+
+        assert await count(run, tmp_path, [(1.5, "e.part", 1)], room, Pace()) == ["b", "d", "e.part", "a", "c"]
+        assert room.recency() == ["b", "d", "e.part", "a", "c"]
+        room = Room(LIMITS, free=lambda: 1 << 50)
+        room.arrange = lambda _: None  # type: ignore[method-assign]
+        await count(run, tmp_path, [], room, Pace())
+        assert room.recency() == ["b", "d", "a", "c"]
+
     async def test_a_full_cache_evicts_what_is_there_already_found(self, tmp_path: Path) -> None:
         old = await filled(tmp_path / "cache", *(f"/m/{n}" for n in range(20)))
         stores = await opened(tmp_path / "cache", Limits(3_700_000))
@@ -101,7 +133,9 @@ async def test_after_a_kill_no_less_is_assumed_than_is_there(tmp_path: Path) -> 
 
 
 class TestAfterAKill:
-    async def test_only_what_no_entry_points_at_is_opened(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_only_what_no_entry_points_at_is_opened(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         await filled(tmp_path / "cache", *(f"/m/{n}" for n in range(5)))
         stores = await opened(tmp_path / "cache")
         await settled(stores)
@@ -150,6 +184,23 @@ class TestAfterAKill:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert stopped.is_set()
+
+    async def test_a_look_that_is_stopped_in_the_middle_says_nothing(
+        self, on_disk: DiskcacheIndex, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looking = Looking(on_disk._path / "cache.db")
+        stopped: list[str] = []
+        plain = sqlite3.connect
+
+        def connect(*args: Any, **named: Any) -> sqlite3.Connection:
+            database = plain(*args, **named)
+            database.set_trace_callback(lambda statement: (stopped.append(statement), looking.stop())[1])
+            return database
+
+        monkeypatch.setattr("mirror.stores.damage.sqlite3.connect", connect)
+        assert await asyncio.to_thread(looking.look) == ""
+        assert stopped
+        looking.stop()
 
     def test_a_look_that_is_stopped_says_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "cache.db").write_bytes(b"no database" * 1000)
