@@ -24,7 +24,7 @@ from mirror.evict import Room, on_disk
 from mirror.extents import Extents
 from mirror.model import Digest, Entry
 from mirror.ports import Note
-from mirror.stores.blob import FileBlob, open_blob
+from mirror.stores.blob import FileBlob, entry_of, open_blob
 from mirror.stores.codec import dump_note, footer, load_note
 from mirror.stores.counting import Pace, count
 from mirror.stores.files import is_partial, place, remove, taken, write_all
@@ -149,6 +149,10 @@ class DiskStore:
             opening.add_done_callback(_unwanted)
             raise
         return FileBlob(self._handles.keep(blob, *opened), self._executor) if opened else None
+
+    async def entries(self, blobs: list[str]) -> list[Entry | None]:
+        """What stands in the footer of each, None for what is no whole blob; none of them stays open."""
+        return await self.run(lambda: [entry_of(self._blob(blob)) if blob.isalnum() else None for blob in blobs])
 
     def touch(self, blob: str, now: float) -> None:
         """The blob was used at `now` (wall clock, seconds)."""

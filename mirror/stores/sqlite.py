@@ -173,6 +173,28 @@ class DiskcacheIndex:
         self.changes.changed(of_key(entry.key))
         await self._write(lambda: self._cache.set(entry.key, dump_entry(entry)))
 
+    async def adopt(self, entries: list[Entry]) -> list[str]:
+        """Put those whose key has no entry, in one transaction and past the memory; the blob that each key has now.
+        StoreError when the database refuses."""
+        for entry in entries:
+            self.changes.changed(of_key(entry.key))
+        stand = {entry.key: known.blob for entry in entries if (known := self._hot.get(entry.key))}
+        new = [entry for entry in entries if entry.key not in stand]
+        try:
+            await self._run(self._attempt, lambda: stand.update(self._adopt(new)))
+        except BROKEN as exc:
+            self._broke(exc, "written")
+            raise StoreError(f"the index cannot be written: {exc}") from exc
+        # What was put meanwhile is in memory, and its row comes after these.
+        hot = [self._hot.get(entry.key) for entry in entries]
+        return [now.blob if now else stand[entry.key] for now, entry in zip(hot, entries, strict=True)]
+
+    def _adopt(self, entries: list[Entry]) -> dict[str, str]:
+        with self._cache.transact():
+            for entry in entries:
+                self._cache.add(entry.key, dump_entry(entry))
+            return {entry.key: blob_of(self._row(entry.key) or "") for entry in entries}
+
     async def delete(self, key: str) -> None:
         self._remember(key, None)
         self.changes.changed(of_key(key))

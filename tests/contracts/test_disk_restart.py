@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from mirror.model import Entry
+from mirror.stores.counting import Pace
 from mirror.stores.disk import DiskStore
-from mirror.stores.memory import MemoryIndex
+from mirror.stores.sqlite import DiskcacheIndex
 from mirror.stores.sweeping import sweep
 from mirror.stores.writer import BATCH
 from tests.contracts.on_disk import MB, disk, files, keep
@@ -104,6 +105,7 @@ CHILD = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from mirror.evict import Limits, Room
+from mirror.stores.counting import Pace
 from mirror.stores.disk import DiskStore
 from tests.contracts.samples import BODY, note
 async def main():
@@ -151,9 +153,11 @@ class TestKilled:
             await keep(store)
             orphan = await stored(store, key="/m/orphan")
         async with disk(tmp_path) as (store, _):
-            index = MemoryIndex()
-            assert await sweep(store, index, await store.count()) == (1, 0)
+            index = DiskcacheIndex(tmp_path / "index.v1")
+            await index.start()
+            assert await sweep(store, index, await store.count(), Pace()) == (1, 0)
             assert await index.get("/m/orphan") == orphan
+            await index.close()
             partial = await store.resume("/m/a")
             assert partial is not None
             await partial.discard()

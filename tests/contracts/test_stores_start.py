@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mirror.errors import StoreError
 from mirror.evict import Limits, Room
 from mirror.stores import Stores, open_stores
 from mirror.stores.counting import Pace, count
@@ -143,12 +144,23 @@ class TestAfterAKill:
         await crash(stores)
         stores = open_stores(tmp_path / "cache", LIMITS, "none")
         asked: list[str] = []
-        plain = stores.store.open
-        monkeypatch.setattr(stores.store, "open", lambda blob: (asked.append(blob), plain(blob))[1])
+        plain = stores.store.entries
+        monkeypatch.setattr(stores.store, "entries", lambda blobs: (asked.extend(blobs), plain(blobs))[1])
         await stores.start()
         await settled(stores)
         assert asked == [orphan.blob]
         assert len(await keys(stores.index)) == 6
+        await stores.close()
+
+    async def test_a_sweep_leaves_memory_and_open_files_to_the_requests(self, tmp_path: Path) -> None:
+        await filled(tmp_path / "cache", *(f"/m/{n}" for n in range(50)))
+        for path in (tmp_path / "cache" / "index.v1").iterdir():
+            path.unlink()
+        stores = await opened(tmp_path / "cache")
+        await settled(stores)
+        assert not stores.index._hot
+        assert not stores.store._handles._kept
+        assert len(await keys(stores.index)) == 50
         await stores.close()
 
     async def test_a_damaged_index_is_replaced_while_it_runs(self, tmp_path: Path) -> None:
@@ -208,6 +220,34 @@ class TestAfterAKill:
         assert looking.look()
         looking.stop()
         assert looking.look() == ""
+
+    async def test_what_is_asked_meanwhile_is_not_adopted(self, on_disk: DiskcacheIndex) -> None:
+        await on_disk.put(entry("/m/row", blob="01"))
+        on_disk._hot.clear()
+        await on_disk.put(entry("/m/hot", blob="02"))
+        held = threading.Event()
+        waiting = asyncio.create_task(on_disk._run(held.wait))
+        await asyncio.sleep(0)
+        adopting = asyncio.create_task(
+            on_disk.adopt([entry(key, blob="ff") for key in ("/m/row", "/m/hot", "/m/late", "/m/new")])
+        )
+        await asyncio.sleep(0)
+        putting = asyncio.create_task(on_disk.put(entry("/m/late", blob="03")))
+        await asyncio.sleep(0)
+        held.set()
+        assert await adopting == ["01", "02", "03", "ff"]
+        await asyncio.gather(waiting, putting)
+        on_disk._hot.clear()
+        assert [getattr(await on_disk.get(f"/m/{name}"), "blob", "") for name in ("late", "new")] == ["03", "ff"]
+
+    async def test_an_index_that_refuses_adopts_nothing(self, on_disk: DiskcacheIndex) -> None:
+        other = sqlite3.connect(on_disk._path / "cache.db", isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreError):
+            await on_disk.adopt([entry()])
+        other.execute("ROLLBACK")
+        other.close()
+        assert await on_disk.adopt([entry()]) == [entry().blob]
 
     async def test_orphans_are_told_from_what_is_referenced(self, on_disk: DiskcacheIndex) -> None:
         for n in range(1200):
