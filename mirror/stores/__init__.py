@@ -117,7 +117,8 @@ class Stores:
             await self.index.check()
         if not self.index.rebuilt:
             blobs = await orphans(self.index, blobs, pace)
-        adopted, removed = await sweep(self.store, self.index, blobs, pace)
+        # What is not adopted yet is fetched again: that costs more than the longer wait of a hit.
+        adopted, removed = await sweep(self.store, self.index, blobs, Pace(rest=1))
         if adopted or removed:
             log.info("after an unclean stop: %d blobs adopted, %d removed", adopted, removed)
 

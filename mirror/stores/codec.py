@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import zlib
 from typing import Any
 
@@ -35,7 +36,8 @@ def _head(head: Head) -> dict[str, Any]:
 
 
 def _read_headers(value: Any) -> Headers:
-    return Headers(tuple((str(name), str(text)) for name, text in value))
+    # The same few names in every entry: one string of each, for all that are in memory.
+    return Headers(tuple((sys.intern(str(name)), str(text)) for name, text in value))
 
 
 def _read_head(value: Any) -> Head:

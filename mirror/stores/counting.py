@@ -20,7 +20,7 @@ PORTION = 200
 """Files looked at in one go: a millisecond, which is what a request may have to wait for the interpreter."""
 
 REST = 4
-"""How many times longer than it worked it rests, where nobody waits for it."""
+"""How many times as long as it worked it rests, where nobody waits for it."""
 
 LONGEST = 0.02
 """Seconds of rest at most: what took longer than its share waited for the disk, and held up nobody."""
@@ -45,13 +45,14 @@ class Folder:
 class Pace:
     """Rests after each portion of work, unless somebody is `waiting` for its end."""
 
-    def __init__(self, waiting: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, waiting: Callable[[], bool] = lambda: False, rest: float = REST) -> None:
         self._waiting = waiting
+        self._rest = rest
         self._began = time.monotonic()
 
     async def rest(self) -> None:
         worked = time.monotonic() - self._began
-        await asyncio.sleep(0 if self._waiting() else min(REST * worked, LONGEST))
+        await asyncio.sleep(0 if self._waiting() else min(self._rest * worked, LONGEST))
         self._began = time.monotonic()
 
 
