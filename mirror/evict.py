@@ -161,6 +161,10 @@ class Room:
         """It was used now."""
         self._recency.touch(name)
 
+    def used_since(self, name: str) -> bool:
+        """It was added or touched since the start, and is none of the next to go."""
+        return self._recency.used_since(name)
+
     def recency(self) -> list[str]:
         """All names, least recently used first."""
         return self._recency.names()

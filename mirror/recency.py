@@ -58,6 +58,9 @@ class Recency:
         """The bytes of a name, None when it does not stand."""
         return next((part[name] for part in self._parts() if name in part), None)
 
+    def used_since(self, name: str) -> bool:
+        return name in self._used
+
     def arrange(self, names: Iterable[str]) -> None:
         """Of what was found, these are newer than the rest, in this order, and than what was arranged before."""
         for name in names:

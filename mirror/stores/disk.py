@@ -159,6 +159,10 @@ class DiskStore:
         self._room.touch(blob)
         self._used[blob] = now
 
+    def used_since(self, blob: str) -> bool:
+        """It was stored or used since the start."""
+        return self._room.used_since(blob)
+
     async def note_use(self) -> None:
         """Write down when blobs were last used, as their files' access times, so that a restart knows the order."""
         used, self._used = self._used, {}

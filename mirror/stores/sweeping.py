@@ -75,9 +75,10 @@ async def sweep(store: DiskStore, index: DiskcacheIndex, blobs: list[str], pace:
         entries = [entry for entry in await store.entries(some) if entry is not None]
         standing = await index.adopt(entries)
         kept = {entry.blob for entry, blob in zip(entries, standing, strict=True) if entry.blob == blob}
-        for blob in some:
-            if blob not in kept:
-                await store.delete(blob)
-        adopted, removed = adopted + len(kept), removed + len(some) - len(kept)
+        # 1. A fill stores a blob. 2. This finds the older entry. 3. The fill puts its own.
+        gone = [blob for blob in some if blob not in kept and not store.used_since(blob)]
+        for blob in gone:
+            await store.delete(blob)
+        adopted, removed = adopted + len(kept), removed + len(gone)
         await pace.rest()
     return adopted, removed

@@ -18,7 +18,7 @@ from mirror.stores import Stores, open_stores
 from mirror.stores.counting import Pace, count
 from mirror.stores.damage import Looking, damage
 from mirror.stores.sqlite import DiskcacheIndex
-from mirror.stores.sweeping import Referenced, orphans
+from mirror.stores.sweeping import Referenced, orphans, sweep
 from tests.contracts.samples import entry, keys, stored
 from tests.contracts.test_index_broken import damaged
 from tests.contracts.test_stores import LIMITS, crash, opened, settled
@@ -220,6 +220,19 @@ class TestAfterAKill:
         assert looking.look()
         looking.stop()
         assert looking.look() == ""
+
+    async def test_what_was_stored_since_and_is_not_in_the_index_yet_stays(self, tmp_path: Path) -> None:
+        # 1. A fill commits the new body. 2. The sweep finds the older entry. 3. The fill puts the new one.
+        await filled(tmp_path / "cache", "/m/a")
+        stores = await opened(tmp_path / "cache")
+        await counted(stores)
+        new = await stored(stores.store)
+        assert await sweep(stores.store, stores.index, [new.blob], Pace()) == (0, 0)
+        await stores.index.put(new)
+        opened_blob = await stores.store.open(new.blob)
+        assert opened_blob is not None
+        await opened_blob.close()
+        await stores.close()
 
     async def test_what_is_asked_meanwhile_is_not_adopted(self, on_disk: DiskcacheIndex) -> None:
         await on_disk.put(entry("/m/row", blob="01"))
