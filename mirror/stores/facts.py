@@ -65,13 +65,16 @@ class FileFacts:
             await self._run(self._count, folder)
 
     def _count(self, mirror: str) -> None:
-        with self._lock:
-            for draft in (self._path / mirror).glob("*.draft"):
-                if draft.name not in self._drafts:
-                    draft.unlink(missing_ok=True)
+        total = 0
+        with self._lock, contextlib.suppress(NotADirectoryError, FileNotFoundError):
+            with os.scandir(self._path / mirror) as files:
+                for file in files:
+                    if not file.name.endswith(".draft"):
+                        total += on_disk(file.stat(follow_symlinks=False).st_size)
+                    elif file.name not in self._drafts:
+                        (self._path / mirror / file.name).unlink(missing_ok=True)
             # All there is: what was put since the start too, which counts anew from here.
-            files = [path for path in (self._path / mirror).glob("*") if path.suffix != ".draft"]
-            self._bytes[mirror] = sum(map(_size, files))
+            self._bytes[mirror] = total
 
     async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact]) -> None:
         """See `FactStore.put`. `facts` is gone through on a thread; what it raises is raised here, and the old facts
