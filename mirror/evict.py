@@ -67,8 +67,7 @@ class Room:
     `free` tells the free bytes of the file system, `overhead` what index and facts take; `evict` removes one id;
     `promise` is told how much will be taken, before it is.
 
-    While what stood on disk is still being found, the oldest of what was found so far goes: ids are random, so that
-    these are a sample of all.
+    While what stood on disk is still being found, the oldest of those found so far goes: ids are random, a sample.
     """
 
     def __init__(
@@ -97,6 +96,11 @@ class Room:
     def stored(self) -> int:
         """Bytes that stand on disk, blobs and kept partials; until all is counted: at most."""
         return self._recency.size + self._unseen
+
+    @property
+    def number(self) -> int:
+        """Files that stand on disk, and were found."""
+        return len(self._recency)
 
     @property
     def taken(self) -> int:

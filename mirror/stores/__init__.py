@@ -35,7 +35,10 @@ from mirror.stores.taken import Taken
 log = logging.getLogger("mirror.stores")
 
 FOLDERS = 1_200_000
-"""Bytes that the folders themselves take, at most: 256 of a block or little more."""
+"""Bytes that the folders themselves take, at most, while few files are in them: 256 of a block or little more."""
+
+NAME = 64
+"""Bytes that a file's name takes in its folder, at most."""
 
 USE_NOTED_EVERY = 60.0
 """Seconds; what a killed server forgets of the order in which blobs were used."""
@@ -49,7 +52,7 @@ def open_stores(path: Path, limits: Limits, durability: Durability = "full") -> 
     room = Room(
         limits,
         free=lambda: _free(path),
-        overhead=lambda: index.bytes_on_disk() + facts.bytes_on_disk() + FOLDERS,
+        overhead=lambda: index.bytes_on_disk() + facts.bytes_on_disk() + FOLDERS + NAME * room.number,
     )
     store = DiskStore(path, room, durability, changes=changes)
     room.evict = bind(evict, store, index)

@@ -77,8 +77,7 @@ async def sweep(store: DiskStore, index: DiskcacheIndex, blobs: list[str], pace:
         kept = {entry.blob for entry, blob in zip(entries, standing, strict=True) if entry.blob == blob}
         # 1. A fill stores a blob. 2. This finds the older entry. 3. The fill puts its own.
         gone = [blob for blob in some if blob not in kept and not store.used_since(blob)]
-        for blob in gone:
-            await store.delete(blob)
-        adopted, removed = adopted + len(kept), removed + len(gone)
+        removed += sum([await store.delete(blob) > 0 for blob in gone])
+        adopted += len(kept)
         await pace.rest()
     return adopted, removed

@@ -124,6 +124,18 @@ async def test_index_and_facts_count_as_well(tmp_path: Path) -> None:
     await stores.close()
 
 
+async def test_names_in_folders_count_where_there_are_many(tmp_path: Path) -> None:
+    stores = await opened(tmp_path / "cache")
+    await settled(stores)
+    before = stores.room.used
+    for n in range(20_000):
+        name = f"{n:016x}"
+        (tmp_path / "cache" / "blobs.v1" / name).touch()  # it takes no block: only its name counts
+        stores.room.add(name, 0)
+    assert stores.room.used - before >= (tmp_path / "cache" / "blobs.v1").stat().st_blocks * 512 - 4096
+    await stores.close()
+
+
 async def test_a_path_has_one_server(tmp_path: Path) -> None:
     first = await opened(tmp_path / "cache")
     second = open_stores(tmp_path / "cache", LIMITS)
