@@ -98,11 +98,6 @@ class Room:
         return self._recency.size + self._unseen
 
     @property
-    def number(self) -> int:
-        """Files that stand on disk, and were found."""
-        return len(self._recency)
-
-    @property
     def taken(self) -> int:
         """Bytes that blobs and partials take, or are promised to."""
         return self.stored + sum(r.count for r in self._reservations)

@@ -24,9 +24,6 @@ class Recency:
     def _parts(self) -> tuple[dict[str, int], ...]:
         return self._used, self._arranged, self._found, self._next
 
-    def __len__(self) -> int:
-        return sum(map(len, self._parts()))
-
     @property
     def has_found(self) -> bool:
         """Something stands that was found and not used since."""

@@ -35,10 +35,7 @@ from mirror.stores.taken import Taken
 log = logging.getLogger("mirror.stores")
 
 FOLDERS = 1_200_000
-"""Bytes that the folders themselves take, at most, while few files are in them: 256 of a block or little more."""
-
-NAME = 64
-"""Bytes that a file's name takes in its folder, at most."""
+"""Bytes by which the folders themselves may grow before they are weighed again: 256 new ones, or 30,000 names."""
 
 USE_NOTED_EVERY = 60.0
 """Seconds; what a killed server forgets of the order in which blobs were used."""
@@ -52,7 +49,7 @@ def open_stores(path: Path, limits: Limits, durability: Durability = "full") -> 
     room = Room(
         limits,
         free=lambda: _free(path),
-        overhead=lambda: index.bytes_on_disk() + facts.bytes_on_disk() + FOLDERS + NAME * room.number,
+        overhead=lambda: index.bytes_on_disk() + facts.bytes_on_disk() + FOLDERS + store.folders,
     )
     store = DiskStore(path, room, durability, changes=changes)
     room.evict = bind(evict, store, index)

@@ -27,7 +27,7 @@ from mirror.ports import Note
 from mirror.stores.blob import FileBlob, entry_of, open_blob
 from mirror.stores.codec import dump_note, footer, load_note
 from mirror.stores.counting import Pace, count
-from mirror.stores.files import is_partial, place, remove, taken, write_all
+from mirror.stores.files import is_partial, place, remove, taken, weight, write_all
 from mirror.stores.handles import Handles
 from mirror.stores.hashes import Hashes
 from mirror.stores.partial import FilePartial, Keeping
@@ -57,6 +57,7 @@ class DiskStore:
         self._keeping = Keeping(self._commit, self._checkpoint, self._keep, self._discard)
         self._used: dict[str, float] = {}  # blob -> wall clock of its last use, since the last `note_use`
         self._handles = Handles()
+        self.folders = 0  # bytes that they take themselves; weighed now and then: of a million blobs, tens of MB
         self.changes = changes or Changes()
 
     async def run(self, call: Callable[..., T], *args: Any) -> T:
@@ -86,6 +87,7 @@ class DiskStore:
                     continue
             if path.suffix != ".json" or not path.with_suffix(".part").exists():
                 remove(path)
+        self.folders = weight(self._blobs, self._partials)
         return found
 
     async def count(self) -> list[str]:
@@ -172,6 +174,7 @@ class DiskStore:
         for blob, at in used.items():
             with contextlib.suppress(OSError):
                 os.utime(self._blob(blob), (at, at))
+        self.folders = weight(self._blobs, self._partials)
 
     async def delete(self, blob: str) -> int:
         if is_partial(blob):

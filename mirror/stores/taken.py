@@ -12,8 +12,9 @@ from typing import Any
 
 Run = Callable[..., Awaitable[Any]]
 
-STEPS = 64
-"""The file is written anew when a further share of the limit is taken: so rarely, and so close."""
+STEP = 4_000_000
+"""Bytes by which the file may say too much: so rarely is it written. A full cache that was killed evicts so much too
+early, so that it is not more."""
 
 
 class Taken:
@@ -23,7 +24,7 @@ class Taken:
     def __init__(self, path: Path, limit: int, run: Run, *, sync: bool) -> None:
         self._path = path
         self._limit = limit
-        self._step = max(1, limit // STEPS)
+        self._step = max(1, min(STEP, limit // 64))
         self._run = run
         self._sync = sync
         self._noted = -1  # what the file says; less than nothing: not known
