@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mirror.errors import NoRoom, StoreError
 from mirror.ports import BlobStore, Index
+from mirror.recency import Recency
 
 log = logging.getLogger("mirror.evict")
 
@@ -63,7 +64,10 @@ class Room:
 
     Blobs and kept partials stand in one list, least recently used first; what is being filled is reserved in full
     before its first byte is written, so that the limit holds at all times and not only between two clean-ups.
-    `free` tells the free bytes of the file system, `overhead` what index and facts take; `evict` removes one id.
+    `free` tells the free bytes of the file system, `overhead` what index and facts take; `evict` removes one id;
+    `promise` is told how much will be taken, before it is.
+
+    While what stood on disk is still being found, the oldest of those found so far goes: ids are random, a sample.
     """
 
     def __init__(
@@ -78,43 +82,91 @@ class Room:
         self.evicted = 0
         self._free = free
         self._overhead = overhead
-        self._sizes: dict[str, int] = {}  # least recently used first
-        self._stored = 0
+        self.promise: Callable[[int], Awaitable[None]] | None = None
+        self._recency = Recency()
+        self._unseen = 0  # bytes that stand on disk, at most, and were not found yet
+        self._gone: set[str] = set()  # removed while others are being found
         self._reservations: set[Reservation] = set()
-        self._counted = asyncio.Event()
+        self._ready = asyncio.Event()  # how much is taken is known, or an upper bound of it
+        self._counted = False
+        self._told = asyncio.Event()  # more was found
         self._lock = asyncio.Lock()
+
+    @property
+    def stored(self) -> int:
+        """Bytes that stand on disk, blobs and kept partials; until all is counted: at most."""
+        return self._recency.size + self._unseen
+
+    @property
+    def taken(self) -> int:
+        """Bytes that blobs and partials take, or are promised to."""
+        return self.stored + sum(r.count for r in self._reservations)
 
     @property
     def used(self) -> int:
         """Bytes that are taken or promised now."""
-        return self._stored + sum(r.count for r in self._reservations) + self._overhead()
+        return self.taken + self._overhead()
+
+    @property
+    def ready(self) -> bool:
+        """Reservations do not wait."""
+        return self._ready.is_set()
+
+    def assume(self, stored: int) -> None:
+        """No more than `stored` bytes stood on disk at the start: reservations need not wait until all is counted."""
+        self._unseen = max(0, stored - self._recency.size)
+        self._ready.set()
 
     def count(self, found: Iterable[tuple[str, int]]) -> None:
-        """What stood on disk at the start, least recently used first. Reservations wait until this was called."""
-        newer, self._sizes, self._stored = self._sizes, {}, 0
-        for name, size in (*found, *newer.items()):
-            self.add(name, size)
-        self._counted.set()
+        """What stood on disk at the start, least recently used first: all of it."""
+        self.found(found)
+        self.counted()
+
+    def found(self, some: Iterable[tuple[str, int]]) -> None:
+        """Some of what stood on disk at the start, least recently used first."""
+        before = self._recency.size
+        for name, size in some:
+            if name not in self._gone:
+                self._recency.find(name, size)
+        self._unseen = max(0, self._unseen - (self._recency.size - before))
+        self._told.set()
+
+    def arrange(self, names: Iterable[str]) -> None:
+        """Of what was found, those names are newer than all others, in this order."""
+        self._recency.arrange(names)
+
+    def counted(self, *, whole: bool = True) -> None:
+        """All that stood on disk at the start was found; not `whole`: no more of it will be."""
+        if whole:
+            self._unseen = 0
+        elif not self.ready:
+            self.promise = None  # it would be told too little
+        self._gone.clear()
+        self._counted = True
+        self._ready.set()
+        self._told.set()
 
     def add(self, name: str, size: int) -> None:
         """A blob or a kept partial of `size` bytes on disk stands now, most recently used."""
-        self.remove(name)
-        self._sizes[name] = size
-        self._stored += size
+        self._recency.add(name, size)
 
     def remove(self, name: str) -> None:
         """It does not stand any more."""
-        self._stored -= self._sizes.pop(name, 0)
+        self._recency.remove(name)
+        if not self._counted:
+            self._gone.add(name)
 
     def touch(self, name: str) -> None:
         """It was used now."""
-        size = self._sizes.pop(name, None)
-        if size is not None:
-            self._sizes[name] = size
+        self._recency.touch(name)
+
+    def used_since(self, name: str) -> bool:
+        """It was added or touched since the start, and is none of the next to go."""
+        return self._recency.used_since(name)
 
     def recency(self) -> list[str]:
         """All names, least recently used first."""
-        return list(self._sizes)
+        return self._recency.names()
 
     def reservation(self) -> Reservation:
         return Reservation(self)
@@ -122,21 +174,23 @@ class Room:
     def reopen(self, name: str) -> Reservation:
         """A reservation that takes over the bytes of a kept partial, which is thereby no longer up for eviction."""
         reservation = Reservation(self)
-        reservation.count = reservation.written = self._sizes.get(name, 0)
+        reservation.count = reservation.written = self._recency.of(name) or 0
         self.remove(name)
         self._reservations.add(reservation)
         return reservation
 
     async def take(self, reservation: Reservation, count: int) -> None:
         """See `Reservation.grow`."""
-        await self._counted.wait()
+        await self._ready.wait()
         # One at a time: two that saw the same free bytes would both take them.
         async with self._lock:
             more = count - reservation.count
             while (short := self._short(more)) > 0:
                 # Evicting all would not do: then nothing is evicted for it.
-                if short > self._stored or not await self._evict_oldest():
+                if short > self.stored or not await self._evict_oldest():
                     raise NoRoom(f"no room for {more} bytes more: {short} bytes short, nothing left to evict")
+            if self.promise is not None:
+                await self.promise(self.taken + more)
             if reservation.released:
                 raise StoreError("the partial was given up")
             reservation.count = count
@@ -155,8 +209,19 @@ class Room:
             self.limits.min_free + promised + more - self._free(),
         )
 
+    async def note(self) -> None:
+        """Tell how much is taken now, where that may be less than was promised."""
+        async with self._lock:
+            if self.promise is not None and self._counted:
+                await self.promise(self.taken)
+
     async def _evict_oldest(self) -> bool:
-        name = next(iter(self._sizes), None)
+        """True when there is less to store than before, or more is known of it."""
+        if not self._counted and not self._recency.has_found:
+            self._told.clear()  # what is used now must not go before what nobody has found yet
+            await self._told.wait()
+            return True
+        name = self._recency.oldest()
         if name is None or self.evict is None:
             return False
         try:
@@ -178,29 +243,3 @@ async def evict(store: BlobStore, index: Index, blob: str) -> None:
         if entry is not None and entry.blob == blob:
             await index.delete(key)
     await store.delete(blob)
-
-
-async def sweep(store: BlobStore, index: Index, blobs: Iterable[str]) -> tuple[int, int]:
-    """After an unclean stop, or a lost index: adopt blobs that no entry points at, remove those that were replaced.
-
-    Returns how many were adopted and how many removed. Runs behind the requests: what is asked meanwhile and not yet
-    adopted is fetched again, and the older copy is then the one that goes.
-    """
-    adopted = removed = 0
-    for blob in blobs:
-        opened = await store.open(blob)
-        if opened is None:
-            await store.delete(blob)
-            removed += 1
-            continue
-        entry = opened.entry
-        await opened.close()
-        known = await index.get(entry.key)
-        # The row of an entry that replaced another one may not have been written: then the other one's is there still.
-        if known is None or (known.blob != blob and known.head.received_at < entry.head.received_at):
-            await index.put(entry)
-            adopted += 1
-        elif known.blob != blob:
-            await store.delete(blob)
-            removed += 1
-    return adopted, removed

@@ -107,3 +107,84 @@ async def test_what_was_stored_while_counting_is_newer_than_what_was_found() -> 
 
 def test_files_take_whole_blocks() -> None:
     assert [on_disk(size) for size in (0, 1, 4096, 4097)] == [0, 4096, 4096, 8192]
+
+
+async def grown(disk: Disk, count: int) -> asyncio.Task[None]:
+    """Somebody who wants so many bytes, after what takes no waiting."""
+    task = asyncio.create_task(disk.room.reservation().grow(count))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return task
+
+
+async def test_who_knows_how_much_is_taken_need_not_wait_for_the_count() -> None:
+    disk = Disk(Limits(max_size=100))
+    disk.room.assume(60)
+    await disk.room.reservation().grow(40)
+    assert disk.room.used == 100
+    disk.room.found([("a", 30)])
+    assert disk.room.used == 100
+    disk.room.counted()
+    assert disk.room.used == 70
+
+
+async def test_a_full_cache_waits_for_the_first_that_is_found_and_not_for_all() -> None:
+    disk = Disk(Limits(max_size=100))
+    disk.room.assume(90)
+    disk.room.add("new", 10)
+    waiting = await grown(disk, 20)
+    assert not waiting.done()
+    assert disk.gone == []
+    disk.room.found([("old", 15), ("older than nothing", 15)])
+    await waiting
+    assert disk.gone == ["old", "older than nothing"]
+    assert disk.room.used <= 100
+
+
+async def test_what_is_found_for_what_was_assumed_makes_room() -> None:
+    disk = Disk(Limits(max_size=100))
+    disk.room.assume(100)
+    waiting = await grown(disk, 50)
+    disk.room.counted()  # there was nothing after all
+    await waiting
+    assert disk.gone == []
+
+
+async def test_a_blob_that_goes_while_others_are_counted_is_not_found_again() -> None:
+    disk = Disk(Limits(max_size=100))
+    disk.room.assume(60)
+    disk.room.remove("purged")
+    disk.room.found([("purged", 20), ("a", 30)])
+    disk.room.counted()
+    assert disk.room.recency() == ["a"]
+    assert disk.room.used == 30
+
+
+async def test_what_will_be_taken_is_told_before_it_is() -> None:
+    disk = full()
+    told: list[tuple[int, int]] = []
+
+    async def promise(count: int) -> None:
+        told.append((count, disk.room.taken))
+
+    disk.room.promise = promise
+    await disk.room.reservation().grow(40)
+    assert told == [(100, 60)]
+    disk.room.remove("c")
+    await disk.room.note()
+    assert told[1:] == [(70, 70)]
+
+
+async def test_nothing_is_promised_where_nobody_knows_what_is_taken() -> None:
+    disk = Disk(Limits(max_size=100))
+    told: list[int] = []
+
+    async def promise(count: int) -> None:
+        told.append(count)
+
+    disk.room.promise = promise
+    await disk.room.note()
+    disk.room.counted(whole=False)
+    await disk.room.reservation().grow(40)
+    await disk.room.note()
+    assert told == []

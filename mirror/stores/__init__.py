@@ -4,6 +4,7 @@ cache/
 ├── blobs.v1/ partial/      stores/disk.py
 ├── index.v1/               stores/sqlite.py
 ├── facts.v1/               stores/facts.py
+├── taken                   stores/taken.py: bytes that blobs and partials take at most
 ├── lock                    held while a server uses this path; its process id
 └── clean                   stands while no server does, if the last one stopped as it should
 """
@@ -22,16 +23,19 @@ from pathlib import Path
 
 from mirror.changes import Changes
 from mirror.errors import StoreError
-from mirror.evict import Limits, Room, evict, sweep
+from mirror.evict import Limits, Room, evict
+from mirror.stores.counting import Pace
 from mirror.stores.disk import DiskStore, Durability
 from mirror.stores.facts import FileFacts
 from mirror.stores.files import sync_folders
 from mirror.stores.sqlite import DiskcacheIndex
+from mirror.stores.sweeping import orphans, sweep
+from mirror.stores.taken import Taken
 
 log = logging.getLogger("mirror.stores")
 
 FOLDERS = 1_200_000
-"""Bytes that the folders themselves take, at most: 256 of a block or little more."""
+"""Bytes by which the folders themselves may grow before they are weighed again: 256 new ones, or 30,000 names."""
 
 USE_NOTED_EVERY = 60.0
 """Seconds; what a killed server forgets of the order in which blobs were used."""
@@ -45,11 +49,13 @@ def open_stores(path: Path, limits: Limits, durability: Durability = "full") -> 
     room = Room(
         limits,
         free=lambda: _free(path),
-        overhead=lambda: index.bytes_on_disk() + facts.bytes_on_disk() + FOLDERS,
+        overhead=lambda: index.bytes_on_disk() + facts.bytes_on_disk() + FOLDERS + store.folders,
     )
     store = DiskStore(path, room, durability, changes=changes)
     room.evict = bind(evict, store, index)
-    return Stores(store, index, facts, room, path, changes)
+    taken = Taken(path / "taken", limits.max_size, store.run, sync=durability != "none")
+    room.promise = taken.promise
+    return Stores(store, index, facts, room, taken, path, changes)
 
 
 @dataclass(slots=True)
@@ -60,6 +66,7 @@ class Stores:
     index: DiskcacheIndex
     facts: FileFacts
     room: Room
+    taken: Taken
     path: Path
     changes: Changes
     _lock: int = field(default=-1, init=False)
@@ -78,7 +85,7 @@ class Stores:
                 raise StoreError(f"cannot use the cache at {self.path}: {exc.strerror or exc}") from exc
             await self.store.start()
             await self.facts.start()
-            await self.index.start(check=not self._clean)
+            await self.index.start()
             self._clean = self._clean and not self.index.rebuilt
         except BaseException:
             await self._close()
@@ -87,19 +94,34 @@ class Stores:
 
     async def _attend(self) -> None:
         try:
+            await self.facts.count()
+            if (taken := await self.store.run(self.taken.read)) is not None:
+                self.room.assume(taken)
             await self.index.survey()
             blobs = await self.store.count()
             if not self._clean:
-                adopted, removed = await sweep(self.store, self.index, blobs)
-                if adopted or removed:
-                    log.info("after an unclean stop: %d blobs adopted, %d removed", adopted, removed)
+                await self._mend(blobs)
             self._clean = True
         except Exception:
             log.exception("cannot count what is stored")
-            self.room.count([])  # whoever wants to store waits for it
+            self._clean = False
+            self.room.counted(whole=False)  # whoever wants to store waits for it
         while True:
+            await self.room.note()
             await asyncio.sleep(USE_NOTED_EVERY)
             await self.store.note_use()
+
+    async def _mend(self, blobs: list[str]) -> None:
+        """Until it is done, what is wrong with the index is a miss, and a blob that nothing points at is not found."""
+        pace = Pace()
+        if not self.index.rebuilt:
+            await self.index.check()
+        if not self.index.rebuilt:
+            blobs = await orphans(self.index, blobs, pace)
+        # What is not adopted yet is fetched again: that costs more than the longer wait of a hit.
+        adopted, removed = await sweep(self.store, self.index, blobs, Pace(rest=1))
+        if adopted or removed:
+            log.info("after an unclean stop: %d blobs adopted, %d removed", adopted, removed)
 
     async def close(self) -> None:
         """Write down what is only in memory and let the path go; idempotent. All fills have ended before."""
@@ -117,6 +139,8 @@ class Stores:
         await self.facts.close()
         await self.index.close()
         if self._lock >= 0:
+            if clean and self.room.ready:
+                self.taken.write(self.room.taken)
             if clean:
                 with contextlib.suppress(OSError):
                     (self.path / "clean").touch(mode=0o600)

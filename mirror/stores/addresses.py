@@ -61,6 +61,9 @@ class Addresses:
         self._most = most
         self._known: OrderedDict[str, Known] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._known)
 

@@ -108,6 +108,15 @@ def open_blob(path: Path) -> tuple[int, Entry] | None:
     return fd, entry
 
 
+def entry_of(path: Path) -> Entry | None:
+    """The entry of `open_blob`. Blocks."""
+    opened = open_blob(path)
+    if opened is None:
+        return None
+    os.close(opened[0])
+    return opened[1]
+
+
 def _entry(fd: int) -> Entry | None:
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_size < TRAILER:

@@ -7,6 +7,8 @@ big-endian: one file, one rename, no moment in which a body and what is known of
 from __future__ import annotations
 
 import json
+import re
+import sys
 import zlib
 from typing import Any
 
@@ -16,6 +18,8 @@ from mirror.ports import Note
 
 MAGIC = b"mirror.1"
 TRAILER = 16
+
+_BLOB = re.compile(r'"blob":"([^"\\]*)"')
 
 _WRONG = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 """What reading a text of another shape raises; `int(inf)` overflows."""
@@ -32,7 +36,8 @@ def _head(head: Head) -> dict[str, Any]:
 
 
 def _read_headers(value: Any) -> Headers:
-    return Headers(tuple((str(name), str(text)) for name, text in value))
+    # The same few names in every entry: one string of each, for all that are in memory.
+    return Headers(tuple((sys.intern(str(name)), str(text)) for name, text in value))
 
 
 def _read_head(value: Any) -> Head:
@@ -78,6 +83,13 @@ def load_entry(text: str | bytes) -> Entry:
         )
     except _WRONG as exc:
         raise StoreError(f"not an entry: {exc}") from exc
+
+
+def blob_of(text: str) -> str:
+    """The blob in a text that `dump_entry` wrote, without reading the rest; "" when it is something else."""
+    # Within a string of JSON, the quotes would be escaped.
+    found = _BLOB.search(text)
+    return found[1] if found else ""
 
 
 def dump_note(note: Note, extents: list[tuple[int, int]]) -> str:

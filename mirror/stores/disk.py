@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial as bind
 from pathlib import Path
@@ -25,9 +25,10 @@ from mirror.evict import Room, on_disk
 from mirror.extents import Extents
 from mirror.model import Digest, Entry
 from mirror.ports import Note
-from mirror.stores.blob import FileBlob, open_blob
+from mirror.stores.blob import FileBlob, entry_of, open_blob
 from mirror.stores.codec import dump_note, footer, load_note
-from mirror.stores.files import is_partial, place, remove, taken, write_all
+from mirror.stores.counting import Pace, count
+from mirror.stores.files import is_partial, place, remove, taken, weight, write_all
 from mirror.stores.handles import Handles
 from mirror.stores.hashes import Hashes
 from mirror.stores.partial import FOOTER_ROOM, FilePartial, Keeping
@@ -57,6 +58,7 @@ class DiskStore:
         self._keeping = Keeping(self._commit, self._checkpoint, self._keep, self._discard)
         self._used: dict[str, float] = {}  # blob -> wall clock of its last use, since the last `note_use`
         self._handles = Handles()
+        self.folders = 0  # bytes that they take themselves; weighed now and then: of a million blobs, tens of MB
         self.changes = changes or Changes()
 
     async def run(self, call: Callable[..., T], *args: Any) -> T:
@@ -86,26 +88,26 @@ class DiskStore:
                     continue
             if path.suffix != ".json" or not path.with_suffix(".part").exists():
                 remove(path)
+        self.folders = weight(self._blobs, self._partials)
         return found
 
     async def count(self) -> list[str]:
-        """Tell the room what is on disk; the ids of all blobs, least recently used first."""
-        found = sorted(await self.run(lambda: list(self._scan())))
+        """Tell the room what is on disk; the ids of all blobs, least recently used first. Takes its time, unless the
+        room cannot do without."""
+        found = await self.run(self._scan_partials)
         kept = set(self._kept.values())  # what was resumed meanwhile is reserved, and not up for eviction
-        found = [known for known in found if not is_partial(known[1]) or known[1] in kept]
-        self._room.count([(name, size) for _, name, size in found])
-        return [name for _, name, _ in found if not is_partial(name)]
+        partials = [known for known in found if known[1] in kept]
+        pace = Pace(lambda: not self._room.ready)
+        order = await count(self.run, self._blobs, partials, self._room, pace)
+        return [name for name in order if not is_partial(name)]
 
-    def _scan(self) -> Iterator[tuple[float, str, int]]:
-        for folder in self._blobs.iterdir():
-            with contextlib.suppress(OSError), os.scandir(folder) as files:
-                for file in files:
-                    status = file.stat(follow_symlinks=False)
-                    yield status.st_atime, file.name, on_disk(status.st_size)
+    def _scan_partials(self) -> list[tuple[float, str, int]]:
+        found = []
         for name in list(self._kept.values()):
             with contextlib.suppress(OSError):
                 status = (self._partials / name).stat()
-                yield status.st_atime, name, taken(self._partials / name)
+                found.append((status.st_atime, name, taken(self._partials / name)))
+        return found
 
     def _blob(self, blob: str) -> Path:
         return self._blobs / blob[:2] / blob
@@ -178,10 +180,18 @@ class DiskStore:
             raise
         return FileBlob(self._handles.keep(blob, *opened), self._executor) if opened else None
 
+    async def entries(self, blobs: list[str]) -> list[Entry | None]:
+        """What stands in the footer of each, None for what is no whole blob; none of them stays open."""
+        return await self.run(lambda: [entry_of(self._blob(blob)) if blob.isalnum() else None for blob in blobs])
+
     def touch(self, blob: str, now: float) -> None:
         """The blob was used at `now` (wall clock, seconds)."""
         self._room.touch(blob)
         self._used[blob] = now
+
+    def used_since(self, blob: str) -> bool:
+        """It was stored or used since the start."""
+        return self._room.used_since(blob)
 
     async def note_use(self) -> None:
         """Write down when blobs were last used, as their files' access times, so that a restart knows the order."""
@@ -192,6 +202,7 @@ class DiskStore:
         for blob, at in used.items():
             with contextlib.suppress(OSError):
                 os.utime(self._blob(blob), (at, at))
+        self.folders = weight(self._blobs, self._partials)
 
     async def delete(self, blob: str) -> int:
         if is_partial(blob):

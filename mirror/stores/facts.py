@@ -18,6 +18,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial as bind
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,23 +45,36 @@ class FileFacts:
         self._threads = ThreadPoolExecutor(2, "mirror-facts")
         self._lock = threading.Lock()  # for both:
         self._files: dict[str, dict[str, None]] = {}  # mirror -> file names, the newest last
-        self._bytes = 0
+        self._bytes: dict[str, int] = {}  # mirror -> what its files take
+        self._drafts: set[str] = set()  # names of files that are being written
 
     async def _run(self, call: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
 
     async def start(self) -> None:
-        """Remove drafts that were never finished and count the rest. StoreError when the folder cannot be used."""
+        """StoreError when the folder cannot be used."""
         try:
-            await self._run(self._count)
+            await self._run(bind(self._path.mkdir, mode=0o700, parents=True, exist_ok=True))
         except OSError as exc:
             raise StoreError(f"cannot use the facts at {self._path}: {exc.strerror or exc}") from exc
 
-    def _count(self) -> None:
-        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for draft in self._path.glob("*/*.draft"):
-            draft.unlink()
-        self._bytes = sum(on_disk(file.lstat().st_size) for file in self._path.glob("*/*"))
+    async def count(self) -> None:
+        """Find out what all facts take, and remove drafts that were never finished; what is asked meanwhile is answered
+        as always."""
+        for folder in await self._run(lambda: [path.name for path in self._path.iterdir()]):
+            await self._run(self._count, folder)
+
+    def _count(self, mirror: str) -> None:
+        total = 0
+        with self._lock, contextlib.suppress(NotADirectoryError, FileNotFoundError):
+            with os.scandir(self._path / mirror) as files:
+                for file in files:
+                    if not file.name.endswith(".draft"):
+                        total += on_disk(file.stat(follow_symlinks=False).st_size)
+                    elif file.name not in self._drafts:
+                        (self._path / mirror / file.name).unlink(missing_ok=True)
+            # All there is: what was put since the start too, which counts anew from here.
+            self._bytes[mirror] = total
 
     async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact]) -> None:
         """See `FactStore.put`. `facts` is gone through on a thread; what it raises is raised here, and the old facts
@@ -78,16 +92,18 @@ class FileFacts:
         path = self._path / mirror / _file(slot)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_suffix(f".{secrets.token_hex(4)}.draft")
+        self._drafts.add(draft.name)
         try:
             draft.write_bytes(first.encode() + b"\n" + body)
             with self._lock:
-                self._bytes += on_disk(draft.stat().st_size) - _size(path)
+                self._bytes[mirror] = self._bytes.get(mirror, 0) + on_disk(draft.stat().st_size) - _size(path)
                 draft.rename(path)
                 files = self._listed(mirror)
                 files.pop(path.name, None)
                 files[path.name] = None
         finally:
             draft.unlink(missing_ok=True)
+            self._drafts.discard(draft.name)
 
     def _listed(self, mirror: str) -> dict[str, None]:
         """The mirror's files, oldest first; held in memory from the first use on. Under the lock."""
@@ -140,7 +156,7 @@ class FileFacts:
             self._files.get(mirror, {}).pop(file, None)
             size = _size(self._path / mirror / file)
             (self._path / mirror / file).unlink()
-            self._bytes -= size
+            self._bytes[mirror] = self._bytes.get(mirror, 0) - size
 
     async def drop(self, mirror: str) -> None:
         """Remove all facts of one mirror."""
@@ -149,13 +165,13 @@ class FileFacts:
 
     def _drop(self, mirror: str) -> None:
         with self._lock:
-            self._bytes -= sum(map(_size, (self._path / mirror).glob("*")))
+            self._bytes.pop(mirror, None)
             shutil.rmtree(self._path / mirror, ignore_errors=True)
             self._files.pop(mirror, None)
 
     def bytes_on_disk(self) -> int:
         """Bytes that all facts take."""
-        return self._bytes
+        return max(0, sum(self._bytes.values()))
 
     async def close(self) -> None:
         """No call is running any more."""

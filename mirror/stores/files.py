@@ -19,6 +19,16 @@ def taken(path: Path) -> int:
     return path.stat().st_blocks * 512 + on_disk(1)
 
 
+def weight(*folders: Path) -> int:
+    """Bytes that these folders and those in them take themselves, without files. Blocks."""
+    total = 0
+    for folder in folders:
+        with contextlib.suppress(OSError), os.scandir(folder) as below:
+            total += folder.stat().st_blocks * 512
+            total += sum(each.stat().st_blocks * 512 for each in below if each.is_dir(follow_symlinks=False))
+    return total
+
+
 def remove(path: Path) -> int:
     """Unlink a file (of a partial: its note too); the bytes that this freed. Blocks."""
     freed = 0

@@ -20,7 +20,8 @@ from mirror.changes import Changes, of_key
 from mirror.errors import StoreError
 from mirror.model import Entry
 from mirror.stores.addresses import Addresses, Known, Stored
-from mirror.stores.codec import dump_entry, load_entry
+from mirror.stores.codec import blob_of, dump_entry, load_entry
+from mirror.stores.damage import damage
 from mirror.stores.files import aside, move_aside
 
 log = logging.getLogger("mirror.index")
@@ -32,6 +33,9 @@ BATCH = 500
 
 HOT = 50_000
 """Addresses that are known in memory."""
+
+PAUSE = 0.005
+"""Seconds for which others have their turn at the thread, between portions of what takes long."""
 
 BEHIND = 0.25
 """Seconds for which new rows are gathered, up to `BATCH`, before they are written together."""
@@ -102,37 +106,54 @@ class DiskcacheIndex:
         self._aside = 0  # bytes in databases that were moved aside
         self._quiet_until = 0.0  # monotonic seconds
 
-    async def start(self, *, check: bool = False) -> None:
-        """Open the database; `check` reads all of it for damage, as is due after an unclean stop. StoreError when the
-        folder cannot be used at all."""
+    async def start(self) -> None:
+        """Open the database; how long that takes does not depend on its size. StoreError when the folder cannot be used
+        at all."""
         try:
-            self.rebuilt = await self._run(self._open_some, check)
+            self.rebuilt = await self._run(self._open_some)
         except BROKEN as exc:
             raise StoreError(f"cannot use the index at {self._path}: {exc}") from exc
 
-    def _open_some(self, check: bool) -> bool:
+    def _open_some(self) -> bool:
         database = self._path / diskcache.core.DBNAME
         fresh = not database.is_file() or database.stat().st_size == 0
         try:
-            self._open(check)
+            self._open()
         except Exception as exc:  # whatever it is that is wrong with it, another one is needed
             log.warning("the index cannot be opened and is built again: %s", str(exc))
-            if self._cache is not None:
-                self._cache.close()
-            move_aside(self._path)
-            self._open(check=False)
+            self._open_another()
             fresh = True
-        files = (file for folder in aside(self._path.parent) for file in (folder, *folder.glob("*")))
-        self._aside = sum(file.lstat().st_blocks * 512 for file in files)
+        self._weigh_aside()
         return fresh
 
-    def _open(self, check: bool) -> None:
+    def _open(self) -> None:
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._cache = diskcache.Cache(str(self._path), timeout=self._timeout, disk=TextDisk, **SETTINGS)
-        if check:
-            ((verdict,),) = self._cache._sql("PRAGMA quick_check(1)").fetchall()
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(verdict)
+
+    def _open_another(self) -> None:
+        if self._cache is not None:
+            self._cache.close()
+        move_aside(self._path)
+        self._open()
+
+    def _weigh_aside(self) -> None:
+        files = (file for folder in aside(self._path.parent) for file in (folder, *folder.glob("*")))
+        self._aside = sum(file.lstat().st_blocks * 512 for file in files)
+
+    async def check(self) -> None:
+        """Read all of the database for damage, beside the requests, as is due after an unclean stop. A damaged one is
+        moved aside: `rebuilt` is True then, and the index empty. StoreError when another cannot be opened."""
+        verdict = await damage(self._path / diskcache.core.DBNAME)
+        if not verdict:
+            return
+        log.warning("the index is damaged and is built again: %s", verdict)
+        try:
+            await self._run(self._open_another)
+            await self._run(self._weigh_aside)
+        except BROKEN as exc:
+            raise StoreError(f"cannot use the index at {self._path}: {exc}") from exc
+        self._hot.clear()  # or what is in memory only would be taken for a row
+        self.rebuilt, self.suspect = True, False
 
     async def _run(self, call: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
@@ -207,6 +228,44 @@ class DiskcacheIndex:
         known.entries[entry.key] = entry
         await self._changed(entry.key, entry, behind=new)
 
+    async def adopt(self, entries: list[Entry]) -> list[str]:
+        """Put those whose key has no entry, or an older one, in one transaction; the blob that each key has now.
+        StoreError when the database refuses."""
+        for entry in entries:
+            self.changes.changed(of_key(entry.key))
+            self._stored.add(of_key(entry.key))
+        try:
+            stand = await self._read(self._adopt, [entry for entry in entries if not self._in_memory(entry.key)])
+        except BROKEN as exc:
+            self._broke(exc, "written")
+            raise StoreError(f"the index cannot be written: {exc}") from exc
+        for entry in entries:  # what was put meanwhile is in memory, and its row comes after these
+            if (now := self._in_memory(entry.key)) is not None:
+                stand[entry.key] = now.blob
+            elif (known := self._hot.get(of_key(entry.key))) is not None and stand[entry.key] == entry.blob:
+                known.entries.setdefault(entry.key, entry)
+        return [stand[entry.key] for entry in entries]
+
+    def _in_memory(self, key: str) -> Entry | None:
+        known = self._hot.get(of_key(key))
+        return known.entries.get(key) if known is not None else None
+
+    def _adopt(self, entries: list[Entry]) -> dict[str, str]:
+        stand: dict[str, str] = {}
+
+        def adopting() -> None:
+            with self._cache.transact():
+                for entry in entries:
+                    known = _readable(self._cache.get(entry.key) or "")
+                    # The row of what replaced another may not have been written: the other one's is there still then.
+                    if known is None or known.head.received_at < entry.head.received_at:
+                        self._cache.set(entry.key, dump_entry(entry))
+                        known = entry
+                    stand[entry.key] = known.blob
+
+        self._attempt(adopting)
+        return stand
+
     async def delete(self, key: str) -> None:
         self._hot.made(of_key(key)).entries[key] = None
         await self._changed(key, None, behind=False)
@@ -238,21 +297,24 @@ class DiskcacheIndex:
     def _write(self, pending: dict[str, Entry | None]) -> None:
         """In one transaction; where that fails, each alone, so that what cannot be written harms itself only."""
         try:
-            self._attempt(pending)
+            self._attempt(bind(self._put_rows, pending))
         except BROKEN:
             if len(pending) == 1:
                 raise
             for key, entry in pending.items():
-                self._attempt({key: entry})
+                self._attempt(bind(self._put_rows, {key: entry}))
 
-    def _attempt(self, pending: dict[str, Entry | None]) -> None:
+    def _put_rows(self, pending: dict[str, Entry | None]) -> None:
+        with self._cache.transact() if len(pending) > 1 else contextlib.nullcontext():
+            for key, entry in pending.items():
+                if entry is None:
+                    self._cache.delete(key)
+                else:
+                    self._cache.set(key, dump_entry(entry))
+
+    def _attempt(self, call: Callable[[], object]) -> None:
         try:
-            with self._cache.transact() if len(pending) > 1 else contextlib.nullcontext():
-                for key, entry in pending.items():
-                    if entry is None:
-                        self._cache.delete(key)
-                    else:
-                        self._cache.set(key, dump_entry(entry))
+            call()
         except BaseException:
             # A COMMIT that failed leaves the transaction open, and the connection would refuse all further ones.
             with contextlib.suppress(sqlite3.Error):
@@ -286,6 +348,7 @@ class DiskcacheIndex:
         with contextlib.suppress(*BROKEN):  # whoever looks for something is told then
             while after is not None:
                 after = await self._read(self._surveyed, after)
+                await asyncio.sleep(PAUSE)
             self._stored.complete = True
 
     def _surveyed(self, after: str) -> str | None:
@@ -297,6 +360,17 @@ class DiskcacheIndex:
 
     async def scan(self, prefix: str = "") -> AsyncIterator[list[Entry]]:
         """See `Index.scan`; StoreError when the database cannot be read: half a list must not look like a whole one."""
+        async for texts in self._texts(prefix):
+            entries = [entry for text in texts if (entry := _readable(text)) is not None]
+            if entries:
+                yield entries
+
+    async def blobs(self) -> AsyncIterator[list[str]]:
+        """The blobs of all entries, as `scan` gives the entries."""
+        async for texts in self._texts(""):
+            yield [blob_of(text) for text in texts]
+
+    async def _texts(self, prefix: str) -> AsyncIterator[list[str]]:
         after: str | None = None
         while True:
             try:
@@ -304,9 +378,7 @@ class DiskcacheIndex:
             except BROKEN as exc:
                 self._broke(exc, "read")
                 raise StoreError(f"the index cannot be read: {exc}") from exc
-            entries = [entry for text in texts if (entry := _readable(text)) is not None]
-            if entries:
-                yield entries
+            yield texts
             if after is None:
                 return
 

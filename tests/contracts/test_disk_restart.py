@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from mirror.evict import sweep
 from mirror.model import Entry
+from mirror.stores.counting import Pace
 from mirror.stores.disk import DiskStore
-from mirror.stores.memory import MemoryIndex
+from mirror.stores.sqlite import DiskcacheIndex
+from mirror.stores.sweeping import sweep
 from mirror.stores.writer import BATCH
 from tests.contracts.on_disk import MB, disk, files, keep
 from tests.contracts.samples import BODY, note, read, sha256, stored
@@ -105,6 +106,7 @@ CHILD = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from mirror.evict import Limits, Room
+from mirror.stores.counting import Pace
 from mirror.stores.disk import DiskStore
 from tests.contracts.samples import BODY, note
 async def main():
@@ -156,21 +158,27 @@ class TestKilled:
         async with disk(tmp_path) as (store, _):
             older = await store.put(note(), b"older")
             newer = await store.put(note(head=replace(head, received_at=head.received_at + 1)), b"newer")
-            index = MemoryIndex()
+        async with disk(tmp_path) as (store, _):
+            index = DiskcacheIndex(tmp_path / "index.v1")
+            await index.start()
             await index.put(older)
+            index._hot.clear()  # which a restart does
             blobs = [newer.blob, older.blob] if newest_first else [older.blob, newer.blob]
-            assert await sweep(store, index, blobs) == (1, 1 if newest_first else 0)
-            found = await index.get("/m/a")
-            assert found == newer
+            assert await sweep(store, index, blobs, Pace()) == (1, 1)
+            assert await index.get("/m/a") == newer
+            assert await store.open(older.blob) is None
+            await index.close()
 
     async def test_what_was_kept_outlives_the_sweep_after_it(self, tmp_path: Path) -> None:
         async with disk(tmp_path) as (store, _):
             await keep(store)
             orphan = await stored(store, key="/m/orphan")
         async with disk(tmp_path) as (store, _):
-            index = MemoryIndex()
-            assert await sweep(store, index, await store.count()) == (1, 0)
+            index = DiskcacheIndex(tmp_path / "index.v1")
+            await index.start()
+            assert await sweep(store, index, await store.count(), Pace()) == (1, 0)
             assert await index.get("/m/orphan") == orphan
+            await index.close()
             partial = await store.resume("/m/a")
             assert partial is not None
             await partial.discard()

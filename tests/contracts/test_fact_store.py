@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -42,6 +44,7 @@ async def reopened(facts: FileFacts) -> FileFacts:
     await facts.close()
     again = FileFacts(facts._path)
     await again.start()
+    await again.count()
     return again
 
 
@@ -214,6 +217,27 @@ class TestOnDisk:
         again = await reopened(on_disk)
         assert files(again) == [file]
         await again.close()
+
+    async def test_what_is_written_while_it_is_counted_is_whole_and_counts_once(self, on_disk: FileFacts) -> None:
+        await on_disk.put("m", "/s", "d", [SIX])
+        begun, counted = threading.Event(), threading.Event()
+
+        def write(path: Path, body: bytes) -> int:
+            with path.open("wb") as file:
+                begun.set()
+                assert counted.wait(20)
+                return file.write(body)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Path, "write_bytes", write)
+            putting = asyncio.create_task(on_disk.put("m", "/t", "d", [SIX]))
+            await asyncio.to_thread(begun.wait, 20)
+            await on_disk.count()
+            counted.set()
+            await putting
+        await on_disk.count()
+        assert await on_disk.find("m", ["/t"], SIX.name) == SIX
+        assert on_disk.bytes_on_disk() == 2 * 4096
 
     async def test_a_document_that_breaks_off_leaves_no_draft(self, on_disk: FileFacts) -> None:
         def broken() -> Iterator[Fact]:

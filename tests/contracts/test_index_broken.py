@@ -127,8 +127,16 @@ class TestBroken:
         await on_disk.close()
         damaged(on_disk._path / DATABASE)
         again = DiskcacheIndex(on_disk._path)
-        await again.start(check=True)
+        await again.start()
+        assert not again.rebuilt
+        await again.put(entry("/m/memory"))
+        assert await again.get("/m/memory") == entry("/m/memory")
+        await again.check()
         assert again.rebuilt
+        assert await again.get("/m/memory") is None  # or it would not be adopted: it is no row any more
+        await again.put(entry())
+        assert await keys(again) == ["/m/a"]
+        assert [path.name for path in on_disk._path.parent.glob("broken-*")] == ["broken-1"]
         await again.close()
 
     async def test_damage_that_shows_later_is_a_miss_and_remembered(self, on_disk: DiskcacheIndex) -> None:

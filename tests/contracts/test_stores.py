@@ -124,6 +124,20 @@ async def test_index_and_facts_count_as_well(tmp_path: Path) -> None:
     await stores.close()
 
 
+async def test_folders_count_where_there_are_many_names_in_them(tmp_path: Path) -> None:
+    stores = await opened(tmp_path / "cache")
+    await settled(stores)
+    before = stores.room.used
+    await stores.close()
+    folder = tmp_path / "cache" / "blobs.v1" / "ab"
+    folder.mkdir()
+    for n in range(20_000):
+        (folder / f"ab{n:014x}").touch()  # it takes no block: only its name counts
+    stores = await opened(tmp_path / "cache")
+    assert stores.room.used >= before + folder.stat().st_blocks * 512 > before + 500_000
+    await stores.close()
+
+
 async def test_a_path_has_one_server(tmp_path: Path) -> None:
     first = await opened(tmp_path / "cache")
     second = open_stores(tmp_path / "cache", LIMITS)
@@ -177,7 +191,12 @@ async def test_a_path_that_cannot_be_used_is_one_clear_error(tmp_path: Path, nam
         assert name == "" or not (path / "clean").exists()
 
 
-async def test_a_count_that_fails_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("clean", [False, True])
+async def test_a_count_that_fails_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean: bool) -> None:
+    if clean:
+        stores = await opened(tmp_path / "cache")
+        await settled(stores)
+        await stores.close()
     stores = open_stores(tmp_path / "cache", LIMITS, "none")
 
     async def fail() -> list[str]:
@@ -187,6 +206,9 @@ async def test_a_count_that_fails_holds_nobody_up(tmp_path: Path, monkeypatch: p
     await stores.start()
     async with asyncio.timeout(10):
         await stored(stores.store)
+    async with asyncio.timeout(10):
+        while not stores.room._counted:  # noqa: ASYNC110  nobody is told
+            await asyncio.sleep(0.001)
     await stores.close()
     assert not (tmp_path / "cache" / "clean").exists()
 

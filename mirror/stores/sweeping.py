@@ -1,0 +1,83 @@
+"""After an unclean stop: what stands on disk and in no entry is adopted or removed."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+
+from mirror.stores.counting import Pace
+from mirror.stores.disk import DiskStore
+from mirror.stores.sqlite import DiskcacheIndex
+
+PORTION = 500
+
+OPENED = 20
+"""Blobs that are opened in one go; a millisecond or two."""
+
+
+class Referenced:
+    """Ids of blobs, eight bytes each. What is no id as this store makes them (16 hex digits) is never in it."""
+
+    def __init__(self) -> None:
+        self._ids = [array("Q") for _ in range(256)]
+
+    def add(self, blob: str) -> None:
+        if (value := _value(blob)) is not None:
+            self._ids[value >> 56].append(value)
+
+    def sort(self, first: int) -> None:
+        """Those whose first byte it is; all must be sorted before anybody looks for one."""
+        self._ids[first] = array("Q", sorted(self._ids[first]))
+
+    def __contains__(self, blob: str) -> bool:
+        value = _value(blob)
+        if value is None:
+            return False
+        ids = self._ids[value >> 56]
+        at = bisect_left(ids, value)
+        return at < len(ids) and ids[at] == value
+
+
+def _value(blob: str) -> int | None:
+    try:
+        return int(blob, 16) if len(blob) == 16 else None
+    except ValueError:
+        return None
+
+
+async def orphans(index: DiskcacheIndex, blobs: list[str], pace: Pace) -> list[str]:
+    """Those of `blobs` that no entry of the index points at. StoreError when the index cannot be read."""
+    referenced = Referenced()
+    async for some in index.blobs():
+        for blob in some:
+            referenced.add(blob)
+        await pace.rest()
+    for first in range(256):
+        referenced.sort(first)
+        await pace.rest()
+    found: list[str] = []
+    for start in range(0, len(blobs), PORTION):
+        found += [blob for blob in blobs[start : start + PORTION] if blob not in referenced]
+        await pace.rest()
+    return found
+
+
+async def sweep(store: DiskStore, index: DiskcacheIndex, blobs: list[str], pace: Pace) -> tuple[int, int]:
+    """Adopt of `blobs` (least recently used first) those whose key has no entry, remove those that were replaced or
+    are not whole.
+
+    Returns how many were adopted and how many removed. Runs behind the requests: what is asked meanwhile and not yet
+    adopted is fetched again, and the older copy is then the one that goes.
+    """
+    adopted = removed = 0
+    for end in range(len(blobs), 0, -OPENED):
+        some = blobs[max(0, end - OPENED) : end][::-1]  # what was used last is asked for first
+        entries = [entry for entry in await store.entries(some) if entry is not None]
+        standing = await index.adopt(entries)
+        kept = {entry.blob for entry, blob in zip(entries, standing, strict=True) if entry.blob == blob}
+        # 1. A fill stores a blob. 2. This finds the older entry. 3. The fill puts its own.
+        gone = [blob for blob in some if blob not in kept and not store.used_since(blob)]
+        removed += sum([await store.delete(blob) > 0 for blob in gone])
+        adopted += len(kept)
+        await pace.rest()
+    return adopted, removed
