@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 
+from mirror import certificate
 from mirror.server.hot import Hot
 from mirror.server.limits import Limits
 from mirror.server.patience import sweep
@@ -86,6 +87,9 @@ def run(app: Any, settings: ServerSettings) -> int:
     _raise_descriptors()
     listen = settings.listen
     where: dict[str, Any] = {"uds": str(listen.path)} if listen.path else {"host": listen.host, "port": listen.port}
+    if settings.tls_cert and settings.tls_key:
+        context = certificate.context(settings.tls_cert, settings.tls_key)
+        where["ssl_context_factory"] = lambda config, default: context
     config = Config(
         app,
         hot=Hot(),
