@@ -44,7 +44,6 @@ def wrong(good: dict[str, Any], written: object) -> Iterator[tuple[str, str]]:
 def context(certificate: Path, private_key: Path) -> ssl.SSLContext:
     """TLS 1.2 and later, HTTP/1.1. Raises ConfigError where the key is none, or not that of the certificate."""
     made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.set_alpn_protocols(["http/1.1"])
     try:
         made.load_cert_chain(certificate, private_key, password=_no_password)

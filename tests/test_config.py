@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import threading
 from pathlib import Path
 
 import pytest
 
+from mirror import certificate
 from mirror.clients import Discovered
 from mirror.config import AdminSettings, CacheSettings, Config, ServerSettings, UpstreamSettings, load
 from mirror.errors import ConfigError, Unavailable
@@ -311,9 +311,11 @@ def test_certificate_and_key_are_one(tmp_path: Path) -> None:
     assert (server.tls_cert, server.tls_key, server.scheme) == (one, key, "https")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_key_that_cannot_be_read(tmp_path: Path) -> None:
-    _, key = certified(tmp_path, "one")
-    key.chmod(0)
-    text = f'[server]\ntls_key = "one.key"\ntls_cert = "one.pem"\n{MIRROR}'
-    assert problems(tmp_path, text) == ['config.toml:2: [server] tls_key: "one.key" cannot be read: Permission denied']
+def test_a_key_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path, how: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    certified(tmp_path, "one")
+    monkeypatch.setattr(Path, "open", denied)  # root may read everything
+    with pytest.raises(ConfigError, match=r'"one.key" cannot be read: Permission denied'):
+        certificate.key("one.key", tmp_path)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -17,56 +14,10 @@ from mirror.server.run import Config, Server
 from tests.conftest import World
 from tests.instruments.both import OBJECT, Both, ask, both_of
 from tests.instruments.clock import eventually
-from tests.instruments.listening import Listening, listening
+from tests.instruments.listening import Listening
+from tests.server.conftest import Application, Streams, connected, head, ok, refused
 
 LIMITS = Limits()
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-App = Callable[[Any, Any, Any], Awaitable[None]]
-
-
-class Application:
-    """Says `ok`, after the whole request; `/large` is answered with `size` bytes, once `go` is set.
-
-    `asked`: how many requests came; `broke`: what `send` raised.
-    """
-
-    size = 50_000_000
-
-    def __init__(self) -> None:
-        self.go = asyncio.Event()
-        self.go.set()
-        self.asked = 0
-        self.broke: BaseException | None = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.asked += 1
-        await self.go.wait()
-        while (message := await receive())["type"] == "http.request" and message["more_body"]:
-            pass
-        size = self.size if scope["path"] == "/large" else 2
-        fields = [(b"content-length", b"%d" % size)]
-        fields += [(b"connection", b"close")] if scope["query_string"] == b"last" else []
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": fields})
-            for at in range(0, size, 1 << 16):
-                piece = b"ok" if size == 2 else bytes(min(1 << 16, size - at))
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
-        except OSError as exc:
-            self.broke = exc
-            raise
-
-
-@asynccontextmanager
-async def connected(to: Listening) -> AsyncIterator[Streams]:
-    """A connection that the server has accepted."""
-    before = set(to.connections)
-    reader, writer = await asyncio.open_connection("127.0.0.1", to.port, limit=1 << 16)
-    await eventually(lambda: to.connections - before)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
 
 
 class Readiness:
@@ -77,27 +28,6 @@ class Readiness:
 async def both(make_world: Callable[..., World]) -> AsyncIterator[Both]:
     async with both_of(make_world()) as opened:
         yield opened
-
-
-@pytest.fixture
-def application() -> Application:
-    return Application()
-
-
-@pytest.fixture
-async def server(application: Application) -> AsyncIterator[Listening]:
-    async with listening(application, Hot()) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server: Listening) -> AsyncIterator[Streams]:
-    async with connected(server) as streams:
-        yield streams
-
-
-def head(*fields: str, target: str = "/", method: str = "GET") -> bytes:
-    return ask(target, *fields, method=method)
 
 
 async def begin(server: Listening, client: Streams, data: bytes) -> None:
@@ -113,20 +43,6 @@ async def say(server: Listening, client: Streams, data: bytes) -> None:
     read = connection._loose + connection._received
     client[1].write(data)
     await eventually(lambda: connection._loose + connection._received >= read + len(data))
-
-
-async def ok(client: Streams) -> None:
-    answer = await client[0].readuntil(b"\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 200 ")
-    assert await client[0].readexactly(2) == b"ok"
-
-
-async def refused(client: Streams, status: int) -> None:
-    """The refusal, and nothing behind it."""
-    answer, _, body = (await client[0].read(-1)).partition(b"\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 %d " % status)
-    assert b"\r\nconnection: close" in answer
-    assert json.loads(body)["status"] == status
 
 
 class TestHeads:
@@ -266,105 +182,6 @@ class TestAnswers:
         client[1].write(head(target=target))
         await eventually(lambda: connection.transport.get_write_buffer_size() and connection.cycle.response_complete)
         server.wait(LIMITS.take_time)
-        await eventually(lambda: not server.connections)
-
-
-class TestRequestsInARow:
-    async def test_who_reads_no_answers_is_read_no_more(
-        self, application: Application, server: Listening, client: Streams
-    ) -> None:
-        application.size = 10_000_000
-        (connection,) = server.connections
-        sent = head(target="/large") * 20_000
-        client[1].write(sent)
-        await eventually(lambda: connection.flow.write_paused and connection.flow.read_paused)
-        assert application.asked <= 2
-        assert len(connection._held) < 1_000_000
-        assert not connection.pipeline
-        server.wait(LIMITS.take_time)
-        await eventually(lambda: not server.connections)
-
-    async def test_each_is_answered_in_turn(self, application: Application, server: Listening, client: Streams) -> None:
-        bodies = head("Content-Length: 4", method="PUT") + b"\r\n\r\n"
-        chunks = head("Transfer-Encoding: chunked", method="PUT") + b"4\r\n\r\n\r\n\r\n0\r\n\r\n"
-        data = (head() + bodies + chunks) * 1000
-        for size in (100, 30_011, len(data)):
-            client[1].write(data[:size])
-            await asyncio.sleep(0)
-            client[1].write(data[size:])
-            for _ in range(3000):
-                await ok(client)
-        assert application.asked == 9000
-
-    async def test_what_cannot_be_read_is_refused_in_its_turn(self, server: Listening, client: Streams) -> None:
-        client[1].write(head() * 3 + b"\0garbage" + head() * 3)
-        for _ in range(3):
-            await ok(client)
-        await refused(client, 400)
-
-
-class TestLimits:
-    @pytest.mark.parametrize(
-        ("status", "request_head"),
-        [
-            (414, head(target="/" + "a" * LIMITS.target)),
-            (431, head(*["X: y"] * LIMITS.fields)),
-            (431, head(*["X: " + "y" * 1000] * 70)),
-            (431, head("X: " + "y" * LIMITS.head)),
-        ],
-        ids=["target", "fields", "bytes", "one field"],
-    )
-    async def test_what_is_too_long_is_refused(
-        self, application: Application, server: Listening, client: Streams, status: int, request_head: bytes
-    ) -> None:
-        client[1].write(head() + request_head + head())
-        await ok(client)
-        await refused(client, status)
-        assert application.asked == 1
-
-    @pytest.mark.parametrize(
-        "request_head",
-        [
-            head(target="/" + "a" * (LIMITS.target - 1)),
-            head(*["X: y"] * (LIMITS.fields - 1)),
-            head("X: " + "y" * (LIMITS.head - 100)),
-        ],
-        ids=["target", "fields", "bytes"],
-    )
-    async def test_what_is_not_is_answered(self, client: Streams, request_head: bytes) -> None:
-        client[1].write(request_head + head())
-        for _ in range(2):
-            await ok(client)
-
-    @pytest.mark.parametrize(
-        "begin",
-        [
-            b"GET / HTTP/1.1\r\nX: ",
-            b"GET / HTTP/1.1\r\nX",
-            b"GET /",
-            head("Transfer-Encoding: chunked", method="PUT") + b"1;",
-            head("Transfer-Encoding: chunked", method="PUT") + b"1\r\nx\r\n0\r\nX: ",
-        ],
-        ids=["value", "name", "target", "chunk extension", "trailer"],
-    )
-    async def test_what_does_not_end_is_refused_and_the_refusal_heard(
-        self, server: Listening, client: Streams, begin: bytes
-    ) -> None:
-        (connection,) = server.connections
-        client[1].write(begin)
-        client[1].write(b"x" * 20_000_000)
-        await client[1].drain()
-        assert not connection._held
-        await refused(client, 414 if begin == b"GET /" else 431)
-
-    async def test_trailers_without_end_are_refused(self, server: Listening, client: Streams) -> None:
-        client[1].write(head("Transfer-Encoding: chunked", method="PUT") + b"1\r\nx\r\n0\r\n" + b"X: y\r\n" * 200_000)
-        await refused(client, 431)
-
-    async def test_who_goes_on_after_a_refusal_is_cut_off(self, server: Listening, client: Streams) -> None:
-        client[1].write(b"\0")
-        await client[0].readuntil(b"}")
-        server.wait(LIMITS.leave_time)
         await eventually(lambda: not server.connections)
 
 
