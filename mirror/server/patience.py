@@ -29,7 +29,7 @@ class PatientProtocol(ReadingProtocol):
     """See the module. `_current`: the request whose response is on its way; the parent knows the newest only."""
 
     _current: Cycle | None = None
-    _leaving = False  # the last thing was said
+    _refused = False  # the last thing was said
     _waited: tuple[Wait, object] | None = None
     _since = 0.0
 
@@ -47,7 +47,7 @@ class PatientProtocol(ReadingProtocol):
     @property
     def answering(self) -> bool:
         """True while a request has not got its whole response."""
-        if self._leaving:
+        if self._refused:
             return False
         return self._direct is not None or (self._current is not None and not self._current.response_complete)
 
@@ -65,7 +65,7 @@ class PatientProtocol(ReadingProtocol):
         sender = self._file_sender
         if buffered or (sender is not None and sender.waiting):
             return Wait.ROOM, (buffered, sender.count if sender is not None else 0)
-        if self._leaving:
+        if self._refused:
             return Wait.LEAVE, None
         if self.answering:
             return self._wait_for_body()
@@ -75,7 +75,7 @@ class PatientProtocol(ReadingProtocol):
 
     def _wait_for_body(self) -> tuple[Wait, object] | None:
         cycle = self.cycle
-        if self._direct is not None or cycle is not self._current or not cycle.more_body or cycle.response_started:
+        if cycle is None or cycle is not self._current or not cycle.more_body or cycle.response_started:
             return None
         if self.flow.read_paused or cycle.waiting_for_100_continue:
             return None
@@ -84,15 +84,15 @@ class PatientProtocol(ReadingProtocol):
     def _give_up(self, wait: Wait) -> None:
         if wait is Wait.BODY or (wait is Wait.HEAD and self._in_head):
             self._refuse(408, f"no whole request within {self._patience[wait]:g} seconds")
-        elif wait is Wait.ROOM or self._leaving:
+        elif wait is Wait.ROOM or self._refused:
             reset(self.transport)
         else:
             self.transport.close()
 
-    def _leave(self, last: bytes) -> None:
+    def _say_last(self, last: bytes) -> None:
         """Say this, and go when the client has heard it: what it still sends would make the system end the connection
         with a reset, which can overtake it (RFC 9112 §9.6)."""
-        self._leaving = True
+        self._refused = True
         self.transport.write(last)
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -101,7 +101,7 @@ class PatientProtocol(ReadingProtocol):
             self.transport.close()
 
     def shutdown(self) -> None:
-        if self._leaving:
+        if self._refused:
             self.transport.close()
         else:
             super().shutdown()

@@ -51,7 +51,7 @@ class MirrorProtocol(PatientProtocol):
             if self.cycle is not None:
                 self.cycle.disconnected = True  # nobody gets what the application may say yet
                 self.cycle.message_event.set()
-            self._leave(refusal(status, detail))
+            self._say_last(refusal(status, detail))
         elif self.cycle.more_body:  # it is the body of the request being answered that cannot be read
             self.reset()
         else:

@@ -44,7 +44,7 @@ class ReadingProtocol(PreparedProtocol):
         ):
             return
         self._held += data
-        self._read()
+        self._parse()
 
     def _idle(self) -> bool:
         """Whether nothing of a request is read, and all that were read are answered."""
@@ -55,17 +55,17 @@ class ReadingProtocol(PreparedProtocol):
     def _go_on(self) -> None:
         if self.transport.is_closing():
             return
-        self._read()
+        self._parse()
         if not self._held:
             self.flow.resume_reading()
 
-    def _read(self) -> None:
+    def _parse(self) -> None:
         """Read what came, up to the end of a request that is not answered yet."""
         while self._at < len(self._held) and (self._in_message or self._idle()) and not self._gone():
             blank = self._held.find(END, self._at)
             end = len(self._held) if blank < 0 else blank + len(END)
             piece, self._at = self._held[self._at : end], end
-            self._read_piece(piece)
+            self._parse_piece(piece)
         if self._at == len(self._held) or self._gone():
             self._held, self._at = b"", 0
         else:
@@ -74,7 +74,7 @@ class ReadingProtocol(PreparedProtocol):
     def _gone(self) -> bool:
         return self._over or self.transport.is_closing()
 
-    def _read_piece(self, piece: bytes) -> None:
+    def _parse_piece(self, piece: bytes) -> None:
         self._head = None
         if self._idle():
             if (kept := self._table.get(piece)) is not None and self._answered(kept, piece):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any
 from uvicorn.server import ServerState
 
 from mirror.server.hot import Hot
-from mirror.server.limits import Limits
 from mirror.server.patience import sweep
 from mirror.server.protocol import MirrorProtocol
 from mirror.server.run import Config
@@ -53,16 +53,16 @@ async def _answer(reader: asyncio.StreamReader, request: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def listening(app: Any, hot: Hot, limits: Limits | None = None) -> AsyncIterator[Listening]:
-    """The application behind our protocol class on a loopback port."""
+async def listening(app: Any, hot: Hot, secure: ssl.SSLContext | None = None) -> AsyncIterator[Listening]:
+    """The application behind our protocol class on a loopback port; `secure`: for https."""
     config = Config(
-        app, hot=hot, limits=limits, http=MirrorProtocol, ws="none", lifespan="off", log_config=None,
+        app, hot=hot, http=MirrorProtocol, ws="none", lifespan="off", log_config=None,
         server_header=False, date_header=False, proxy_headers=False,
     )  # fmt: skip
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: MirrorProtocol(config, state, {}), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: MirrorProtocol(config, state, {}), "127.0.0.1", 0, ssl=secure)
     try:
         yield Listening(server.sockets[0].getsockname()[1], hot, state.connections)
     finally:

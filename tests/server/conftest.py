@@ -90,15 +90,22 @@ def head(*fields: str, target: str = "/", method: str = "GET") -> bytes:
     return ask(target, *fields, method=method)
 
 
+async def rest(client: Streams) -> bytes:
+    """What comes until the end."""
+    async with asyncio.timeout(10):
+        return await client[0].read(-1)
+
+
 async def ok(client: Streams) -> None:
-    answer = await client[0].readuntil(b"\r\n\r\n")
+    async with asyncio.timeout(10):
+        answer = await client[0].readuntil(b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert await client[0].readexactly(2) == b"ok"
 
 
 async def refused(client: Streams, status: int) -> None:
     """The refusal, and nothing behind it."""
-    answer, _, body = (await client[0].read(-1)).partition(b"\r\n\r\n")
+    answer, _, body = (await rest(client)).partition(b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert b"\r\nconnection: close" in answer
     assert json.loads(body)["status"] == status

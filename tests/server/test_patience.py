@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
+from mirror.certificate import context
 from mirror.server.hot import Hot
 from mirror.server.limits import Limits
 from mirror.server.protocol import MirrorProtocol
@@ -14,8 +17,9 @@ from mirror.server.run import Config, Server
 from tests.conftest import World
 from tests.instruments.both import OBJECT, Both, ask, both_of
 from tests.instruments.clock import eventually
-from tests.instruments.listening import Listening
-from tests.server.conftest import Application, Streams, connected, head, ok, refused
+from tests.instruments.listening import Listening, listening
+from tests.instruments.tls import certified
+from tests.server.conftest import Application, Streams, connected, head, ok, refused, rest
 
 LIMITS = Limits()
 
@@ -67,12 +71,12 @@ class TestHeads:
         server.wait(LIMITS.head_time - 1)
         assert server.connections
         server.wait(1)
-        assert await client[0].read(-1) == b""
+        assert await rest(client) == b""
 
     async def test_empty_lines_are_no_head(self, server: Listening, client: Streams) -> None:
         await say(server, client, b"\r\n" * 10)
         server.wait(LIMITS.head_time)
-        assert await client[0].read(-1) == b""
+        assert await rest(client) == b""
 
 
 class TestRest:
@@ -84,7 +88,7 @@ class TestRest:
             await eventually(connection._idle)
             server.wait(LIMITS.rest_time - 1)
         server.wait(1)
-        assert await client[0].read(-1) == b""
+        assert await rest(client) == b""
 
     async def test_an_application_may_work_as_long_as_it_likes(
         self, application: Application, server: Listening, client: Streams
@@ -148,6 +152,21 @@ class TestBodies:
         client[1].write(b"x")
         await ok(client)
 
+    async def test_one_whose_turn_has_not_come(
+        self, application: Application, server: Listening, client: Streams
+    ) -> None:
+        application.go.clear()
+        client[1].write(head("Content-Length: 4", method="PUT"))
+        await eventually(lambda: application.asked)
+        client[1].write(b"body" + head("Content-Length: 2", method="PUT"))
+        (connection,) = server.connections
+        await eventually(lambda: connection.pipeline)
+        server.wait(86400)
+        application.go.set()
+        await ok(client)
+        client[1].write(b"ab")
+        await ok(client)
+
 
 class TestAnswers:
     async def test_who_takes_nothing_is_reset_and_the_application_told(
@@ -159,10 +178,11 @@ class TestAnswers:
         server.wait(LIMITS.take_time - 1)
         assert server.connections
         server.wait(1)
+        server.wait(1)  # its end is not told yet
         await eventually(lambda: application.broke)
         assert isinstance(application.broke, ConnectionResetError)
         with pytest.raises(ConnectionResetError):
-            await client[0].read(-1)
+            await rest(client)
 
     async def test_who_takes_some_gets_all(self, server: Listening, client: Streams) -> None:
         client[1].write(head(target="/large"))
@@ -172,6 +192,20 @@ class TestAnswers:
             await eventually(lambda: connection.flow.write_paused)
             server.wait(LIMITS.take_time - 1)
             await client[0].readexactly(Application.size // 5)
+
+    async def test_the_same_by_https(self, application: Application, tmp_path: Path) -> None:
+        certificate, key = certified(tmp_path, "server")
+        trust = ssl.create_default_context(cafile=certificate)
+        async with listening(application, Hot(), secure=context(certificate, key)) as server:
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=trust)
+            writer.write(head(target="/large"))
+            await eventually(lambda: any(each.flow.write_paused for each in server.connections))
+            server.wait(LIMITS.take_time - 1)
+            assert server.connections
+            server.wait(1)
+            await eventually(lambda: application.broke)
+            assert not server.connections
+            writer.transport.abort()
 
     @pytest.mark.parametrize("target", ["/large", "/large?last"])
     async def test_an_answer_that_the_application_has_written_must_be_taken_too(
@@ -208,8 +242,10 @@ async def test_a_server_looks_by_itself(application: Application) -> None:
     task = asyncio.create_task(server.serve())
     await eventually(lambda: server.started)
     reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())
-    writer.write(b"GET")
-    assert (await reader.read(-1)).startswith(b"HTTP/1.1 408 ")
-    writer.close()
-    server.should_exit = True
-    await task
+    try:
+        writer.write(b"GET")
+        assert (await rest((reader, writer))).startswith(b"HTTP/1.1 408 ")
+    finally:
+        writer.close()
+        server.should_exit = True
+        await task
