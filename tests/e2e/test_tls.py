@@ -40,7 +40,10 @@ def secure(folder: Path) -> tuple[str, Path]:
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Abroad]]:
     folder = tmp_path_factory.mktemp("tls")
     lines, certificate = secure(folder)
-    with origin_process() as origin, served(folder, lines + http_mirror(origin.url()), certificate=certificate) as server:
+    with (
+        origin_process() as origin,
+        served(folder, lines + http_mirror(origin.url()), certificate=certificate) as server,
+    ):
         yield server, origin
         assert "Traceback" not in server.log()
 
