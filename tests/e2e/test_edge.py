@@ -86,6 +86,21 @@ class TestRequests:
         assert json.loads(body)["status"] == 400
         assert {"cache-status", "x-cache", "date"} <= fields.keys()
 
+    @pytest.mark.parametrize(
+        ("status", "request_head"),
+        [
+            (414, asking("/o/" + "a" * 100_000)),
+            (431, asking(OK, *["X: y"] * 10_000)),
+            (431, asking(OK, "X: " + "y" * 5_000_000)),
+        ],
+        ids=["address", "fields", "field"],
+    )
+    def test_what_is_too_long_is_refused_and_the_refusal_heard(
+        self, both: tuple[Served, Abroad], status: int, request_head: str
+    ) -> None:
+        got, reset = hear(both[0], request_head)
+        assert (parts(got)[0], reset, json.loads(parts(got)[2])["status"]) == (status, False, status)
+
     def test_there_are_no_tunnels(self, both: tuple[Served, Abroad]) -> None:
         got, reset = hear(both[0], "CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test\r\n\r\n" + asking(OK))
         status, fields, body = parts(got)
