@@ -6,9 +6,8 @@ for and at a mark that changes when the client does some of it. A mark that stay
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
-from enum import Enum, auto
+from enum import Enum
 from typing import Any
 
 from mirror.server.cycle import Cycle, reset
@@ -16,13 +15,13 @@ from mirror.server.reading import ReadingProtocol
 
 
 class Wait(Enum):
-    """What a client is waited for."""
+    """What a client is waited for, and for how long: the name of one of the `Limits`."""
 
-    HEAD = auto()  # to begin its first request, or to say the head of one to its end
-    BODY = auto()  # to send more of a request's body
-    ROOM = auto()  # to take more of what it is sent
-    NEXT = auto()  # to ask again
-    LEAVE = auto()  # to hear that it was refused
+    HEAD = "head_time"  # to begin its first request, or to say the head of one to its end
+    BODY = "body_time"  # to send more of a request's body
+    ROOM = "take_time"  # to take more of what it is sent
+    NEXT = "rest_time"  # to ask again
+    LEAVE = "leave_time"  # to hear that it was refused
 
 
 class PatientProtocol(ReadingProtocol):
@@ -32,17 +31,6 @@ class PatientProtocol(ReadingProtocol):
     _refused = False  # the last thing was said
     _waited: tuple[Wait, object] | None = None
     _since = 0.0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        limits = self.limits
-        self._patience = {
-            Wait.HEAD: limits.head_time,
-            Wait.BODY: limits.body_time,
-            Wait.ROOM: limits.take_time,
-            Wait.NEXT: limits.rest_time,
-            Wait.LEAVE: limits.leave_time,
-        }
 
     @property
     def answering(self) -> bool:
@@ -56,8 +44,8 @@ class PatientProtocol(ReadingProtocol):
         wait = self._wait()
         if wait != self._waited:
             self._waited, self._since = wait, now
-        elif wait is not None and now - self._since >= self._patience[wait[0]]:
-            self._give_up(wait[0])
+        elif wait is not None and now - self._since >= (patience := getattr(self.limits, wait[0].value)):
+            self._give_up(wait[0], patience)
 
     def _wait(self) -> tuple[Wait, object] | None:
         """What the client is waited for, and the mark; None while it waits for us."""
@@ -81,9 +69,9 @@ class PatientProtocol(ReadingProtocol):
             return None
         return Wait.BODY, (self._count, self._received // self.limits.body_least)
 
-    def _give_up(self, wait: Wait) -> None:
+    def _give_up(self, wait: Wait, patience: float) -> None:
         if wait is Wait.BODY or (wait is Wait.HEAD and self._in_head):
-            self._refuse(408, f"no whole request within {self._patience[wait]:g} seconds")
+            self._refuse(408, f"no whole request within {patience:g} seconds")
         elif wait is Wait.ROOM or self._refused:
             reset(self.transport)
         else:
