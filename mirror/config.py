@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mirror import clients, credentials, values
+from mirror import certificate, clients, credentials, values
 from mirror.document import Document, Problem, Table
 from mirror.errors import ConfigError, Unavailable
 from mirror.model import Mirror
@@ -70,7 +70,10 @@ class _Reading:
                 self.wrong((name,), "", "unknown table" + _near(name, (*known, "mirrors"), "[{}]"))
             else:
                 self.wrong((), name, "unknown key (keys stand below a table, such as [server])")
-        return {name: self.table((name,), tree.get(name, {}), readers) for name, readers in known.items()}
+        good = {name: self.table((name,), tree.get(name, {}), readers) for name, readers in known.items()}
+        for key, text in certificate.wrong(good["server"], tree.get("server")):
+            self.wrong(("server",), key, text)
+        return good
 
     def table(self, where: Table, tree: object, readers: _Readers) -> dict[str, Any]:
         """What the readers make of the table's keys, less those that are wrong."""
@@ -152,6 +155,8 @@ def _section_readers(folder: Path) -> dict[str, _Readers]:
             "workers": _workers,
             "public_url": _or_empty(values.url, ""),
             "hosts": _hosts,
+            "tls_cert": _or_empty(partial(certificate.certificates, folder=folder), None),
+            "tls_key": _or_empty(partial(certificate.key, folder=folder), None),
             "drain": values.duration,
         },
         "cache": {

@@ -14,13 +14,21 @@ from mirror.values import Address
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """[server]: `public_url` without trailing slash, `hosts` in lower case, `drain` in seconds."""
+    """[server]: `public_url` without trailing slash, `hosts` in lower case, `drain` in seconds; `tls_cert` and
+    `tls_key` are absolute, both or neither."""
 
     listen: Address = field(default_factory=lambda: Address("127.0.0.1", 8000))
     workers: int = 1
     public_url: str = ""
     hosts: tuple[str, ...] = ()
     drain: float = 30.0
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    @property
+    def scheme(self) -> str:
+        """What clients speak to this server itself."""
+        return "https" if self.tls_cert else "http"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def address(server: ServerSettings) -> str:
         host = "localhost" if here.is_loopback or here.is_unspecified else listen.host
     except ValueError:
         host = listen.host
-    return f"http://{replace(listen, host=host)}"
+    return f"{server.scheme}://{replace(listen, host=host)}"
 
 
 def prepare(client: str, machine: Machine, config: Path, server: str = "", *, ask: bool = False) -> Setup:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from mirror import certificate
 from mirror.clients import Discovered
 from mirror.config import AdminSettings, CacheSettings, Config, ServerSettings, UpstreamSettings, load
 from mirror.errors import ConfigError, Unavailable
 from mirror.model import Mirror
 from mirror.reach import Reach
 from mirror.values import Address
+from tests.instruments.tls import certified
 
 OUTSIDE = Reach(private=False)
 MIRROR = '[mirrors.pypi]\necosystem = "pypi"\nupstream = "http://upstream.test/"\n'
@@ -158,7 +160,9 @@ BAD = [
     ),
     ("[server]\ndrain = 30", "2: [server] drain: 30 is not a duration (write 30s, 10m, 12h, 7d)"),
     ('[server]\nlistn = ""', "2: [server] listn: unknown key (did you mean listen?)"),
-    ('[server]\ntls_cert = ""', "2: [server] tls_cert: unknown key"),
+    ('[server]\ntls_key = "none.pem"', '2: [server] tls_key: "none.pem": no such file'),
+    ('[server]\ntls_key = "config.toml"', "2: [server] tls_key: there is no tls_cert"),
+    ('[server]\ntls_cert = "config.toml"', '2: [server] tls_cert: "config.toml" holds no certificate (PEM)'),
     ("[servers]\na = 1", "1: [servers]: unknown table (did you mean [server]?)"),
     ("[zzz]", "1: [zzz]: unknown table"),
     ("[[server]]", "1: [server]: not a table (write [server])"),
@@ -290,3 +294,28 @@ def test_mirror_without_a_client_is_unavailable_and_the_others_work(tmp_path: Pa
     assert (npm.upstreams, npm.unavailable) == ((), "npm is not installed on this machine")
     assert (pypi.upstreams, pypi.unavailable) == (("http://index.test/simple",), "")
     assert fixed.unavailable == ""
+
+
+def test_certificate_and_key_are_one(tmp_path: Path) -> None:
+    def told(certificate: Path, key: Path) -> list[str]:
+        server = f'[server]\ntls_key = "{key.name}"\ntls_cert = "{certificate}"\n'
+        return problems(tmp_path, server + MIRROR)
+
+    one, key = certified(tmp_path, "one")
+    other, _ = certified(tmp_path, "other")
+    locked = certified(tmp_path, "locked", "-passout", "pass:swordfish")
+    assert told(other, key) == ["config.toml:2: [server] tls_key: not the key of tls_cert"]
+    assert told(*locked) == ["config.toml:2: [server] tls_key: no key (PEM) without a password"]
+    assert told(one, one) == ["config.toml:2: [server] tls_key: no key (PEM) without a password"]
+    server = read(tmp_path, f'[server]\ntls_key = "one.key"\ntls_cert = "one.pem"\n{MIRROR}').server
+    assert (server.tls_cert, server.tls_key, server.scheme) == (one, key, "https")
+
+
+def test_a_key_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path, how: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    certified(tmp_path, "one")
+    monkeypatch.setattr(Path, "open", denied)  # root may read everything
+    with pytest.raises(ConfigError, match=r'"one.key" cannot be read: Permission denied'):
+        certificate.key("one.key", tmp_path)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from mirror.server.hot import Hot
 from tests.conftest import World
 from tests.instruments import bodies
 from tests.instruments.both import OBJECT, Both, ask, both_of
 from tests.instruments.clock import eventually
-from tests.instruments.listening import listening
 
 LARGE = 20_000_000
 LARGE_OBJECT = f"/o/obj/l/{LARGE}?cc=max-age=60"
@@ -68,15 +67,43 @@ async def test_a_part_of_a_large_reply(both: Both) -> None:
     assert answer.endswith(bodies.body("l", LARGE - 1_000_000, 1_000_000))
 
 
-async def test_a_large_reply_may_take_longer_than_a_connection_may_rest(both: Both) -> None:
-    async with listening(both.proxy, Hot(wall=both.world.clock), keep_alive=0) as hasty:
-        for _ in range(3):
-            await hasty.talk(ask(LARGE_OBJECT))
-        assert hasty.hot.table(("http", ("127.0.0.1", hasty.port)))
-        reader, writer = await asyncio.open_connection("127.0.0.1", hasty.port, limit=1 << 16)
-        writer.write(ask(LARGE_OBJECT))
-        await reader.readuntil(b"\r\n\r\n")
-        for _ in range(100):  # the loop's timers come to their turn while the rest is on its way
-            await asyncio.sleep(0)
-        assert await reader.readexactly(LARGE) == bodies.body("l", 0, LARGE)
-        writer.close()
+async def narrow(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A client that takes little at a time."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    connection.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+    return await asyncio.open_connection(sock=connection, limit=1 << 16)
+
+
+async def test_a_large_reply_may_take_as_long_as_its_client_takes_some_of_it(both: Both) -> None:
+    await both.heat(ask(LARGE_OBJECT))
+    reader, writer = await narrow(both.warm.port)
+    writer.write(ask(LARGE_OBJECT))
+    assert b"mirror; hit" in await reader.readuntil(b"\r\n\r\n")
+    body = b""
+    while len(body) < LARGE:
+        both.warm.wait(59)
+        body += await reader.readexactly(4_000_000)
+    assert body == bodies.body("l", 0, LARGE)
+    writer.close()
+
+
+async def test_who_takes_nothing_of_a_large_reply_is_reset_and_leaves_nothing_behind(both: Both) -> None:
+    await both.heat(ask(LARGE_OBJECT))
+    entry = await both.world.index.get(LARGE_OBJECT)
+    assert entry is not None
+    handle = both.world.store._handles.get(entry.blob)
+    assert handle is not None
+    reader, writer = await narrow(both.warm.port)
+    writer.write(ask(LARGE_OBJECT))
+    await reader.readuntil(b"\r\n\r\n")
+    (connection,) = both.warm.connections
+    await eventually(lambda: connection._file_sender.waiting)
+    both.warm.wait(59)
+    assert handle.readers == 1
+    both.warm.wait(1)
+    await eventually(lambda: handle.readers == 0 and not both.warm.connections)
+    with pytest.raises(ConnectionResetError):
+        await reader.read(-1)
+    writer.close()

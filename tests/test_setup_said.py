@@ -82,6 +82,7 @@ def test_wrong_usage_is_2(house: House, arguments: list[str]) -> None:
         (ServerSettings(Address("::1", 8000)), "http://localhost:8000"),
         (ServerSettings(Address("2001:db8::1", 80)), "http://[2001:db8::1]:80"),
         (ServerSettings(Address("mirror.example.com", 80)), "http://mirror.example.com:80"),
+        (ServerSettings(Address("::", 8443), tls_cert=Path("/c"), tls_key=Path("/k")), "https://localhost:8443"),
         (ServerSettings(Address(path=Path("/x"))), "unix:/x"),
         (ServerSettings(public_url="https://mirror.example.com"), "https://mirror.example.com"),
     ],

@@ -21,8 +21,8 @@ LONGEST = 4096
 Known = tuple[object, bytes]
 """Where a request came in (scheme, address), and its bytes."""
 
+END = b"\r\n\r\n"
 _HEADS = (b"GET ", b"HEAD ")
-_END = b"\r\n\r\n"
 
 
 class Reply(Protocol):
@@ -149,4 +149,4 @@ class Hot:
 
 def head_of(data: bytes) -> bytes | None:
     """`data`, if that is the head of one request without a body and nothing else."""
-    return data if data.startswith(_HEADS) and data.find(_END) == len(data) - len(_END) else None
+    return data if data.startswith(_HEADS) and data.find(END) == len(data) - len(END) else None

@@ -10,6 +10,7 @@ from mirror.errors import StoreError
 from mirror.server.cycle import reset
 from mirror.server.direct import Direct
 from mirror.server.hot import Hot, Kept
+from mirror.server.limits import Limits
 from mirror.server.zerocopy import FileSender
 
 
@@ -17,11 +18,12 @@ class PreparedProtocol(HttpToolsProtocol):
     """See the module. A connection with `_direct` reads no request before that has ended."""
 
     _direct: asyncio.Task[None] | None = None  # the rest of a prepared reply is on its way
-    _heard = 0.0  # when the last prepared reply was sent, in the loop's seconds
+    _count = 0  # requests that were begun, or answered before that
     _file_sender: FileSender | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.limits: Limits = self.config.limits  # type: ignore[attr-defined]
         self._hot: Hot = self.config.hot  # type: ignore[attr-defined]
         self._place = (self.scheme, self.server)
         self._table = self._hot.table(self._place)
@@ -50,9 +52,7 @@ class PreparedProtocol(HttpToolsProtocol):
             kept.sent(self._client, now)
         elif not self._begun(kept, *kept.part):
             return False
-        self._heard = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self._wait_for_more(self.timeout_keep_alive)
+        self._count += 1
         return True
 
     def _begun(self, kept: Kept, start: int, end: int) -> bool:
@@ -84,19 +84,8 @@ class PreparedProtocol(HttpToolsProtocol):
             self._direct = None
             spent = self.loop.time() - began
             kept.sent_part(self._client, self._hot.wall(), direct.count, spent, whole=direct.over)
-            self._heard = self.loop.time()
-            if not self.transport.is_closing():
-                self.flow.resume_reading()
+            self._go_on()
 
-    def _wait_for_more(self, seconds: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
-
-    def timeout_keep_alive_handler(self) -> None:
-        """As the parent does, unless a prepared reply was sent meanwhile, or is on its way: those set no timer."""
-        left = self._heard + self.timeout_keep_alive - self.loop.time()
-        if self._direct is not None:
-            self._wait_for_more(max(1.0, self.timeout_keep_alive))
-        elif left > 0:
-            self._wait_for_more(left)
-        else:
-            super().timeout_keep_alive_handler()
+    def _go_on(self) -> None:
+        """Read the next request, which may have come already."""
+        raise NotImplementedError

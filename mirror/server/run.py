@@ -12,7 +12,10 @@ from typing import Any
 
 import uvicorn
 
+from mirror import certificate
 from mirror.server.hot import Hot
+from mirror.server.limits import Limits
+from mirror.server.patience import sweep
 from mirror.server.protocol import MirrorProtocol
 from mirror.settings import ServerSettings
 
@@ -20,11 +23,12 @@ log = logging.getLogger("mirror.server")
 
 
 class Config(uvicorn.Config):
-    """uvicorn's settings, and the prepared replies that all connections share."""
+    """uvicorn's settings, the prepared replies that all connections share, and what a client may do."""
 
-    def __init__(self, *positional: Any, hot: Hot, **named: Any) -> None:
+    def __init__(self, *positional: Any, hot: Hot, limits: Limits | None = None, **named: Any) -> None:
         super().__init__(*positional, **named)
         self.hot = hot
+        self.limits = limits or Limits()
 
 
 class Server(uvicorn.Server):
@@ -39,6 +43,18 @@ class Server(uvicorn.Server):
         self._readiness = readiness
         self._drain = drain
         self._hurry = False
+        self._looked = 0.0
+
+    async def on_tick(self, counter: int) -> bool:
+        self._look()
+        return await super().on_tick(counter)
+
+    def _look(self) -> None:
+        """Once a second: end what waits for its client in vain."""
+        now = time.monotonic()
+        if now - self._looked >= 1.0:
+            self._looked = now
+            sweep(self.server_state.connections, now)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A second signal does not wait for downloads.
@@ -52,8 +68,9 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         deadline = time.monotonic() + self._drain
-        while self._answering() and time.monotonic() < deadline and not self._hurry:  # noqa: ASYNC110  uvicorn tells of no end
+        while self._answering() and time.monotonic() < deadline and not self._hurry:
             await asyncio.sleep(0.05)
+            self._look()
         if left := self._answering():
             log.warning("%d answers are cut off: the time to drain is over", len(left))
         for connection in left:
@@ -70,6 +87,9 @@ def run(app: Any, settings: ServerSettings) -> int:
     _raise_descriptors()
     listen = settings.listen
     where: dict[str, Any] = {"uds": str(listen.path)} if listen.path else {"host": listen.host, "port": listen.port}
+    if settings.tls_cert and settings.tls_key:
+        context = certificate.context(settings.tls_cert, settings.tls_key)
+        where["ssl_context_factory"] = lambda config, default: context
     config = Config(
         app,
         hot=Hot(),
@@ -82,7 +102,6 @@ def run(app: Any, settings: ServerSettings) -> int:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        timeout_keep_alive=60,
         timeout_graceful_shutdown=2,  # of what is left after `drain`: nothing but the ends of tasks
         backlog=4096,
         **where,

@@ -28,6 +28,13 @@ class FileSender:
         self._drain = drain
         self._fd = os.dup(transport.get_extra_info("socket").fileno())
         self._writable: asyncio.Future[None] | None = None
+        self.count = 0
+        """Bytes that the client took."""
+
+    @property
+    def waiting(self) -> bool:
+        """True while the client takes no more."""
+        return self._writable is not None
 
     async def send(self, fd: int, offset: int, count: int) -> None:
         """Send `count` bytes of `fd`. ConnectionResetError when the client has gone, StoreError when the file fails."""
@@ -60,11 +67,13 @@ class FileSender:
     def some_bytes(self, data: bytes) -> int:
         """How many bytes went; 0 when the client takes no more for now."""
         try:
-            return os.write(self._fd, data)
+            sent = os.write(self._fd, data)
         except BlockingIOError:
             return 0
         except OSError as exc:
             raise ConnectionResetError("the client has gone") from exc
+        self.count += sent
+        return sent
 
     def some(self, fd: int, offset: int, count: int) -> int:
         """How many bytes of the file went; 0 when the client takes no more for now."""
@@ -78,6 +87,7 @@ class FileSender:
             raise ConnectionResetError("the client has gone") from exc
         if not sent:
             raise StoreError("the stored body is shorter than it was")
+        self.count += sent
         return sent
 
     async def _flushed(self) -> None:

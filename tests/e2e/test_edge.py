@@ -64,7 +64,6 @@ REFUSED = {
     "bytes beyond ascii": "GET /o/\xff HTTP/1.1\r\nHost: a\r\n\r\n",
     "an encoded NUL": "GET /o/%00 HTTP/1.1\r\nHost: a\r\n\r\n",
     "a way upwards": "GET /o/%2e%2e/-/health HTTP/1.1\r\nHost: a\r\n\r\n",
-    "100 kB of path": f"GET /o/{'a' * 100_000} HTTP/1.1\r\nHost: a\r\n\r\n",
     "no method": f"NONE {OK} HTTP/1.1\r\nHost: a\r\n\r\n",
     "length and chunks": f"POST {OK} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
     "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -86,6 +85,21 @@ class TestRequests:
         assert fields["content-type"] == "application/problem+json"
         assert json.loads(body)["status"] == 400
         assert {"cache-status", "x-cache", "date"} <= fields.keys()
+
+    @pytest.mark.parametrize(
+        ("status", "request_head"),
+        [
+            (414, asking("/o/" + "a" * 100_000)),
+            (431, asking(OK, *["X: y"] * 10_000)),
+            (431, asking(OK, "X: " + "y" * 5_000_000)),
+        ],
+        ids=["address", "fields", "field"],
+    )
+    def test_what_is_too_long_is_refused_and_the_refusal_heard(
+        self, both: tuple[Served, Abroad], status: int, request_head: str
+    ) -> None:
+        got, reset = hear(both[0], request_head)
+        assert (parts(got)[0], reset, json.loads(parts(got)[2])["status"]) == (status, False, status)
 
     def test_there_are_no_tunnels(self, both: tuple[Served, Abroad]) -> None:
         got, reset = hear(both[0], "CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test\r\n\r\n" + asking(OK))
@@ -170,8 +184,10 @@ class TestSendfile:
         target = f"/o/obj/z/{BIG}?{FRESH}"
         hear(both[0], asking(target))
         got, _ = hear(both[0], asking(target, last=False) + "\0garbage\r\n\r\n")
-        assert got.endswith(bodies.body("z", 0, BIG))
-        assert got.count(b"HTTP/1.1 ") == 1
+        answer, _, refusal = got.rpartition(b"HTTP/1.1 400 Bad Request\r\n")
+        assert answer.endswith(bodies.body("z", 0, BIG))
+        assert answer.count(b"HTTP/1.1 ") == 1
+        assert json.loads(refusal.partition(b"\r\n\r\n")[2])["status"] == 400
 
     def test_no_descriptor_is_left_of_500_downloads_that_were_given_up(self, both: tuple[Served, Abroad]) -> None:
         server, _ = both

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,16 +12,25 @@ from typing import Any
 from uvicorn.server import ServerState
 
 from mirror.server.hot import Hot
+from mirror.server.patience import sweep
 from mirror.server.protocol import MirrorProtocol
 from mirror.server.run import Config
 
 
 @dataclass
 class Listening:
-    """A listener; `hot` has its prepared replies."""
+    """A listener; `hot` has its prepared replies, `connections` are those that are open."""
 
     port: int
     hot: Hot
+    connections: set[Any]
+    now: float = 0.0
+
+    def wait(self, seconds: float) -> None:
+        """So many seconds pass for those that wait for their clients."""
+        sweep(self.connections, self.now)
+        self.now += seconds
+        sweep(self.connections, self.now)
 
     async def talk(self, *requests: bytes) -> list[bytes]:
         """The answers to requests on one connection, each as it came; requests have no body, answers a length."""
@@ -43,19 +53,18 @@ async def _answer(reader: asyncio.StreamReader, request: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def listening(app: Any, hot: Hot, *, keep_alive: int = 60) -> AsyncIterator[Listening]:
-    """The application behind our protocol class on a loopback port; `keep_alive`: seconds for a connection at rest."""
+async def listening(app: Any, hot: Hot, secure: ssl.SSLContext | None = None) -> AsyncIterator[Listening]:
+    """The application behind our protocol class on a loopback port; `secure`: for https."""
     config = Config(
-        app, hot=hot, http=MirrorProtocol, ws="none", lifespan="off", log_config=None, server_header=False,
-        date_header=False, proxy_headers=False,
-        timeout_keep_alive=keep_alive,
+        app, hot=hot, http=MirrorProtocol, ws="none", lifespan="off", log_config=None,
+        server_header=False, date_header=False, proxy_headers=False,
     )  # fmt: skip
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: MirrorProtocol(config, state, {}), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: MirrorProtocol(config, state, {}), "127.0.0.1", 0, ssl=secure)
     try:
-        yield Listening(server.sockets[0].getsockname()[1], hot)
+        yield Listening(server.sockets[0].getsockname()[1], hot, state.connections)
     finally:
         server.close()
         for connection in list(state.connections):

@@ -5,25 +5,28 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
 
 class Served:
-    """A mirror server on a loopback port; its folder holds `config.toml`, `cache/` and `log`."""
+    """A mirror server on a loopback port; its folder holds `config.toml`, `cache/` and `log`. `certificate`: the one
+    that is configured, where it speaks https."""
 
-    def __init__(self, folder: Path, config: str, workers: int = 0) -> None:
+    def __init__(self, folder: Path, config: str, workers: int = 0, certificate: Path | None = None) -> None:
         self.folder = folder
         workers = workers or int(os.environ.get("MIRROR_TEST_WORKERS", "1"))
         self.port = _free_port()
-        self.address = f"http://127.0.0.1:{self.port}"
+        self.address = f"http{'s' if certificate else ''}://127.0.0.1:{self.port}"
+        self.trust = ssl.create_default_context(cafile=certificate) if certificate else None
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.toml").write_text(
             f'[server]\nlisten = "127.0.0.1:{self.port}"\nworkers = {workers}\n{config}'
@@ -56,8 +59,13 @@ class Served:
                 raise AssertionError(f"the server did not start:\n{self.log()}")
             time.sleep(0.01)  # another process: it tells nobody when it is ready, it can only be asked
 
+    def connect(self) -> HTTPConnection:
+        if self.trust is not None:
+            return HTTPSConnection("127.0.0.1", self.port, timeout=5, context=self.trust)
+        return HTTPConnection("127.0.0.1", self.port, timeout=5)
+
     def _status(self) -> int:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = self.connect()
         try:
             connection.request("GET", "/-/ready")
             return connection.getresponse().status
@@ -135,9 +143,9 @@ upstream = "{upstream}"
 
 
 @contextmanager
-def served(folder: Path, config: str, workers: int = 0) -> Iterator[Served]:
+def served(folder: Path, config: str, workers: int = 0, certificate: Path | None = None) -> Iterator[Served]:
     """A running server, ended at the end."""
-    server = Served(folder, config, workers)
+    server = Served(folder, config, workers, certificate)
     server.start()
     try:
         yield server

@@ -19,14 +19,20 @@ class Front:
     certificate: Path
 
 
+def certified(folder: Path, name: str, *options: str) -> tuple[Path, Path]:
+    """A certificate for this machine that it signs itself, and its key."""
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", *(options or ("-nodes",)))
+    names = ("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost")
+    command = ["openssl", "req", "-x509", *curve, "-keyout", str(key), "-out", str(certificate), *names]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
 @asynccontextmanager
 async def tls_front(origin: int, folder: Path) -> AsyncIterator[Front]:
     """Passes on to the port `origin` what comes to a port of its own."""
-    certificate, key = folder / "front.pem", folder / "front.key"
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    names = ("-subj", "/CN=front", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost")
-    command = ["openssl", "req", "-x509", *curve, "-keyout", str(key), "-out", str(certificate), *names]
-    await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
+    certificate, key = await asyncio.to_thread(certified, folder, "front")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
 
