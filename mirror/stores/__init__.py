@@ -5,6 +5,7 @@ cache/
 ├── index.v1/               stores/sqlite.py
 ├── facts.v1/               stores/facts.py
 ├── taken                   stores/taken.py: bytes that blobs and partials take at most
+├── recent                  stores/recent.py
 ├── lock                    held while a server uses this path; its process id
 └── clean                   stands while no server does, if the last one stopped as it should
 """
@@ -87,10 +88,18 @@ class Stores:
             await self.facts.start()
             await self.index.start()
             self._clean = self._clean and not self.index.rebuilt
+            if not self._clean:
+                await self._find_recent()
         except BaseException:
             await self._close()
             raise
         self._task = asyncio.get_running_loop().create_task(self._attend())
+
+    async def _find_recent(self) -> None:
+        """What was stored in the last moment before a kill may have no row yet: it is found before anybody asks."""
+        with contextlib.suppress(StoreError):
+            blobs = await self.store.run(self.store.recent.blobs)
+            await self.index.adopt([entry for entry in await self.store.entries(blobs) if entry is not None])
 
     async def _attend(self) -> None:
         try:

@@ -32,6 +32,7 @@ from mirror.stores.files import is_partial, place, remove, taken, weight, write_
 from mirror.stores.handles import Handles
 from mirror.stores.hashes import Hashes
 from mirror.stores.partial import FOOTER_ROOM, FilePartial, Keeping
+from mirror.stores.recent import Recent
 
 Durability = Literal["full", "data", "none"]
 
@@ -58,6 +59,7 @@ class DiskStore:
         self._keeping = Keeping(self._commit, self._checkpoint, self._keep, self._discard)
         self._used: dict[str, float] = {}  # blob -> wall clock of its last use, since the last `note_use`
         self._handles = Handles()
+        self.recent = Recent(path / "recent")
         self.folders = 0  # bytes that they take themselves; weighed now and then: of a million blobs, tens of MB
         self.changes = changes or Changes()
 
@@ -284,6 +286,7 @@ class DiskStore:
         if self._durability != "none":
             os.fdatasync(fd)
         place(path, self._blob(path.stem), sync=self._durability == "full")
+        self.recent.note(path.stem)
 
     async def _checkpoint(self, partial: FilePartial) -> None:
         extents = list(partial.extents)  # before the sync: what is noted must be on disk
@@ -321,6 +324,7 @@ class DiskStore:
         """Write down what was used; no call is running any more."""
         await self.note_use()
         self._handles.close()
+        self.recent.close()
         await asyncio.to_thread(bind(self._executor.shutdown, wait=True))
 
 

@@ -41,6 +41,26 @@ async def crash(stores: Stores) -> None:
     await stores.close()
 
 
+async def test_what_was_stored_in_the_moment_before_a_kill_is_found_at_once(tmp_path: Path) -> None:
+    stores = await opened(tmp_path / "cache")
+    await settled(stores)
+    for key in ("/m/a", "/m/b"):
+        assert await stores.index.get(key) is None
+        await stores.index.put(await stored(stores.store, key=key))
+    stores.index._pending.clear()  # that is what a kill does
+    await stores.index.delete("/m/b")
+    await crash(stores)
+    stores = open_stores(tmp_path / "cache", LIMITS, "none")
+    await stores.start()
+    found = await stores.index.get("/m/a")
+    assert found is not None
+    blob = await stores.store.open(found.blob)
+    assert blob is not None
+    await blob.close()
+    await settled(stores)
+    await stores.close()
+
+
 async def test_all_is_there_again_after_a_clean_stop(tmp_path: Path) -> None:
     stores = await opened(tmp_path / "cache")
     await settled(stores)
