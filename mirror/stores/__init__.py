@@ -33,13 +33,19 @@ log = logging.getLogger("mirror.stores")
 FOLDERS = 1_200_000
 """Bytes that the folders themselves take, at most: 256 of a block or little more."""
 
+LOOK_EVERY = 0.02
+"""Seconds between looks whether the server before has let the path go."""
+
 USE_NOTED_EVERY = 60.0
 """Seconds; what a killed server forgets of the order in which blobs were used."""
 
 
-def open_stores(path: Path, limits: Limits, durability: Durability = "full") -> Stores:
-    """All stores below `path`, within `limits`; nothing is touched before `start`."""
-    changes = Changes()
+def open_stores(
+    path: Path, limits: Limits, durability: Durability = "full", changes: Changes | None = None, patience: float = 0.0
+) -> Stores:
+    """All stores below `path`, within `limits`; nothing is touched before `start`, which waits up to `patience` seconds
+    for a server that lets the path go."""
+    changes = changes or Changes()
     index = DiskcacheIndex(path / "index.v1", changes=changes)
     facts = FileFacts(path / "facts.v1", changes)
     room = Room(
@@ -49,7 +55,7 @@ def open_stores(path: Path, limits: Limits, durability: Durability = "full") -> 
     )
     store = DiskStore(path, room, durability, changes=changes)
     room.evict = bind(evict, store, index)
-    return Stores(store, index, facts, room, path, changes)
+    return Stores(store, index, facts, room, path, changes, patience)
 
 
 @dataclass(slots=True)
@@ -62,6 +68,7 @@ class Stores:
     room: Room
     path: Path
     changes: Changes
+    patience: float = 0.0
     _lock: int = field(default=-1, init=False)
     _clean: bool = field(default=False, init=False)  # index and blobs are known to agree
     _task: asyncio.Task[None] | None = field(default=None, init=False)
@@ -72,7 +79,7 @@ class Stores:
         try:
             try:
                 _make_private(self.path)
-                self._lock = _locked(self.path / "lock")
+                self._lock = await self._lease()
                 self._clean = _taken_away(self.path / "clean")
             except OSError as exc:
                 raise StoreError(f"cannot use the cache at {self.path}: {exc.strerror or exc}") from exc
@@ -80,10 +87,24 @@ class Stores:
             await self.facts.start()
             await self.index.start(check=not self._clean)
             self._clean = self._clean and not self.index.rebuilt
+            # Whoever reads beside this server: what the last one did not come to tell, and the database may be another.
+            self.changes.all_changed()
         except BaseException:
             await self._close()
             raise
         self._task = asyncio.get_running_loop().create_task(self._attend())
+
+    async def _lease(self) -> int:
+        """See `_locked`."""
+        waited = 0.0
+        while True:
+            try:
+                return _locked(self.path / "lock")
+            except StoreError:
+                if waited >= self.patience:
+                    raise
+            await asyncio.sleep(LOOK_EVERY)
+            waited += LOOK_EVERY
 
     async def _attend(self) -> None:
         try:

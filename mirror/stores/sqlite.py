@@ -153,26 +153,29 @@ class DiskcacheIndex:
     async def put(self, entry: Entry) -> None:
         self._remember(entry.key, entry)
         self.changes.changed(of_key(entry.key))
-        await self._write(lambda: self._cache.set(entry.key, dump_entry(entry)))
+        await self._write(entry.key, lambda: self._cache.set(entry.key, dump_entry(entry)))
 
     async def delete(self, key: str) -> None:
         self._remember(key, None)
         self.changes.changed(of_key(key))
-        if await self._write(lambda: self._cache.delete(key)) and self._hot.get(key, 0) is None:
+        if await self._write(key, lambda: self._cache.delete(key)) and self._hot.get(key, 0) is None:
             del self._hot[key]
 
-    async def _write(self, call: Callable[[], object]) -> bool:
+    async def _write(self, key: str, call: Callable[[], object]) -> bool:
         """True when the database took it. Goes on when the caller is cancelled: memory says already that it is so."""
         try:
-            await asyncio.shield(self._run(self._attempt, call))
+            await asyncio.shield(self._run(self._attempt, key, call))
         except BROKEN as exc:
             self._broke(exc, "written")
             return False
         return True
 
-    def _attempt(self, call: Callable[[], object]) -> None:
+    def _attempt(self, key: str, call: Callable[[], object]) -> None:
         try:
             call()
+            # 1. It is told that the key changed. 2. Another process takes the new mark, and reads the old row. 3. The
+            # row is written. So it is told again, here: the caller may have been cancelled.
+            self.changes.changed(of_key(key))
         except BaseException:
             # A COMMIT that failed leaves the transaction open, and the connection would refuse all further ones.
             with contextlib.suppress(sqlite3.Error):
@@ -213,14 +216,7 @@ class DiskcacheIndex:
     def _page(self, prefix: str, after: str | None) -> tuple[list[str], str | None]:
         """The texts of the next page, and the key that the one behind it begins after (None: there is none)."""
         # diskcache iterates over all keys or none, in pages of its own; its `_sql` runs a statement on its connection.
-        # A page begins behind the last key of the one before: what is written meanwhile moves nothing. Texts are
-        # compared byte by byte, so that the keys with one prefix stand together, case and `%` count as they are.
-        where, bound = ("key >= ?", prefix) if after is None else ("key > ?", after)
-        select = f"SELECT key, value FROM Cache WHERE {where} AND raw = 1 ORDER BY key LIMIT {BATCH}"  # noqa: S608
-        rows = self._cache._sql(select, (bound,)).fetchall()
-        ours = [row for row in rows if isinstance(row[0], str) and row[0].startswith(prefix)]  # all, or the first ones
-        more = rows[-1][0] if len(ours) == BATCH else None
-        return [text for _, text in ours if isinstance(text, str)], more
+        return page(self._cache._sql, prefix, after)
 
     def bytes_on_disk(self) -> int:
         """Bytes that the database takes; a few calls of stat."""
@@ -238,3 +234,15 @@ class DiskcacheIndex:
             with contextlib.suppress(*BROKEN):
                 await self._run(cache.close)
         await asyncio.to_thread(self._thread.shutdown)
+
+
+def page(execute: Callable[[str, tuple[str]], Any], prefix: str, after: str | None) -> tuple[list[str], str | None]:
+    """See `DiskcacheIndex._page`; `execute` runs a statement and brings its cursor."""
+    # A page begins behind the last key of the one before: what is written meanwhile moves nothing. Texts are
+    # compared byte by byte, so that the keys with one prefix stand together, case and `%` count as they are.
+    where, bound = ("key >= ?", prefix) if after is None else ("key > ?", after)
+    select = f"SELECT key, value FROM Cache WHERE {where} AND raw = 1 ORDER BY key LIMIT {BATCH}"  # noqa: S608
+    rows = execute(select, (bound,)).fetchall()
+    ours = [row for row in rows if isinstance(row[0], str) and row[0].startswith(prefix)]  # all, or the first ones
+    more = rows[-1][0] if len(ours) == BATCH else None
+    return [text for _, text in ours if isinstance(text, str)], more
