@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mirror.engine import Engine
-from mirror.errors import MirrorError, NotFound, RequestError
+from mirror.errors import Elsewhere, MirrorError, NotFound, RequestError
 from mirror.model import Headers, Mirror, Request
 from mirror.outcome import Outcome
 from mirror.ports import Clock, Hop, Upload
@@ -77,7 +77,7 @@ class Proxy:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, prepared: Prepared | None) -> None:
         sent, started = Sent(zero_copy=ZERO_COPY in scope.get("extensions", ())), time.monotonic()
-        outcome = Outcome(detail="error")
+        outcome: Outcome | None = Outcome(detail="error")
         interims = Interims(send) if INTERIM in scope.get("extensions", ()) else None
         try:
             reply = await prepared.reply(self._wall()) if prepared is not None else None
@@ -97,12 +97,16 @@ class Proxy:
                 await send_error(exc, scope["method"], send, sent, self._wall())
         except ConnectionError:  # the client has left
             raise
+        except Elsewhere:  # whoever answers logs it
+            outcome = None
+            raise
         except Exception:
             log.exception("%s: an error of the mirror's own", access.address(scope))
             if not sent.status:
                 await send_error(MirrorError("an error of the mirror's own"), scope["method"], send, sent, self._wall())
         finally:
-            log.info("%s", access.line(scope, sent, time.monotonic() - started, outcome))
+            if outcome is not None:
+                log.info("%s", access.line(scope, sent, time.monotonic() - started, outcome))
 
     async def _prepare(self, scope: Scope, reply: Reply, request: Request) -> Reply:
         """Give a server that keeps prepared replies this one, if the same request would get it again."""
