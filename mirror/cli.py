@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mirror import pointers, setup, values
+from mirror.changes import Changes
 from mirror.clients import Machine
 from mirror.config import load
 from mirror.errors import ConfigError
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     default = os.environ.get("MIRROR_CONFIG", "config.toml")
     serve = commands.add_parser("serve", help="run the server")
     serve.add_argument("--listen", metavar="HOST:PORT", help="instead of the configured address")
+    serve.add_argument("--workers", metavar="N", type=int, help="processes, instead of as many as are configured")
     serve.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     check = commands.add_parser("check", help="say all that is wrong with the configuration")
     point = commands.add_parser("setup", help="show, write or take back what points a client at the mirror")
@@ -69,15 +71,27 @@ def _check(config: Config) -> int:
 
 def _serve(config: Config, options: argparse.Namespace) -> int:
     from mirror.app import App  # the others start without loading a web server
+    from mirror.front import Front
     from mirror.logs import log_to_stderr
     from mirror.server.run import run
+    from mirror.server.workers import supervise
 
+    server = config.server
     if options.listen:
-        listen = values.address(options.listen, Path.cwd())
-        config = replace(config, server=replace(config.server, listen=listen))
+        server = replace(server, listen=values.address(options.listen, Path.cwd()))
+    if options.workers is not None:
+        server = replace(server, workers=values.number(options.workers, 1, 64))
+    config = replace(config, server=server)
     log_to_stderr(options.log_level)
     print(welcome(config), flush=True)
-    return run(App(config), config.server)
+    if server.workers == 1:
+        return run(App(config), server)
+
+    def made(changes: Changes, holder: bool) -> App:
+        patience = 2 * server.drain + 10  # a holder that ends has so long to let the cache go
+        return App(config, changes=changes, patience=patience) if holder else Front(config, changes)
+
+    return supervise(server, made)
 
 
 def _setup(options: argparse.Namespace) -> int:

@@ -1,4 +1,5 @@
-"""The mirror in a process of its own, as `mirror serve` runs it: started, killed, started again on one cache."""
+"""The mirror in a process of its own, or several, as `mirror serve` runs it: started, killed, started again on one
+cache. With MIRROR_TEST_WORKERS=3 in the environment, three processes serve wherever a test does not say how many."""
 
 from __future__ import annotations
 
@@ -19,12 +20,13 @@ ROOT = Path(__file__).parents[2]
 class Served:
     """A mirror server on a loopback port; its folder holds `config.toml`, `cache/` and `log`."""
 
-    def __init__(self, folder: Path, config: str) -> None:
+    def __init__(self, folder: Path, config: str, workers: int = 0) -> None:
         self.folder = folder
+        workers = workers or int(os.environ.get("MIRROR_TEST_WORKERS", "1"))
         self.port = _free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.toml").write_text(f'[server]\nlisten = "127.0.0.1:{self.port}"\n{config}')
+        (folder / "config.toml").write_text(f'[server]\nlisten = "127.0.0.1:{self.port}"\nworkers = {workers}\n{config}')
         self._process: subprocess.Popen[bytes] | None = None
         self._told_before = 0
 
@@ -32,6 +34,13 @@ class Served:
     def pid(self) -> int:
         assert self._process
         return self._process.pid
+
+    def workers(self) -> list[int]:
+        """The process ids of all workers, where there are several: the holder first, as long as none was replaced."""
+        return children(self.pid)
+
+    def signal(self, how: signal.Signals) -> None:
+        os.kill(self.pid, how)
 
     @property
     def cache(self) -> Path:
@@ -75,7 +84,9 @@ class Served:
         process, self._process = self._process, None
         if process is None:
             return 0
-        process.send_signal(how)
+        workers = children(process.pid) if how == signal.SIGKILL else []
+        for pid in (process.pid, *workers):
+            os.kill(pid, how)
         return process.wait(40)
 
     def log(self) -> str:
@@ -110,6 +121,11 @@ class Served:
         return total
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, in the order of their start."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -132,9 +148,9 @@ upstream = "{upstream}"
 
 
 @contextmanager
-def served(folder: Path, config: str) -> Iterator[Served]:
+def served(folder: Path, config: str, workers: int = 0) -> Iterator[Served]:
     """A running server, ended at the end."""
-    server = Served(folder, config)
+    server = Served(folder, config, workers)
     server.start()
     try:
         yield server
