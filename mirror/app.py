@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from mirror.changes import Changes
 from mirror.counters import Counters
 from mirror.documents import Documents
 from mirror.engine import Engine
@@ -42,9 +43,18 @@ class App:
     """The ASGI application: `/-/...` is FastAPI's, everything else the mirrors'."""
 
     def __init__(
-        self, config: Config, fill_settings: FillSettings | None = None, *, counters: Counters | None = None
+        self,
+        config: Config,
+        fill_settings: FillSettings | None = None,
+        *,
+        changes: Changes | None = None,
+        counters: Counters | None = None,
+        patience: float = 0.0,
     ) -> None:
+        """`patience`: seconds that it waits for the one before to let the cache go."""
         self.config = config
+        self._changes = changes or Changes()
+        self._patience = patience
         self.readiness = health.Readiness(config.cache.path)
         self._fill_settings = fill_settings or FillSettings(retries=config.upstream.retries)
         self._started = time.monotonic()
@@ -53,6 +63,7 @@ class App:
         self._mounts = Mounts(config.mirrors)
         self._proxy: Proxy | None = None
         self._purge: admin.PurgeByMethod | None = None
+        self._touch: Callable[[str, float], None] | None = None
         self._site = FastAPI(
             title="mirror",
             openapi_url="/-/api/openapi.json",
@@ -77,6 +88,12 @@ class App:
             await self._purge(scope, receive, marked(send, time.time()))
         elif self._proxy:
             await self._proxy(scope, receive, send)
+
+    def used(self, blobs: Mapping[str, float]) -> None:
+        """Others have used these blobs, at those times (wall clock)."""
+        if self._touch is not None:
+            for blob, at in blobs.items():
+                self._touch(blob, at)
 
     def _proxied(self, scope: Scope) -> Scope:
         """For a client that takes this server for its proxy: the address here of what it asks for."""
@@ -116,8 +133,9 @@ class App:
         await origin.open()
         stack.push_async_callback(origin.close)
         limits = Limits(config.cache.max_size, config.cache.min_free, config.cache.max_object)
-        stores = open_stores(config.cache.path, limits, config.cache.durability)
+        stores = open_stores(config.cache.path, limits, config.cache.durability, self._changes, self._patience)
         await stores.start()
+        self._touch = stores.store.touch
         stack.push_async_callback(stores.close)
         outside = Outside(origin, stores.store, stores.index, time.time, stores.changes)
         fills = Fills(outside, self._fill_settings)

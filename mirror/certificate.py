@@ -12,6 +12,8 @@ from mirror.errors import ConfigError
 
 KEYS = ("tls_cert", "tls_key")
 
+ALONE = "with https there is one process: what was agreed with a client cannot change hands (write 1)"
+
 
 def certificates(value: object, folder: Path) -> Path:
     """The absolute path of a PEM file with this server's certificate, and those between it and a root."""
@@ -37,6 +39,8 @@ def wrong(good: dict[str, Any], written: object) -> Iterator[tuple[str, str]]:
             context(*found)
         except ConfigError as error:
             yield KEYS[1], str(error)
+        if good.get("workers", 1) > 1:
+            yield "workers", ALONE
     elif len(there) == len(found) == 1:
         yield there[0], f"there is no {KEYS[0] if there[0] == KEYS[1] else KEYS[1]}"
 

@@ -5,20 +5,26 @@ Names are hashed into slots, so that an unrelated change may now and then look l
 
 from __future__ import annotations
 
+import mmap
+import os
 import random
 import zlib
 
 SLOTS = 1 << 16
+SIZE = 8 * SLOTS
 
 Mark = tuple[tuple[int, int], ...]
 """Slots and what stood in them."""
 
 
 class Changes:
-    """Marks of keys, blobs and mirrors' facts. A mark is taken before what it stands for is looked at."""
+    """Marks of keys, blobs and mirrors' facts. A mark is taken before what it stands for is looked at.
 
-    def __init__(self) -> None:
-        self._marks = memoryview(bytearray(8 * SLOTS)).cast("Q")
+    `memory`: SIZE bytes that several processes share, of which one makes the changes.
+    """
+
+    def __init__(self, memory: bytearray | mmap.mmap | None = None) -> None:
+        self._marks = memoryview(bytearray(SIZE) if memory is None else memory).cast("Q")
 
     def mark(self, *names: str) -> Mark:
         return tuple((slot := _slot(name), self._marks[slot]) for name in names)
@@ -27,6 +33,10 @@ class Changes:
         """Whatever was prepared from `name` before is not right any more."""
         # Random, not counted: two who count at the same time would leave the mark that only one of them made.
         self._marks[_slot(name)] = random.getrandbits(64)
+
+    def all_changed(self) -> None:
+        """As `changed`, of every name there is."""
+        self._marks[:] = memoryview(os.urandom(SIZE)).cast("Q")
 
     def since(self, mark: Mark) -> bool:
         """Whether anything changed since the mark was taken."""

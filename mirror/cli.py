@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import mmap
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mirror import pointers, setup, values
+from mirror import certificate, pointers, setup, values
+from mirror.changes import Changes
 from mirror.clients import Machine
 from mirror.config import load
+from mirror.counters import Counters
 from mirror.errors import ConfigError
 from mirror.model import Mirror
 from mirror.settings import Config
@@ -43,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     default = os.environ.get("MIRROR_CONFIG", "config.toml")
     serve = commands.add_parser("serve", help="run the server")
     serve.add_argument("--listen", metavar="HOST:PORT", help="instead of the configured address")
+    serve.add_argument("--workers", metavar="N", type=int, help="processes, instead of as many as are configured")
     serve.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     check = commands.add_parser("check", help="say all that is wrong with the configuration")
     point = commands.add_parser("setup", help="show, write or take back what points a client at the mirror")
@@ -69,15 +73,35 @@ def _check(config: Config) -> int:
 
 def _serve(config: Config, options: argparse.Namespace) -> int:
     from mirror.app import App  # the others start without loading a web server
+    from mirror.front import Front
     from mirror.logs import log_to_stderr
     from mirror.server.run import run
+    from mirror.server.workers import GENERATIONS, supervise
 
+    server = config.server
     if options.listen:
-        listen = values.address(options.listen, Path.cwd())
-        config = replace(config, server=replace(config.server, listen=listen))
+        server = replace(server, listen=values.address(options.listen, Path.cwd()))
+    if options.workers is not None:
+        server = replace(server, workers=values.number(options.workers, 1, 64))
+    if server.tls_cert and server.workers > 1:
+        raise ConfigError([f"--workers: {certificate.ALONE}"])
+    config = replace(config, server=server)
     log_to_stderr(options.log_level)
     print(welcome(config), flush=True)
-    return run(App(config), config.server)
+    if server.workers == 1:
+        return run(App(config), server)
+
+    names, rows = [mirror.name for mirror in config.mirrors], server.workers * GENERATIONS
+    memory = mmap.mmap(-1, Counters.size(names, rows))
+
+    def made(changes: Changes, row: int, holder: bool) -> App:
+        counters = Counters(names, memory, row, rows)
+        patience = 2 * server.drain + 10  # a holder that ends has so long to let the cache go
+        if holder:
+            return App(config, changes=changes, counters=counters, patience=patience)
+        return Front(config, changes, counters)
+
+    return supervise(server, made)
 
 
 def _setup(options: argparse.Namespace) -> int:

@@ -152,7 +152,7 @@ def _section_readers(folder: Path) -> dict[str, _Readers]:
     return {
         "server": {
             "listen": partial(values.address, folder=folder),
-            "workers": _workers,
+            "workers": partial(values.number, least=1, most=64),
             "public_url": _or_empty(values.url, ""),
             "hosts": _hosts,
             "tls_cert": _or_empty(partial(certificate.certificates, folder=folder), None),
@@ -199,12 +199,6 @@ def _mirror_readers(folder: Path) -> _Readers:
 
 def _or_empty(read: Callable[[object], Any], empty: object) -> Callable[[object], Any]:
     return lambda value: empty if value == "" else read(value)
-
-
-def _workers(value: object) -> int:
-    if values.number(value, 1, 64) > 1:
-        raise ConfigError(["more than one process is not there yet (write 1)"])
-    return 1
 
 
 def _keyring(value: object, folder: Path) -> str:

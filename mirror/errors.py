@@ -21,6 +21,8 @@ MirrorError
 ├── Offline           504  nothing stored, and the origin may not be asked
 └── StoreError        500  the disk refused (the engine turns it into a pass-through)
     └── NoRoom        507  the object does not fit into the cache
+
+Elsewhere                  no error: this process may only read, and hands the request over
 """
 
 from __future__ import annotations
@@ -34,6 +36,10 @@ class MirrorError(Exception):
 
     status: int = 500
     retry_after: float = 0.0
+
+
+class Elsewhere(Exception):  # no MirrorError: whoever goes on after one of those must not go on after this
+    """Another process has to answer: what is asked for takes more than reading what is stored."""
 
 
 class ConfigError(MirrorError):

@@ -43,7 +43,11 @@ class Insides:
             if other is None:
                 raise
             return other
-        other = None if good else await self._other(errand, inside)
+        try:
+            other = None if good else await self._other(errand, inside)
+        except BaseException:
+            await reply.source.close()
+            raise
         if other is None:
             return reply
         await reply.source.close()

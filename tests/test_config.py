@@ -151,7 +151,6 @@ BAD = [
         '[server]\nlisten = "8000"',
         '2: [server] listen: "8000" is not an address (write HOST:PORT, [::1]:PORT or unix:PATH)',
     ),
-    ("[server]\nworkers = 2", "2: [server] workers: more than one process is not there yet (write 1)"),
     ("[server]\nworkers = 0", "2: [server] workers: 0 is not a whole number from 1 to 64"),
     ('[server]\nhosts = "a.test"', '2: [server] hosts: "a.test" is not a list (write ["mirror.example.com"])'),
     (
@@ -307,6 +306,10 @@ def test_certificate_and_key_are_one(tmp_path: Path) -> None:
     assert told(other, key) == ["config.toml:2: [server] tls_key: not the key of tls_cert"]
     assert told(*locked) == ["config.toml:2: [server] tls_key: no key (PEM) without a password"]
     assert told(one, one) == ["config.toml:2: [server] tls_key: no key (PEM) without a password"]
+    two = tmp_path / "two.toml"
+    two.write_text(f'[server]\nworkers = 2\ntls_key = "{key.name}"\ntls_cert = "{one.name}"\n{MIRROR}')
+    with pytest.raises(ConfigError, match=r"two.toml:2: \[server\] workers: with https there is one process"):
+        load(two)
     server = read(tmp_path, f'[server]\ntls_key = "one.key"\ntls_cert = "one.pem"\n{MIRROR}').server
     assert (server.tls_cert, server.tls_key, server.scheme) == (one, key, "https")
 

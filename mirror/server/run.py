@@ -12,7 +12,7 @@ from typing import Any
 
 import uvicorn
 
-from mirror import certificate
+from mirror.server.channel import Channel
 from mirror.server.hot import Hot
 from mirror.server.limits import Limits
 from mirror.server.patience import sweep
@@ -21,14 +21,21 @@ from mirror.settings import ServerSettings
 
 log = logging.getLogger("mirror.server")
 
+BACKLOG = 4096
+"""Connections that wait to be accepted, at most."""
+
 
 class Config(uvicorn.Config):
-    """uvicorn's settings, the prepared replies that all connections share, and what a client may do."""
+    """uvicorn's settings, and what all connections share: the prepared replies, what a client may do, and, in a process
+    that only reads, the way to the one that writes."""
 
-    def __init__(self, *positional: Any, hot: Hot, limits: Limits | None = None, **named: Any) -> None:
+    def __init__(
+        self, *positional: Any, hot: Hot, limits: Limits | None = None, holder: Channel | None = None, **named: Any
+    ) -> None:
         super().__init__(*positional, **named)
         self.hot = hot
         self.limits = limits or Limits()
+        self.holder = holder
 
 
 class Server(uvicorn.Server):
@@ -84,16 +91,20 @@ class Server(uvicorn.Server):
 
 def run(app: Any, settings: ServerSettings) -> int:
     """Serve until told to stop; the exit code. `app` has `readiness`."""
-    _raise_descriptors()
+    raise_descriptors()
     listen = settings.listen
     where: dict[str, Any] = {"uds": str(listen.path)} if listen.path else {"host": listen.host, "port": listen.port}
-    if settings.tls_cert and settings.tls_key:
-        context = certificate.context(settings.tls_cert, settings.tls_key)
-        where["ssl_context_factory"] = lambda config, default: context
-    config = Config(
+    server = Server(configured(app, MirrorProtocol, **where), app.readiness, settings.drain)
+    server.run()
+    return 0 if server.started else 1
+
+
+def configured(app: Any, protocol: type[MirrorProtocol], **more: Any) -> Config:
+    """uvicorn's settings for that application and protocol class."""
+    return Config(
         app,
         hot=Hot(),
-        http=MirrorProtocol,
+        http=protocol,
         loop="uvloop",
         ws="none",
         lifespan="on",
@@ -103,15 +114,12 @@ def run(app: Any, settings: ServerSettings) -> int:
         date_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=2,  # of what is left after `drain`: nothing but the ends of tasks
-        backlog=4096,
-        **where,
+        backlog=BACKLOG,
+        **more,
     )
-    server = Server(config, app.readiness, settings.drain)
-    server.run()
-    return 0 if server.started else 1
 
 
-def _raise_descriptors() -> None:
+def raise_descriptors() -> None:
     """As many descriptors as the system lets us have: each connection and each open body takes one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:

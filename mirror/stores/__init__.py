@@ -38,13 +38,19 @@ log = logging.getLogger("mirror.stores")
 FOLDERS = 1_200_000
 """Bytes by which the folders themselves may grow before they are weighed again: 256 new ones, or 30,000 names."""
 
+LOOK_EVERY = 0.02
+"""Seconds between looks whether the server before has let the path go."""
+
 USE_NOTED_EVERY = 60.0
 """Seconds; what a killed server forgets of the order in which blobs were used."""
 
 
-def open_stores(path: Path, limits: Limits, durability: Durability = "full") -> Stores:
-    """All stores below `path`, within `limits`; nothing is touched before `start`."""
-    changes = Changes()
+def open_stores(
+    path: Path, limits: Limits, durability: Durability = "full", changes: Changes | None = None, patience: float = 0.0
+) -> Stores:
+    """All stores below `path`, within `limits`; nothing is touched before `start`, which waits up to `patience` seconds
+    for a server that lets the path go."""
+    changes = changes or Changes()
     index = DiskcacheIndex(path / "index.v1", changes=changes)
     facts = FileFacts(path / "facts.v1", changes)
     room = Room(
@@ -56,7 +62,7 @@ def open_stores(path: Path, limits: Limits, durability: Durability = "full") -> 
     room.evict = bind(evict, store, index)
     taken = Taken(path / "taken", limits.max_size, store.run, sync=durability != "none")
     room.promise = taken.promise
-    return Stores(store, index, facts, room, taken, path, changes)
+    return Stores(store, index, facts, room, taken, path, changes, patience)
 
 
 @dataclass(slots=True)
@@ -70,6 +76,7 @@ class Stores:
     taken: Taken
     path: Path
     changes: Changes
+    patience: float = 0.0
     _lock: int = field(default=-1, init=False)
     _clean: bool = field(default=False, init=False)  # index and blobs are known to agree
     _task: asyncio.Task[None] | None = field(default=None, init=False)
@@ -80,7 +87,7 @@ class Stores:
         try:
             try:
                 _make_private(self.path)
-                self._lock = _locked(self.path / "lock")
+                self._lock = await self._lease()
                 self._clean = _taken_away(self.path / "clean")
             except OSError as exc:
                 raise StoreError(f"cannot use the cache at {self.path}: {exc.strerror or exc}") from exc
@@ -88,12 +95,26 @@ class Stores:
             await self.facts.start()
             await self.index.start()
             self._clean = self._clean and not self.index.rebuilt
+            # Whoever reads beside this server: what the last one did not come to tell, and the database may be another.
+            self.changes.all_changed()
             if not self._clean:
                 await self._find_recent()
         except BaseException:
             await self._close()
             raise
         self._task = asyncio.get_running_loop().create_task(self._attend())
+
+    async def _lease(self) -> int:
+        """See `_locked`."""
+        waited = 0.0
+        while True:
+            try:
+                return _locked(self.path / "lock")
+            except StoreError:
+                if waited >= self.patience:
+                    raise
+            await asyncio.sleep(LOOK_EVERY)
+            waited += LOOK_EVERY
 
     async def _find_recent(self) -> None:
         """What was stored in the last moment before a kill may have no row yet: it is found before anybody asks."""

@@ -81,7 +81,6 @@ class FileFacts:
         stay. StoreError when the disk refuses. Facts with control characters are left out."""
         try:
             await self._run(self._put, mirror, slot, source, facts)
-            self.changes.changed(of_facts(mirror))
         except OSError as exc:
             raise StoreError(f"cannot write the facts of {slot}: {exc.strerror or exc}") from exc
 
@@ -104,6 +103,7 @@ class FileFacts:
         finally:
             draft.unlink(missing_ok=True)
             self._drafts.discard(draft.name)
+            self.changes.changed(of_facts(mirror))  # on the thread: the caller may have been cancelled
 
     def _listed(self, mirror: str) -> dict[str, None]:
         """The mirror's files, oldest first; held in memory from the first use on. Under the lock."""
@@ -157,17 +157,18 @@ class FileFacts:
             size = _size(self._path / mirror / file)
             (self._path / mirror / file).unlink()
             self._bytes[mirror] = self._bytes.get(mirror, 0) - size
+            self.changes.changed(of_facts(mirror))
 
     async def drop(self, mirror: str) -> None:
         """Remove all facts of one mirror."""
         await self._run(self._drop, mirror)
-        self.changes.changed(of_facts(mirror))
 
     def _drop(self, mirror: str) -> None:
         with self._lock:
             self._bytes.pop(mirror, None)
             shutil.rmtree(self._path / mirror, ignore_errors=True)
             self._files.pop(mirror, None)
+        self.changes.changed(of_facts(mirror))
 
     def bytes_on_disk(self) -> int:
         """Bytes that all facts take."""

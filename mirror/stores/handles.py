@@ -83,6 +83,11 @@ class Handles:
             handle.kept = False
             handle.settle()
 
+    def sweep(self) -> None:
+        """Drop all whose files another process has deleted."""
+        for blob in list(self._kept):
+            self.get(blob)
+
     def close(self) -> None:
         for blob in list(self._kept):
             self.drop(blob)

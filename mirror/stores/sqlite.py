@@ -19,17 +19,17 @@ import diskcache
 from mirror.changes import Changes, of_key
 from mirror.errors import StoreError
 from mirror.model import Entry
+from mirror.stores import rows
 from mirror.stores.addresses import Addresses, Known, Stored
-from mirror.stores.codec import blob_of, dump_entry, load_entry
+from mirror.stores.codec import blob_of
 from mirror.stores.damage import damage
 from mirror.stores.files import aside, move_aside
+from mirror.stores.rows import BATCH, BROKEN, SETTINGS, WAL_SIZE, TextDisk, readable
 
 log = logging.getLogger("mirror.index")
 
 TIMEOUT = 1.0
 """Seconds that a statement waits for a database that another process has locked."""
-
-BATCH = 500
 
 HOT = 50_000
 """Addresses that are known in memory."""
@@ -40,46 +40,7 @@ PAUSE = 0.005
 BEHIND = 0.25
 """Seconds for which new rows are gathered, up to `BATCH`, before they are written together."""
 
-NEVER = 1 << 62
-
-BROKEN = (sqlite3.Error, diskcache.Timeout, OSError, ValueError, TypeError, AttributeError, StoreError)
-"""What a broken, locked or planted database raises out of diskcache."""
-
-WAL_PAGES = 256
-"""Pages after which SQLite moves its log into the database, so that the log stays small."""
-
-WAL_SIZE = 2 * WAL_PAGES * 4096
-"""Bytes that the log is counted as, at least."""
-
-SETTINGS = {
-    "eviction_policy": "none",
-    "cull_limit": 0,
-    "statistics": 0,
-    "size_limit": NEVER,
-    "disk_min_file_size": NEVER,
-    "sqlite_mmap_size": 0,  # mapped, a read error would be a SIGBUS of the process (sqlite.org/mmap.html)
-    "sqlite_wal_autocheckpoint": WAL_PAGES,
-    "sqlite_synchronous": 1,  # NORMAL: a crash of the process loses nothing, and no fsync for each put
-}
-
 T = TypeVar("T")
-
-
-class TextDisk(diskcache.Disk):  # type: ignore[misc]
-    """Keys and values as TEXT. What is anything else is not read: unpickling a planted row would run code
-    (CVE-2025-69872)."""
-
-    def put(self, key: str) -> tuple[str, bool]:
-        return key, True
-
-    def get(self, key: Any, raw: Any) -> str | None:
-        return key if isinstance(key, str) else None
-
-    def store(self, value: str, read: bool, key: Any = None) -> tuple[int, int, None, str]:
-        return 0, diskcache.core.MODE_RAW, None, value
-
-    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> str | None:
-        return value if mode == diskcache.core.MODE_RAW and isinstance(value, str) else None
 
 
 class DiskcacheIndex:
@@ -153,6 +114,7 @@ class DiskcacheIndex:
         except BROKEN as exc:
             raise StoreError(f"cannot use the index at {self._path}: {exc}") from exc
         self._hot.clear()  # or what is in memory only would be taken for a row
+        self.changes.all_changed()  # other processes may read the old one still
         self.rebuilt, self.suspect = True, False
 
     async def _run(self, call: Callable[..., T], *args: Any) -> T:
@@ -183,7 +145,7 @@ class DiskcacheIndex:
         while True:
             mark = self.changes.mark(address)
             try:
-                texts = await self._read(self._rows, address)
+                texts = await self._read(self._on, rows.under, address)
             except BROKEN as exc:
                 self._broke(exc, "read")
                 raise StoreError(f"the index cannot be read: {exc}") from exc
@@ -191,35 +153,21 @@ class DiskcacheIndex:
             if not self.changes.since(mark):
                 break
         known = self._hot.made(address)
-        known.fill(entry for key, text in texts if (entry := _readable(text)) is not None and entry.key == key)
+        known.fill(entry for key, text in texts if (entry := readable(text)) is not None and entry.key == key)
         return known
-
-    def _rows(self, address: str) -> list[tuple[str, str]]:
-        select = "SELECT key, value FROM Cache WHERE raw = 1 AND (key = ? OR key >= ? AND key < ?)"
-        rows = self._cache._sql(select, (address, f"{address} ", f"{address}!")).fetchall()  # "!" comes after " "
-        return [(key, text) for key, text in rows if isinstance(key, str) and isinstance(text, str)]
 
     async def sums(self, prefix: str) -> tuple[int, int]:
         """See `Index.sums`; in portions, so that others have their turn at the thread."""
         count, size, after = 0, 0, prefix
         while True:
             try:
-                some, theirs, last = await self._read(self._summed, after, f"{prefix}\U0010ffff")
+                some, theirs, last = await self._read(self._on, rows.sums, after, f"{prefix}\U0010ffff")
             except BROKEN as exc:
                 self._broke(exc, "read")
                 raise StoreError(f"the index cannot be read: {exc}") from exc
             if not some:
                 return count, size
             count, size, after = count + some, size + theirs, last
-
-    def _summed(self, after: str, end: str) -> tuple[int, int, str]:
-        page = "SELECT key, value FROM Cache WHERE key > ? AND key < ? AND raw = 1 ORDER BY key LIMIT 5000"
-        sizes = "coalesce(sum(CASE WHEN json_valid(value) THEN json_extract(value, '$.size') END), 0)"
-        ((count, size, last),) = self._cache._sql(
-            f"SELECT count(*), {sizes}, max(key) FROM ({page})",  # noqa: S608
-            (after, end),
-        ).fetchall()
-        return count, size, last
 
     async def put(self, entry: Entry) -> None:
         known = self._hot.made(of_key(entry.key))
@@ -235,7 +183,8 @@ class DiskcacheIndex:
             self.changes.changed(of_key(entry.key))
             self._stored.add(of_key(entry.key))
         try:
-            stand = await self._read(self._adopt, [entry for entry in entries if not self._in_memory(entry.key)])
+            new = [entry for entry in entries if not self._in_memory(entry.key)]
+            stand = await self._read(self._attempt, rows.adopt, new)
         except BROKEN as exc:
             self._broke(exc, "written")
             raise StoreError(f"the index cannot be written: {exc}") from exc
@@ -249,22 +198,6 @@ class DiskcacheIndex:
     def _in_memory(self, key: str) -> Entry | None:
         known = self._hot.get(of_key(key))
         return known.entries.get(key) if known is not None else None
-
-    def _adopt(self, entries: list[Entry]) -> dict[str, str]:
-        stand: dict[str, str] = {}
-
-        def adopting() -> None:
-            with self._cache.transact():
-                for entry in entries:
-                    known = _readable(self._cache.get(entry.key) or "")
-                    # The row of what replaced another may not have been written: the other one's is there still then.
-                    if known is None or known.head.received_at < entry.head.received_at:
-                        self._cache.set(entry.key, dump_entry(entry))
-                        known = entry
-                    stand[entry.key] = known.blob
-
-        self._attempt(adopting)
-        return stand
 
     async def delete(self, key: str) -> None:
         self._hot.made(of_key(key)).entries[key] = None
@@ -297,24 +230,20 @@ class DiskcacheIndex:
     def _write(self, pending: dict[str, Entry | None]) -> None:
         """In one transaction; where that fails, each alone, so that what cannot be written harms itself only."""
         try:
-            self._attempt(bind(self._put_rows, pending))
+            self._attempt(rows.write, pending)
         except BROKEN:
             if len(pending) == 1:
                 raise
             for key, entry in pending.items():
-                self._attempt(bind(self._put_rows, {key: entry}))
+                self._attempt(rows.write, {key: entry})
+        finally:
+            # 1. It is told that a row changes. 2. Another process, which only reads, reads the old row. 3. It changes.
+            for key in pending:
+                self.changes.changed(of_key(key))
 
-    def _put_rows(self, pending: dict[str, Entry | None]) -> None:
-        with self._cache.transact() if len(pending) > 1 else contextlib.nullcontext():
-            for key, entry in pending.items():
-                if entry is None:
-                    self._cache.delete(key)
-                else:
-                    self._cache.set(key, dump_entry(entry))
-
-    def _attempt(self, call: Callable[[], object]) -> None:
+    def _attempt(self, call: Callable[[Any, Any], T], what: Any) -> T:
         try:
-            call()
+            return call(self._cache, what)
         except BaseException:
             # A COMMIT that failed leaves the transaction open, and the connection would refuse all further ones.
             with contextlib.suppress(sqlite3.Error):
@@ -328,6 +257,10 @@ class DiskcacheIndex:
         elif exc is None:
             for key in [key for key, entry in pending.items() if entry is None]:
                 self._hot.deleted(key)
+
+    def _on(self, call: Callable[..., T], *args: Any) -> T:
+        """On the thread: diskcache has a connection for each."""
+        return call(self._cache._sql, *args)
 
     async def _read(self, call: Callable[..., T], *args: Any) -> T:
         """`call(*args)` on the thread, after all writes."""
@@ -344,24 +277,18 @@ class DiskcacheIndex:
 
     async def survey(self) -> None:
         """Learn in portions what is stored, so that what is not need not be looked for. Runs behind the requests."""
-        after: str | None = ""
+        last = ""
         with contextlib.suppress(*BROKEN):  # whoever looks for something is told then
-            while after is not None:
-                after = await self._read(self._surveyed, after)
+            while some := await self._read(self._on, rows.keys, last):
+                for last in some:
+                    self._stored.add(of_key(last))
                 await asyncio.sleep(PAUSE)
             self._stored.complete = True
-
-    def _surveyed(self, after: str) -> str | None:
-        select = "SELECT key FROM Cache WHERE key > ? AND raw = 1 ORDER BY key LIMIT 2000"
-        rows = self._cache._sql(select, (after,)).fetchall()
-        for (key,) in rows:
-            self._stored.add(of_key(key))
-        return rows[-1][0] if rows else None
 
     async def scan(self, prefix: str = "") -> AsyncIterator[list[Entry]]:
         """See `Index.scan`; StoreError when the database cannot be read: half a list must not look like a whole one."""
         async for texts in self._texts(prefix):
-            entries = [entry for text in texts if (entry := _readable(text)) is not None]
+            entries = [entry for text in texts if (entry := readable(text)) is not None]
             if entries:
                 yield entries
 
@@ -374,25 +301,13 @@ class DiskcacheIndex:
         after: str | None = None
         while True:
             try:
-                texts, after = await self._read(self._page, prefix, after)
+                texts, after = await self._read(self._on, rows.page, prefix, after)
             except BROKEN as exc:
                 self._broke(exc, "read")
                 raise StoreError(f"the index cannot be read: {exc}") from exc
             yield texts
             if after is None:
                 return
-
-    def _page(self, prefix: str, after: str | None) -> tuple[list[str], str | None]:
-        """The texts of the next page, and the key that the one behind it begins after (None: there is none)."""
-        # diskcache iterates over all keys or none, in pages of its own; its `_sql` runs a statement on its connection.
-        # A page begins behind the last key of the one before: what is written meanwhile moves nothing. Texts are
-        # compared byte by byte, so that the keys with one prefix stand together, case and `%` count as they are.
-        where, bound = ("key >= ?", prefix) if after is None else ("key > ?", after)
-        select = f"SELECT key, value FROM Cache WHERE {where} AND raw = 1 ORDER BY key LIMIT {BATCH}"  # noqa: S608
-        rows = self._cache._sql(select, (bound,)).fetchall()
-        ours = [row for row in rows if isinstance(row[0], str) and row[0].startswith(prefix)]  # all, or the first ones
-        more = rows[-1][0] if len(ours) == BATCH else None
-        return [text for _, text in ours if isinstance(text, str)], more
 
     def bytes_on_disk(self) -> int:
         """Bytes that the database takes; a few calls of stat."""
@@ -413,10 +328,3 @@ class DiskcacheIndex:
             with contextlib.suppress(*BROKEN):
                 await self._run(cache.close)
         await asyncio.to_thread(self._thread.shutdown)
-
-
-def _readable(text: str) -> Entry | None:
-    try:
-        return load_entry(text)
-    except StoreError:
-        return None

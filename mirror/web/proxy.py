@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from mirror.counters import NOBODY, Counted, Counters
 from mirror.engine import Engine
-from mirror.errors import MirrorError, NotFound, RequestError
+from mirror.errors import Elsewhere, MirrorError, NotFound, RequestError
 from mirror.model import Headers, Mirror, Request
 from mirror.outcome import Outcome
 from mirror.ports import Clock, Hop, Upload
@@ -88,7 +88,8 @@ class Proxy:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, prepared: Prepared | None) -> None:
         sent, started = Sent(zero_copy=ZERO_COPY in scope.get("extensions", ())), time.monotonic()
-        outcome, error = Outcome(detail="error"), False
+        outcome: Outcome | None = Outcome(detail="error")
+        error = False
         counted = prepared.counted if prepared is not None else self._counters.of(NOBODY)
         interims = Interims(send) if INTERIM in scope.get("extensions", ()) else None
         try:
@@ -110,15 +111,20 @@ class Proxy:
                 await send_error(exc, scope["method"], send, sent, self._wall())
         except ConnectionError:  # the client has left
             raise
+        except Elsewhere:  # whoever answers logs it
+            outcome = None
+            raise
         except Exception:
             error = True
             log.exception("%s: an error of the mirror's own", access.address(scope))
             if not sent.status:
                 await send_error(MirrorError("an error of the mirror's own"), scope["method"], send, sent, self._wall())
         finally:
-            counted.answered("ERROR" if error else outcome.x_cache, sent.count)
-            if log.isEnabledFor(logging.INFO):
-                self._gathered.add(self._wall(), access.line(scope, sent, time.monotonic() - started, outcome))
+            if outcome is not None:
+                counted.answered("ERROR" if error else outcome.x_cache, sent.count)
+                if log.isEnabledFor(logging.INFO):
+                    line = access.line(scope, sent, time.monotonic() - started, outcome)
+                    self._gathered.add(self._wall(), line)
 
     async def _prepare(self, scope: Scope, reply: Reply, request: Request, counted: Counted) -> Reply:
         """Give a server that keeps prepared replies this one, if the same request would get it again."""

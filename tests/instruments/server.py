@@ -1,4 +1,5 @@
-"""The mirror in a process of its own, as `mirror serve` runs it: started, killed, started again on one cache."""
+"""The mirror in a process of its own, or several, as `mirror serve` runs it: started, killed, started again on one
+cache. With MIRROR_TEST_WORKERS=3 in the environment, three processes serve wherever a test does not say how many."""
 
 from __future__ import annotations
 
@@ -38,6 +39,13 @@ class Served:
     def pid(self) -> int:
         assert self._process
         return self._process.pid
+
+    def workers(self) -> list[int]:
+        """The process ids of all workers, where there are several: the holder first, as long as none was replaced."""
+        return children(self.pid)
+
+    def signal(self, how: signal.Signals) -> None:
+        os.kill(self.pid, how)
 
     @property
     def cache(self) -> Path:
@@ -86,7 +94,9 @@ class Served:
         process, self._process = self._process, None
         if process is None:
             return 0
-        process.send_signal(how)
+        workers = children(process.pid) if how == signal.SIGKILL else []
+        for pid in (process.pid, *workers):
+            os.kill(pid, how)
         return process.wait(40)
 
     def log(self) -> str:
@@ -119,6 +129,11 @@ class Served:
                 except FileNotFoundError:
                     continue
         return total
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, in the order of their start."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _free_port() -> int:

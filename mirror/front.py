@@ -1,0 +1,40 @@
+"""The application of a process that answers hits, beside the one that holds the cache's lease."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AsyncExitStack
+
+from fastapi import FastAPI
+
+from mirror.app import App
+from mirror.changes import Changes
+from mirror.counters import Counters
+from mirror.documents import Documents
+from mirror.elsewhere import NoFills, NoOrigin, ReadingEngine, ReadingOutside
+from mirror.settings import Config
+from mirror.signatures import Gpgv
+from mirror.stores.reading import ReadingStores, reading_stores
+from mirror.web.proxy import Proxy
+
+
+class Front(App):
+    """Raises Elsewhere where the holder has to answer. `changes` is in memory that is shared with the holder."""
+
+    def __init__(self, config: Config, changes: Changes, counters: Counters | None = None) -> None:
+        super().__init__(config, changes=changes, counters=counters)
+        self._stores: ReadingStores | None = None
+
+    def taken_use(self) -> dict[str, float]:
+        """Which blobs were used, and when (wall clock), since this was asked last."""
+        return self._stores.store.taken_use() if self._stores is not None else {}
+
+    async def _open(self, site: FastAPI, stack: AsyncExitStack) -> None:
+        self._stores = stores = reading_stores(self.config.cache.path, self._changes)
+        stack.push_async_callback(stores.close)
+        outside = ReadingOutside(NoOrigin(), stores.store, stores.index, time.time, stores.store.changes)
+        fills = NoFills(outside)
+        engine = ReadingEngine(outside, fills, stores.facts, Documents(), Gpgv())
+        stack.push_async_callback(engine.close)
+        self._proxy = Proxy(engine, self.config.mirrors, self._names, self._mounts, time.time, self._counters)
+        stack.callback(self._proxy.close)
