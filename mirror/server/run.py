@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import resource
 import socket
 import time
 from types import FrameType
@@ -12,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from mirror.server import process
 from mirror.server.channel import Channel
 from mirror.server.hot import Hot
 from mirror.server.limits import Limits
@@ -91,7 +91,7 @@ class Server(uvicorn.Server):
 
 def run(app: Any, settings: ServerSettings) -> int:
     """Serve until told to stop; the exit code. `app` has `readiness`."""
-    raise_descriptors()
+    process.prepare()
     listen = settings.listen
     where: dict[str, Any] = {"uds": str(listen.path)} if listen.path else {"host": listen.host, "port": listen.port}
     server = Server(configured(app, MirrorProtocol, **where), app.readiness, settings.drain)
@@ -117,10 +117,3 @@ def configured(app: Any, protocol: type[MirrorProtocol], **more: Any) -> Config:
         backlog=BACKLOG,
         **more,
     )
-
-
-def raise_descriptors() -> None:
-    """As many descriptors as the system lets us have: each connection and each open body takes one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

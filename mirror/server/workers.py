@@ -6,7 +6,6 @@ for whoever takes the place. Worker 0 holds the cache's lease; the others are fr
 
 from __future__ import annotations
 
-import gc
 import logging
 import mmap
 import os
@@ -21,7 +20,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mirror.changes import SIZE, Changes
-from mirror.server.run import BACKLOG, raise_descriptors
+from mirror.server import process
+from mirror.server.run import BACKLOG
 from mirror.server.worker import READY, Place, work
 from mirror.settings import ServerSettings
 from mirror.values import Address
@@ -45,13 +45,12 @@ GENERATIONS = 4
 
 def supervise(settings: ServerSettings, make: MakeApp) -> int:
     """Serve with `settings.workers` processes until told to stop; the exit code."""
-    raise_descriptors()
+    process.prepare()
     try:
         listeners = listening(settings.listen, settings.workers)
     except OSError as exc:
         log.error("cannot listen at %s: %s", settings.listen, exc.strerror or exc)  # noqa: TRY400  no trace of ours
         return 1
-    gc.freeze()  # what is loaded stays shared: collecting would write to it
     return Supervisor(settings, make, listeners).run()
 
 

@@ -1,0 +1,41 @@
+"""What a process asks of its system, once: descriptors, memory that stays, no search for garbage in what is loaded."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import resource
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
+
+KEPT = 16 << 20
+"""Bytes at the end of the heap that are not given back to the system."""
+
+MAPPED = 4 << 20
+"""Bytes from which a block is mapped for itself."""
+
+
+def prepare() -> None:
+    """To be called before anything is served, and before any fork."""
+    _raise_descriptors()
+    _keep_memory()
+    gc.collect()
+    gc.freeze()  # it stays: looking at all of it again and again would hold up requests, and unshare it after a fork
+
+
+def _raise_descriptors() -> None:
+    """As many descriptors as the system lets us have: each connection and each open body takes one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _keep_memory() -> None:
+    """Chunks of bodies come and go; each time that their memory is the system's again, having it back costs as much as
+    copying it twenty times (page faults). Where the C library is another than glibc, that is its own affair."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(_TRIM_THRESHOLD, KEPT)
+    mallopt(_MMAP_THRESHOLD, MAPPED)
