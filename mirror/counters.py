@@ -7,7 +7,7 @@ process that takes the place of another goes on with its rows.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 OUTCOMES = ("HIT", "STALE", "REVALIDATED", "MISS", "BYPASS", "ERROR")
@@ -42,11 +42,20 @@ class Counted:
 
     def answered(self, outcome: str, count: int) -> None:
         """A request has ended with that outcome, and so many bytes of the body went out."""
-        slots, at = self._slots, self._at
-        slots[at + OUTCOMES.index(outcome)] += 1
-        slots[at + _SERVED] += count
-        if outcome in _FROM_STORE:
-            slots[at + _SAVED] += count
+        self.answers(outcome)(count)
+
+    def answers(self, outcome: str) -> Callable[[int], None]:
+        """The same, for an outcome that comes again and again: to be called with the bytes."""
+        slots, which, served = self._slots, self._at + OUTCOMES.index(outcome), self._at + _SERVED
+        saved = self._at + _SAVED if outcome in _FROM_STORE else None
+
+        def answered(count: int) -> None:
+            slots[which] += 1
+            slots[served] += count
+            if saved is not None:
+                slots[saved] += count
+
+        return answered
 
     def fetched(self, count: int) -> None:
         """So many bytes of a body came from an origin."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 from mirror import variants
-from mirror.changes import of_facts, of_key
+from mirror.changes import Mark, of_facts, of_key
 from mirror.documents import Documents
 from mirror.ecosystems import PLANNERS
 from mirror.errand import Errand
@@ -26,7 +27,7 @@ from mirror.outcome import Outcome
 from mirror.outside import Found, Outside, whole
 from mirror.ports import Answer, Blob, FactStore, Hop, Signatures, Source
 from mirror.releases import Releases
-from mirror.reply import ROUNDING, Lasting, Reply, instead, ready
+from mirror.reply import Lasting, Reply, instead, ready
 from mirror.rewriting import Rewriting
 
 log = logging.getLogger("mirror.engine")
@@ -96,9 +97,10 @@ class Engine:
         """What is stored for a lasting reply is in use."""
         self._outside.store.touch(lasting.entry.blob, self._outside.wall())
 
-    def lasts(self, lasting: Lasting, now: float) -> bool:
-        """Whether a lasting reply is right still, as far as can be told in a moment."""
-        return now < lasting.until - ROUNDING and not self._outside.changes.since(lasting.mark)
+    @property
+    def since(self) -> Callable[[Mark], bool]:
+        """Whether anything has changed since a mark was taken: then what was lasting lasts no more."""
+        return self._outside.changes.since
 
     def at_hand(self, lasting: Lasting) -> Blob | None:
         """The stored bytes of a lasting reply, open, where that takes no waiting."""

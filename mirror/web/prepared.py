@@ -79,15 +79,17 @@ class Prepared:
         self._engine = engine
         self._reply = reply
         self._lasting: Lasting = reply.lasting
+        self._until = reply.lasting.until - ROUNDING
+        self._since = engine.since
         self._line = line
         self._log = log
         self.counted = counted
-        self._word = reply.outcome.x_cache
+        self._answered = counted.answers(reply.outcome.x_cache)
         self._serve = serve
 
     def lasts(self, now: float) -> bool:
         """Whether it is the right one still. Cheap: asked for each request."""
-        return self._engine.lasts(self._lasting, now)
+        return now < self._until and not self._since(self._lasting.mark)
 
     def shape(self, now: float) -> tuple[Shape, str, float]:
         """The response at `now`, what the log says behind it, and until when both are the same: Age and the ttl of
@@ -118,7 +120,7 @@ class Prepared:
 
     def sent(self, now: float, line: str, count: int) -> None:
         """The server has sent it, of the body so many bytes."""
-        self.counted.answered(self._word, count)
+        self._answered(count)
         self._log.add(now, line)
 
     async def __call__(self, scope: Mapping[str, Any], receive: object, send: Send) -> None:
