@@ -125,6 +125,7 @@ class Proxy:
                 if log.isEnabledFor(logging.INFO):
                     line = access.line(scope, sent, time.monotonic() - started, outcome)
                     self._gathered.add(self._wall(), line)
+                    self._gathered.write()
 
     async def _prepare(self, scope: Scope, reply: Reply, request: Request, counted: Counted) -> Reply:
         """Give a server that keeps prepared replies this one, if the same request would get it again."""
