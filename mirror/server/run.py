@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from mirror import certificate
 from mirror.server import process
 from mirror.server.channel import Channel
 from mirror.server.hot import Hot
@@ -94,6 +95,9 @@ def run(app: Any, settings: ServerSettings) -> int:
     process.prepare()
     listen = settings.listen
     where: dict[str, Any] = {"uds": str(listen.path)} if listen.path else {"host": listen.host, "port": listen.port}
+    if settings.tls_cert and settings.tls_key:
+        context = certificate.context(settings.tls_cert, settings.tls_key)
+        where["ssl_context_factory"] = lambda config, default: context
     server = Server(configured(app, MirrorProtocol, **where), app.readiness, settings.drain)
     server.run()
     return 0 if server.started else 1
