@@ -26,9 +26,10 @@ from mirror.changes import Changes
 from mirror.errors import StoreError
 from mirror.evict import Limits, Room, evict
 from mirror.stores.counting import Pace
-from mirror.stores.disk import DiskStore, Durability
+from mirror.stores.disk import DiskStore
 from mirror.stores.facts import FileFacts
 from mirror.stores.files import sync_folders
+from mirror.stores.shelf import Durability
 from mirror.stores.sqlite import DiskcacheIndex
 from mirror.stores.sweeping import orphans, sweep
 from mirror.stores.taken import Taken
@@ -119,8 +120,8 @@ class Stores:
     async def _find_recent(self) -> None:
         """What was stored in the last moment before a kill may have no row yet: it is found before anybody asks."""
         with contextlib.suppress(StoreError):
-            blobs = await self.store.run(self.store.recent.blobs)
-            await self.index.adopt([entry for entry in await self.store.entries(blobs) if entry is not None])
+            entries = await self.store.entries(await self.store.recent())
+            await self.index.adopt([entry for entry in entries if entry is not None])
 
     async def _attend(self) -> None:
         try:

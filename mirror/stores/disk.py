@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
-import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial as bind
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from mirror.changes import Changes
 from mirror.errors import Mismatch, StoreError
@@ -26,15 +24,13 @@ from mirror.extents import Extents
 from mirror.model import Digest, Entry
 from mirror.ports import Note
 from mirror.stores.blob import FileBlob, entry_of, open_blob
-from mirror.stores.codec import dump_note, footer, load_note
+from mirror.stores.codec import load_note
 from mirror.stores.counting import Pace, count
-from mirror.stores.files import is_partial, place, remove, taken, weight, write_all
+from mirror.stores.files import is_partial, remove, taken
 from mirror.stores.handles import Handles
 from mirror.stores.hashes import Hashes
 from mirror.stores.partial import FOOTER_ROOM, FilePartial, Keeping
-from mirror.stores.recent import Recent
-
-Durability = Literal["full", "data", "none"]
+from mirror.stores.shelf import Durability, Shelf
 
 T = TypeVar("T")
 
@@ -50,17 +46,14 @@ class DiskStore:
         threads: int = 8,
         changes: Changes | None = None,
     ) -> None:
-        self._blobs = path / "blobs.v1"
-        self._partials = path / "partial"
+        self._path = path
+        self._shelf = Shelf(path, durability)
         self._room = room
-        self._durability = durability
         self._executor = ThreadPoolExecutor(threads, "mirror-disk")
         self._kept: dict[str, str] = {}  # key -> file name of the partial that waits for it
         self._keeping = Keeping(self._commit, self._checkpoint, self._keep, self._discard)
         self._used: dict[str, float] = {}  # blob -> wall clock of its last use, since the last `note_use`
         self._handles = Handles()
-        self.recent = Recent(path / "recent")
-        self.folders = 0  # bytes that they take themselves; weighed now and then: of a million blobs, tens of MB
         self.changes = changes or Changes()
 
     async def run(self, call: Callable[..., T], *args: Any) -> T:
@@ -70,28 +63,10 @@ class DiskStore:
     async def start(self) -> None:
         """Make the folders and find the partials that were kept. StoreError when the path cannot be used."""
         try:
-            found = await self.run(self._find_partials)
+            found = await self.run(self._shelf.find_partials)
         except OSError as exc:
-            raise StoreError(f"cannot use the cache at {self._blobs.parent}: {exc.strerror or exc}") from exc
+            raise StoreError(f"cannot use the cache at {self._path}: {exc.strerror or exc}") from exc
         self._kept = found
-
-    def _find_partials(self) -> dict[str, str]:
-        for folder in (self._blobs, self._partials):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found: dict[str, str] = {}
-        for path in list(self._partials.iterdir()):
-            if path.suffix == ".part":
-                try:
-                    key = load_note(path.with_suffix(".json").read_bytes())[0].key
-                except (OSError, StoreError):
-                    key = ""
-                if key and key not in found:
-                    found[key] = path.name
-                    continue
-            if path.suffix != ".json" or not path.with_suffix(".part").exists():
-                remove(path)
-        self.folders = weight(self._blobs, self._partials)
-        return found
 
     async def count(self) -> list[str]:
         """Tell the room what is on disk; the ids of all blobs, least recently used first. Takes its time, unless the
@@ -100,29 +75,25 @@ class DiskStore:
         kept = set(self._kept.values())  # what was resumed meanwhile is reserved, and not up for eviction
         partials = [known for known in found if known[1] in kept]
         pace = Pace(lambda: not self._room.ready)
-        order = await count(self.run, self._blobs, partials, self._room, pace)
+        order = await count(self.run, self._shelf.blobs, partials, self._room, pace)
         return [name for name in order if not is_partial(name)]
 
     def _scan_partials(self) -> list[tuple[float, str, int]]:
         found = []
         for name in list(self._kept.values()):
             with contextlib.suppress(OSError):
-                status = (self._partials / name).stat()
-                found.append((status.st_atime, name, taken(self._partials / name)))
+                status = (self._shelf.partials / name).stat()
+                found.append((status.st_atime, name, taken(self._shelf.partials / name)))
         return found
 
-    def _blob(self, blob: str) -> Path:
-        return self._blobs / blob[:2] / blob
-
     def create(self, note: Note) -> FilePartial:
-        path = self._partials / f"{secrets.token_hex(8)}.part"
-        return FilePartial(path, note, self._executor, self._keeping, self._room.reservation())
+        return FilePartial(self._shelf.fresh(), note, self._executor, self._keeping, self._room.reservation())
 
     async def put(self, note: Note, body: bytes) -> Entry:
         reservation = self._room.reservation()
         try:
             await reservation.grow(on_disk(len(body) + FOOTER_ROOM), len(body))
-            entry, count = await self.run(self._put, note, body)
+            entry, count = await self.run(self._shelf.put, note, body)
         except OSError as exc:
             raise StoreError(f"cannot store {note.key}: {exc.strerror or exc}") from exc
         finally:
@@ -130,27 +101,12 @@ class DiskStore:
         self._room.add(entry.blob, count)
         return entry
 
-    def _put(self, note: Note, body: bytes) -> tuple[Entry, int]:
-        path = self._partials / f"{secrets.token_hex(8)}.part"
-        known = (note.key, note.url, note.head, note.validators)
-        entry = Entry(*known, path.stem, len(body), hashlib.sha256(body).hexdigest(), note.tags)
-        whole = body + footer(entry)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            self._seal(fd, path, whole, 0)
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
-        finally:
-            os.close(fd)
-        return entry, on_disk(len(whole))
-
     async def resume(self, key: str) -> FilePartial | None:
         name = self._kept.pop(key, None)
         if name is None:
             return None
         reservation = self._room.reopen(name)
-        path = self._partials / name
+        path = self._shelf.partials / name
         try:
             note, extents = load_note(await self.run(path.with_suffix(".json").read_bytes))
             partial = FilePartial(path, note, self._executor, self._keeping, reservation)
@@ -174,7 +130,7 @@ class DiskStore:
             return None
         if (found := self.at_hand(blob)) is not None:
             return found
-        opening = asyncio.ensure_future(self.run(open_blob, self._blob(blob)))
+        opening = asyncio.ensure_future(self.run(open_blob, self._shelf.blob(blob)))
         try:
             opened = await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -184,7 +140,7 @@ class DiskStore:
 
     async def entries(self, blobs: list[str]) -> list[Entry | None]:
         """What stands in the footer of each, None for what is no whole blob; none of them stays open."""
-        return await self.run(lambda: [entry_of(self._blob(blob)) if blob.isalnum() else None for blob in blobs])
+        return await self.run(lambda: [entry_of(self._shelf.blob(blob)) if blob.isalnum() else None for blob in blobs])
 
     def touch(self, blob: str, now: float) -> None:
         """The blob was used at `now` (wall clock, seconds)."""
@@ -195,16 +151,19 @@ class DiskStore:
         """It was stored or used since the start."""
         return self._room.used_since(blob)
 
+    @property
+    def folders(self) -> int:
+        """Bytes that the folders take themselves."""
+        return self._shelf.weight
+
+    async def recent(self) -> list[str]:
+        """The blobs that were stored last, before and since the start; some may be gone."""
+        return await self.run(self._shelf.recent.blobs)
+
     async def note_use(self) -> None:
         """Write down when blobs were last used, as their files' access times, so that a restart knows the order."""
         used, self._used = self._used, {}
-        await self.run(self._write_use, used)
-
-    def _write_use(self, used: dict[str, float]) -> None:
-        for blob, at in used.items():
-            with contextlib.suppress(OSError):
-                os.utime(self._blob(blob), (at, at))
-        self.folders = weight(self._blobs, self._partials)
+        await self.run(self._shelf.write_use, used)
 
     async def delete(self, blob: str) -> int:
         if is_partial(blob):
@@ -215,7 +174,7 @@ class DiskStore:
         self._used.pop(blob, None)
         self._handles.drop(blob)
         self.changes.changed(blob)
-        freed = await self.run(remove, self._blob(blob))
+        freed = await self.run(remove, self._shelf.blob(blob))
         # 1. A opens the file. 2. This drops nothing. 3. A's handle is kept. 4. The file goes.
         self._handles.drop(blob)
         return freed
@@ -228,13 +187,13 @@ class DiskStore:
     async def _drop(self, names: list[str]) -> int:
         for name in names:
             self._room.remove(name)
-        return sum([await self.run(remove, self._partials / name) for name in names])
+        return sum([await self.run(remove, self._shelf.partials / name) for name in names])
 
     async def _commit(self, partial: FilePartial, size: int, digest: Digest | None) -> Entry:
         try:
             await self._verified(partial, size, digest)  # first: also what finds no room must be right
             await partial.reserve(size)
-            entry, count = await self.run(self._make_blob, partial, size)
+            entry, count = await self.run(self._shelf.make, partial, size)
         except Mismatch:
             partial.extents = Extents()  # `keep` would be a mistake now
             await self._discard(partial)
@@ -267,39 +226,9 @@ class DiskStore:
         if digest and value != digest.value:
             raise Mismatch(f"{note.key}: expected {digest}, got {digest.algorithm}:{value} from {note.url}")
 
-    def _make_blob(self, partial: FilePartial, size: int) -> tuple[Entry, int]:
-        note = partial.note
-        blob = partial.path.stem
-        known = (note.key, note.url, note.head, note.validators)
-        entry = Entry(*known, blob, size, partial.hashes.sha256(), note.tags)
-        behind = footer(entry)
-        partial.open_now()  # an empty body has no file yet
-        os.ftruncate(partial.fd, size)
-        self._seal(partial.fd, partial.path, behind, size)
-        if partial.has_note:
-            partial.path.with_suffix(".json").unlink(missing_ok=True)
-        return entry, on_disk(size + len(behind))
-
-    def _seal(self, fd: int, path: Path, last: bytes, offset: int) -> None:
-        """Write the last bytes of a file, sync it, and make it a blob."""
-        write_all(fd, last, offset)
-        if self._durability != "none":
-            os.fdatasync(fd)
-        place(path, self._blob(path.stem), sync=self._durability == "full")
-        self.recent.note(path.stem)
-
     async def _checkpoint(self, partial: FilePartial) -> None:
         extents = list(partial.extents)  # before the sync: what is noted must be on disk
-        await self.run(self._write_note, partial, extents)
-
-    def _write_note(self, partial: FilePartial, extents: list[tuple[int, int]]) -> None:
-        if self._durability != "none":
-            os.fdatasync(partial.fd)
-        note = partial.path.with_suffix(".json")
-        draft = note.with_suffix(".draft")
-        draft.write_text(dump_note(partial.note, extents))
-        draft.rename(note)
-        partial.has_note = True
+        await self.run(self._shelf.write_note, partial, extents)
 
     async def _keep(self, partial: FilePartial) -> None:
         if not partial.extents.size:
@@ -324,7 +253,7 @@ class DiskStore:
         """Write down what was used; no call is running any more."""
         await self.note_use()
         self._handles.close()
-        self.recent.close()
+        self._shelf.recent.close()
         await asyncio.to_thread(bind(self._executor.shutdown, wait=True))
 
 

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from mirror.evict import Limits, Room, evict
-from mirror.stores.disk import DiskStore, Durability
+from mirror.stores.disk import DiskStore
 from mirror.stores.memory import MemoryIndex
+from mirror.stores.shelf import Durability
 from tests.contracts.samples import BODY, note
 
 MB = 1_000_000

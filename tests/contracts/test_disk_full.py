@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mirror.errors import StoreError
-from mirror.stores.disk import Durability
+from mirror.stores.shelf import Durability
 from mirror.stores.writer import BATCH
 from tests.contracts.on_disk import MB, disk, files, keep
 from tests.contracts.samples import BODY, note, read, stored
