@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial as bind
 from pathlib import Path
 from typing import Any, TypeVar
-
-import diskcache
 
 from mirror.changes import Changes, of_key
 from mirror.errors import StoreError
@@ -22,14 +18,10 @@ from mirror.model import Entry
 from mirror.stores import rows
 from mirror.stores.addresses import Addresses, Known, Stored
 from mirror.stores.codec import blob_of
-from mirror.stores.damage import damage
-from mirror.stores.files import aside, move_aside
-from mirror.stores.rows import BATCH, BROKEN, SETTINGS, WAL_SIZE, TextDisk, readable
+from mirror.stores.database import TIMEOUT, Database
+from mirror.stores.rows import BATCH, BROKEN, readable
 
 log = logging.getLogger("mirror.index")
-
-TIMEOUT = 1.0
-"""Seconds that a statement waits for a database that another process has locked."""
 
 HOT = 50_000
 """Addresses that are known in memory."""
@@ -55,70 +47,26 @@ class DiskcacheIndex:
         self.rebuilt = False
         self.suspect = False
         self._path = path
-        self._timeout = timeout
+        self._database = Database(path, timeout)
         self.changes = changes or Changes()
         # What was deleted stands there until its row is gone, and stays where the database refuses.
         self._hot = Addresses(hot)
         self._stored = Stored()
         self._pending: dict[str, Entry | None] = {}  # what the thread was not given yet to write
         self._timer: asyncio.TimerHandle | None = None
-        self._thread = ThreadPoolExecutor(1, "mirror-index")
-        self._cache: Any = None
-        self._aside = 0  # bytes in databases that were moved aside
         self._quiet_until = 0.0  # monotonic seconds
 
     async def start(self) -> None:
-        """Open the database; how long that takes does not depend on its size. StoreError when the folder cannot be used
-        at all."""
-        try:
-            self.rebuilt = await self._run(self._open_some)
-        except BROKEN as exc:
-            raise StoreError(f"cannot use the index at {self._path}: {exc}") from exc
-
-    def _open_some(self) -> bool:
-        database = self._path / diskcache.core.DBNAME
-        fresh = not database.is_file() or database.stat().st_size == 0
-        try:
-            self._open()
-        except Exception as exc:  # whatever it is that is wrong with it, another one is needed
-            log.warning("the index cannot be opened and is built again: %s", str(exc))
-            self._open_another()
-            fresh = True
-        self._weigh_aside()
-        return fresh
-
-    def _open(self) -> None:
-        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._cache = diskcache.Cache(str(self._path), timeout=self._timeout, disk=TextDisk, **SETTINGS)
-
-    def _open_another(self) -> None:
-        if self._cache is not None:
-            self._cache.close()
-        move_aside(self._path)
-        self._open()
-
-    def _weigh_aside(self) -> None:
-        files = (file for folder in aside(self._path.parent) for file in (folder, *folder.glob("*")))
-        self._aside = sum(file.lstat().st_blocks * 512 for file in files)
+        """Open the database. StoreError when the folder cannot be used at all."""
+        self.rebuilt = await self._database.start()
 
     async def check(self) -> None:
         """Read all of the database for damage, beside the requests, as is due after an unclean stop. A damaged one is
         moved aside: `rebuilt` is True then, and the index empty. StoreError when another cannot be opened."""
-        verdict = await damage(self._path / diskcache.core.DBNAME)
-        if not verdict:
-            return
-        log.warning("the index is damaged and is built again: %s", verdict)
-        try:
-            await self._run(self._open_another)
-            await self._run(self._weigh_aside)
-        except BROKEN as exc:
-            raise StoreError(f"cannot use the index at {self._path}: {exc}") from exc
-        self._hot.clear()  # or what is in memory only would be taken for a row
-        self.changes.all_changed()  # other processes may read the old one still
-        self.rebuilt, self.suspect = True, False
-
-    async def _run(self, call: Callable[..., T], *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
+        if await self._database.replaced():
+            self._hot.clear()  # or what is in memory only would be taken for a row
+            self.changes.all_changed()  # other processes may read the old one still
+            self.rebuilt, self.suspect = True, False
 
     async def get(self, key: str) -> Entry | None:
         known = self._hot.get(of_key(key))
@@ -145,7 +93,7 @@ class DiskcacheIndex:
         while True:
             mark = self.changes.mark(address)
             try:
-                texts = await self._read(self._on, rows.under, address)
+                texts = await self._read(self._database.on, rows.under, address)
             except BROKEN as exc:
                 self._broke(exc, "read")
                 raise StoreError(f"the index cannot be read: {exc}") from exc
@@ -161,7 +109,7 @@ class DiskcacheIndex:
         count, size, after = 0, 0, prefix
         while True:
             try:
-                some, theirs, last = await self._read(self._on, rows.sums, after, f"{prefix}\U0010ffff")
+                some, theirs, last = await self._read(self._database.on, rows.sums, after, f"{prefix}\U0010ffff")
             except BROKEN as exc:
                 self._broke(exc, "read")
                 raise StoreError(f"the index cannot be read: {exc}") from exc
@@ -184,7 +132,7 @@ class DiskcacheIndex:
             self._stored.add(of_key(entry.key))
         try:
             new = [entry for entry in entries if not self._in_memory(entry.key)]
-            stand = await self._read(self._attempt, rows.adopt, new)
+            stand = await self._read(self._database.attempt, rows.adopt, new)
         except BROKEN as exc:
             self._broke(exc, "written")
             raise StoreError(f"the index cannot be written: {exc}") from exc
@@ -223,32 +171,23 @@ class DiskcacheIndex:
             self._timer.cancel()
             self._timer = None
         pending, self._pending = self._pending, {}
-        future = asyncio.get_running_loop().run_in_executor(self._thread, self._write, pending)
+        future = self._database.run(self._write, pending)
         future.add_done_callback(bind(self._wrote, pending))
         return future
 
     def _write(self, pending: dict[str, Entry | None]) -> None:
         """In one transaction; where that fails, each alone, so that what cannot be written harms itself only."""
         try:
-            self._attempt(rows.write, pending)
+            self._database.attempt(rows.write, pending)
         except BROKEN:
             if len(pending) == 1:
                 raise
             for key, entry in pending.items():
-                self._attempt(rows.write, {key: entry})
+                self._database.attempt(rows.write, {key: entry})
         finally:
             # 1. It is told that a row changes. 2. Another process, which only reads, reads the old row. 3. It changes.
             for key in pending:
                 self.changes.changed(of_key(key))
-
-    def _attempt(self, call: Callable[[Any, Any], T], what: Any) -> T:
-        try:
-            return call(self._cache, what)
-        except BaseException:
-            # A COMMIT that failed leaves the transaction open, and the connection would refuse all further ones.
-            with contextlib.suppress(sqlite3.Error):
-                self._cache.close()
-            raise
 
     def _wrote(self, pending: dict[str, Entry | None], future: asyncio.Future[None]) -> None:
         exc = None if future.cancelled() else future.exception()
@@ -258,15 +197,11 @@ class DiskcacheIndex:
             for key in [key for key, entry in pending.items() if entry is None]:
                 self._hot.deleted(key)
 
-    def _on(self, call: Callable[..., T], *args: Any) -> T:
-        """On the thread: diskcache has a connection for each."""
-        return call(self._cache._sql, *args)
-
     async def _read(self, call: Callable[..., T], *args: Any) -> T:
         """`call(*args)` on the thread, after all writes."""
         if self._pending:
             self._flush()
-        return await self._run(call, *args)
+        return await self._database.run(call, *args)
 
     def _broke(self, exc: Exception, what: str) -> None:
         self.suspect = self.suspect or type(exc) is sqlite3.DatabaseError  # "malformed", "not a database"
@@ -279,7 +214,7 @@ class DiskcacheIndex:
         """Learn in portions what is stored, so that what is not need not be looked for. Runs behind the requests."""
         last = ""
         with contextlib.suppress(*BROKEN):  # whoever looks for something is told then
-            while some := await self._read(self._on, rows.keys, last):
+            while some := await self._read(self._database.on, rows.keys, last):
                 for last in some:
                     self._stored.add(of_key(last))
                 await asyncio.sleep(PAUSE)
@@ -301,7 +236,7 @@ class DiskcacheIndex:
         after: str | None = None
         while True:
             try:
-                texts, after = await self._read(self._on, rows.page, prefix, after)
+                texts, after = await self._read(self._database.on, rows.page, prefix, after)
             except BROKEN as exc:
                 self._broke(exc, "read")
                 raise StoreError(f"the index cannot be read: {exc}") from exc
@@ -311,20 +246,11 @@ class DiskcacheIndex:
 
     def bytes_on_disk(self) -> int:
         """Bytes that the database takes; a few calls of stat."""
-        found = {"": 0, "-wal": 0, "-shm": 0}
-        for suffix in found:
-            with contextlib.suppress(OSError):
-                found[suffix] = os.stat(f"{self._path}/{diskcache.core.DBNAME}{suffix}").st_blocks * 512  # noqa: PTH116
-        # The log grows between two askings; it counts as what it grows to.
-        return self._aside + found[""] + found["-shm"] + max(found["-wal"], WAL_SIZE)
+        return self._database.bytes_on_disk()
 
     async def close(self) -> None:
         """Write what is not written yet, and close the database; idempotent."""
         if self._pending:
             with contextlib.suppress(*BROKEN):
                 await self._flush()
-        if self._cache is not None:
-            cache, self._cache = self._cache, None
-            with contextlib.suppress(*BROKEN):
-                await self._run(cache.close)
-        await asyncio.to_thread(self._thread.shutdown)
+        await self._database.close()

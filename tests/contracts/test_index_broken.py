@@ -177,7 +177,7 @@ class TestBroken:
         plant(on_disk._path, "CREATE TABLE parent (id PRIMARY KEY)")
         plant(on_disk._path, "CREATE TABLE child (id REFERENCES parent(id) DEFERRABLE INITIALLY DEFERRED)")
         plant(on_disk._path, "CREATE TRIGGER t AFTER INSERT ON Cache BEGIN INSERT INTO child VALUES (1); END")
-        await on_disk._run(lambda: on_disk._cache._sql("PRAGMA foreign_keys = ON").fetchall())
+        await on_disk._database.run(lambda: on_disk._database.cache._sql("PRAGMA foreign_keys = ON").fetchall())
         await on_disk.put(entry("/m/refused"))
         plant(on_disk._path, "DROP TRIGGER t")
         await on_disk.put(entry("/m/b"))
@@ -186,7 +186,7 @@ class TestBroken:
     async def test_a_database_that_was_removed_while_it_ran_is_no_error(self, on_disk: DiskcacheIndex) -> None:
         for path in on_disk._path.iterdir():
             path.unlink()
-        on_disk._cache.close()
+        on_disk._database.cache.close()
         assert await on_disk.get("/m/a") is None
         await on_disk.put(entry())
         assert await on_disk.get("/m/a") == entry()

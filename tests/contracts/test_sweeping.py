@@ -81,7 +81,7 @@ class TestSweep:
         on_disk._hot.clear()
         await on_disk.put(entry("/m/hot", blob="02"))
         held = threading.Event()
-        waiting = asyncio.create_task(on_disk._run(held.wait))
+        waiting = on_disk._database.run(held.wait)
         await asyncio.sleep(0)
         adopting = asyncio.create_task(
             on_disk.adopt([entry(key, blob="ff") for key in ("/m/row", "/m/hot", "/m/late", "/m/new")])

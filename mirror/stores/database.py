@@ -1,0 +1,121 @@
+"""The index's database: opened, replaced where it cannot be used, looked through for damage, on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import diskcache
+
+from mirror.errors import StoreError
+from mirror.stores.damage import damage
+from mirror.stores.files import aside, move_aside
+from mirror.stores.rows import BROKEN, SETTINGS, WAL_SIZE, TextDisk
+
+log = logging.getLogger("mirror.index")
+
+TIMEOUT = 1.0
+"""Seconds that a statement waits for a database that another process has locked."""
+
+T = TypeVar("T")
+
+
+class Database:
+    """The database below the folder `path`. Calls of `run` are carried out one after the other, in their order."""
+
+    def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
+        self.cache: Any = None
+        self._path = path
+        self._timeout = timeout
+        self._thread = ThreadPoolExecutor(1, "mirror-index")
+        self._aside = 0  # bytes in databases that were moved aside
+
+    def run(self, call: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """`call(*args)` on the thread. Raises BROKEN."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
+
+    async def start(self) -> bool:
+        """Open it; how long that takes does not depend on its size. True where there was none, or none that could be
+        used. StoreError when the folder cannot be used at all."""
+        return await self._usable(self._open_some)
+
+    async def _usable(self, call: Callable[[], T]) -> T:
+        try:
+            return await self.run(call)
+        except BROKEN as exc:
+            raise StoreError(f"cannot use the index at {self._path}: {exc}") from exc
+
+    def _open_some(self) -> bool:
+        database = self._path / diskcache.core.DBNAME
+        fresh = not database.is_file() or database.stat().st_size == 0
+        try:
+            self._open()
+        except Exception as exc:  # whatever it is that is wrong with it, another one is needed
+            log.warning("the index cannot be opened and is built again: %s", str(exc))
+            self._open_another()
+            fresh = True
+        self._weigh_aside()
+        return fresh
+
+    def _open(self) -> None:
+        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.cache = diskcache.Cache(str(self._path), timeout=self._timeout, disk=TextDisk, **SETTINGS)
+
+    def _open_another(self) -> None:
+        if self.cache is not None:
+            self.cache.close()
+        move_aside(self._path)
+        self._open()
+
+    def _weigh_aside(self) -> None:
+        files = (file for folder in aside(self._path.parent) for file in (folder, *folder.glob("*")))
+        self._aside = sum(file.lstat().st_blocks * 512 for file in files)
+
+    async def replaced(self) -> bool:
+        """Read all of it for damage, beside the requests; True where it was damaged, and is another, empty one now.
+        StoreError when another cannot be opened."""
+        verdict = await damage(self._path / diskcache.core.DBNAME)
+        if not verdict:
+            return False
+        log.warning("the index is damaged and is built again: %s", verdict)
+        await self._usable(self._open_another)
+        await self._usable(self._weigh_aside)
+        return True
+
+    def on(self, call: Callable[..., T], *args: Any) -> T:
+        """`call(execute, *args)`. On the thread: diskcache has a connection for each."""
+        return call(self.cache._sql, *args)
+
+    def attempt(self, call: Callable[[Any, Any], T], what: Any) -> T:
+        """`call(cache, what)`, which writes. On the thread."""
+        try:
+            return call(self.cache, what)
+        except BaseException:
+            # A COMMIT that failed leaves the transaction open, and the connection would refuse all further ones.
+            with contextlib.suppress(sqlite3.Error):
+                self.cache.close()
+            raise
+
+    def bytes_on_disk(self) -> int:
+        """Bytes that the database takes; a few calls of stat."""
+        found = {"": 0, "-wal": 0, "-shm": 0}
+        for suffix in found:
+            with contextlib.suppress(OSError):
+                found[suffix] = os.stat(f"{self._path}/{diskcache.core.DBNAME}{suffix}").st_blocks * 512  # noqa: PTH116
+        # The log grows between two askings; it counts as what it grows to.
+        return self._aside + found[""] + found["-shm"] + max(found["-wal"], WAL_SIZE)
+
+    async def close(self) -> None:
+        """Close it; idempotent."""
+        if self.cache is not None:
+            cache, self.cache = self.cache, None
+            with contextlib.suppress(*BROKEN):
+                await self.run(cache.close)
+        await asyncio.to_thread(self._thread.shutdown)
