@@ -99,6 +99,7 @@ class Stores:
             # Whoever reads beside this server: what the last one did not come to tell, and the database may be another.
             self.changes.all_changed()
             if not self._clean:
+                self.store.purged = []
                 await self._find_recent()
         except BaseException:
             await self._close()
@@ -132,6 +133,7 @@ class Stores:
             blobs = await self.store.count()
             if not self._clean:
                 await self._mend(blobs)
+            self.store.purged = None
             self._clean = True
         except Exception:
             log.exception("cannot count what is stored")

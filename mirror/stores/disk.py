@@ -54,6 +54,7 @@ class DiskStore:
         self._keeping = Keeping(self._commit, self._checkpoint, self._keep, self._discard)
         self._used: dict[str, float] = {}  # blob -> wall clock of its last use, since the last `note_use`
         self._handles = Handles()
+        self.purged: list[Callable[[str], bool]] | None = None  # what was, while blobs are being adopted
         self.changes = changes or Changes()
 
     async def run(self, call: Callable[..., T], *args: Any) -> T:
@@ -181,8 +182,14 @@ class DiskStore:
 
     async def forget(self, matches: Callable[[str], bool]) -> int:
         """Remove the kept partials of all keys that match (a purge); the bytes that this freed."""
+        if self.purged is not None:
+            self.purged.append(matches)
         # Taken from `_kept` before the first wait, as `resume` does: who has the name has the file to itself.
         return await self._drop([self._kept.pop(key) for key in [key for key in self._kept if matches(key)]])
+
+    def was_purged(self, key: str) -> bool:
+        """Whether that key was purged since the start; known while blobs are being adopted."""
+        return any(matches(key) for matches in self.purged or ())
 
     async def _drop(self, names: list[str]) -> int:
         for name in names:

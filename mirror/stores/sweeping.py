@@ -72,9 +72,15 @@ async def sweep(store: DiskStore, index: DiskcacheIndex, blobs: list[str], pace:
     adopted = removed = 0
     for end in range(len(blobs), 0, -OPENED):
         some = blobs[max(0, end - OPENED) : end][::-1]  # what was used last is asked for first
-        entries = [entry for entry in await store.entries(some) if entry is not None]
+        entries = [entry for entry in await store.entries(some) if entry and not store.was_purged(entry.key)]
         standing = await index.adopt(entries)
         kept = {entry.blob for entry, blob in zip(entries, standing, strict=True) if entry.blob == blob}
+        for entry in entries:
+            # 1. This finds a blob. 2. A purge goes through the index, and finds nothing. 3. This puts the entry.
+            if store.was_purged(entry.key) and not store.used_since(entry.blob):
+                kept.discard(entry.blob)
+                if (known := await index.get(entry.key)) is not None and known.blob == entry.blob:
+                    await index.delete(entry.key)
         # 1. A fill stores a blob. 2. This finds the older entry. 3. The fill puts its own.
         gone = [blob for blob in some if blob not in kept and not store.used_since(blob)]
         removed += sum([await store.delete(blob) > 0 for blob in gone])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mirror.errors import StoreError
+from mirror.model import Entry
 from mirror.stores import open_stores
 from mirror.stores.counting import Pace
 from mirror.stores.sqlite import DiskcacheIndex
@@ -62,6 +63,30 @@ class TestSweep:
         opened_blob = await stores.store.open(new.blob)
         assert opened_blob is not None
         await opened_blob.close()
+        await stores.close()
+
+    @pytest.mark.parametrize("when", ["before it is found", "while it is adopted"])
+    async def test_what_is_purged_meanwhile_does_not_come_back(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+    ) -> None:
+        await filled(tmp_path / "cache", "/m/a", "/m/b")
+        for path in (*(tmp_path / "cache" / "index.v1").iterdir(), *(tmp_path / "cache").glob("recent*")):
+            path.unlink()
+        stores = open_stores(tmp_path / "cache", LIMITS, "none")
+        plain = stores.index.adopt
+
+        async def adopt(entries: list[Entry]) -> list[str]:
+            if when == "while it is adopted":
+                await stores.store.forget(lambda key: key == "/m/a")
+            return await plain(entries)
+
+        monkeypatch.setattr(DiskcacheIndex, "adopt", lambda _, entries: adopt(entries))
+        await stores.start()
+        if when == "before it is found":
+            await stores.store.forget(lambda key: key == "/m/a")
+        await settled(stores)
+        assert await keys(stores.index) == ["/m/b"]
+        assert len(stores.room.recency()) == 1
         await stores.close()
 
     async def test_what_was_evicted_meanwhile_is_not_told_as_removed(self, tmp_path: Path) -> None:
