@@ -26,10 +26,10 @@ async def loop(labs: Labs, kind: str) -> None:
     async with labs(layout=layout, poor=poor, settings=settings) as lab:
         apt = lab.client(kind.replace(" ", "-"))
         await apt.updated()
-        found = await rounds(apt, Publisher(lab.archive, count, pause=0.5, between=0.5), count)
+        found = await rounds(apt, Publisher(lab.archive, count, pause=0.5, between=0.5), count, generations=8)
         assert [said.text for said in found.failed] == [], kind
         assert found.seen == sorted(found.seen), kind
-        assert found.published > 5, kind
+        assert len(set(found.seen)) > 2, kind
         await lab.caught_up(apt)
 
 

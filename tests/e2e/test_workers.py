@@ -9,8 +9,8 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from http.client import HTTPConnection
+from contextlib import ExitStack, suppress
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,7 @@ def until(holds: Callable[[], object]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.01)
+        time.sleep(0.01)  # other processes: they tell nobody, they can only be looked at
 
 
 class Spread:
@@ -175,8 +175,9 @@ def test_when_the_process_that_downloads_is_killed_hits_go_on_and_its_successor_
         answer = client.answer(f"/o{target}")
         got = answer.read(40 * MB)
         os.kill(holder, signal.SIGKILL)
-        with pytest.raises((OSError, Exception)):  # it may have ended in any of several ways, but not well
-            assert len(got + answer.read()) == 60 * MB
+        with suppress(OSError, HTTPException):
+            got += answer.read()
+        assert len(got) < 60 * MB
     for _ in range(20):
         assert {kept.ask(HOT)[0] for kept in fronts} == {"HIT"}
     reading = asyncio.run(read(server.url(f"/o{target}"), seed="big", size=60 * MB))
@@ -259,8 +260,6 @@ def test_two_servers_on_one_cache_are_refused(server: Served, tmp_path: Path) ->
     second = Served(
         tmp_path / "second", f'[cache]\npath = "{server.cache}"\n' + http_mirror("http://127.0.0.1:1", ""), 2
     )
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=5)
-    connection.close()
     text = (second.folder / "config.toml").read_text().replace("[cache]\n\n", "")
     (second.folder / "config.toml").write_text(text.replace("[server]", '[server]\ndrain = "0s"'))
     with pytest.raises(AssertionError, match="another server"):

@@ -59,11 +59,12 @@ class Rounds:
     published: int = 0
 
 
-async def rounds(apt: Apt, publisher: Publisher, count: int) -> Rounds:
-    """Update that often while the publisher is at work; each other time by a client that knows nothing yet."""
+async def rounds(apt: Apt, publisher: Publisher, count: int, generations: int = 0) -> Rounds:
+    """Update that often, and until there are so many generations, while the publisher is at work; each other time by a
+    client that knows nothing yet."""
     found = Rounds()
     async with publisher.at_work():
-        for turn in range(count):
+        while (turn := len(found.seen) + len(found.failed)) < count or publisher.archive.newest.number < generations:
             if turn % 2:
                 apt.forget()
             said = await apt.update()
