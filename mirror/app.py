@@ -27,8 +27,10 @@ from mirror.outside import Outside
 from mirror.settings import Config, FillSettings
 from mirror.signatures import Gpgv
 from mirror.stores import open_stores
-from mirror.web import admin, health, stats
-from mirror.web.auth import check_right
+from mirror.web import api, health
+from mirror.web.api.purge import PurgeByMethod
+from mirror.web.api.refusals import refusal
+from mirror.web.auth import Rights
 from mirror.web.mounts import Mounts
 from mirror.web.proxy import Names, Proxy, Receive, Scope
 from mirror.web.replies import Send, Sent, marked, send_error
@@ -62,7 +64,7 @@ class App:
         self._counters = counters or Counters([mirror.name for mirror in config.mirrors])
         self._mounts = Mounts(config.mirrors)
         self._proxy: Proxy | None = None
-        self._purge: admin.PurgeByMethod | None = None
+        self._purge: PurgeByMethod | None = None
         self._touch: Callable[[str, float], None] | None = None
         self._site = FastAPI(
             title="mirror",
@@ -114,10 +116,6 @@ class App:
             return Unavailable("this server is about to end")
         return None
 
-    def _may_change(self, request: Request) -> None:
-        host = request.headers.get("host", "")
-        check_right(request, self.config.admin.token, lambda asked: self._names.known(host, asked.scope))
-
     @asynccontextmanager
     async def _lifespan(self, site: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
@@ -145,10 +143,10 @@ class App:
         operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters)
         self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters)
         stack.callback(self._proxy.close)
-        self._purge = admin.PurgeByMethod(operations, self._may_change)
+        rights = Rights(config.admin.token, lambda host, asked: self._names.known(host, asked.scope))
+        self._purge = PurgeByMethod(operations, rights)
         below = APIRouter(prefix="/-")
-        below.include_router(admin.routes(operations, self._may_change))
-        below.include_router(stats.routes(operations, self._started))
+        below.include_router(api.routes(operations, rights, self._started))
         site.include_router(below)
 
 
@@ -176,16 +174,16 @@ def _origin_settings(config: Config) -> OriginSettings:
 
 async def _mirror_error(_request: Request, exc: Exception) -> Response:
     status = exc.status if isinstance(exc, MirrorError) else 500
-    return admin.refusal(status, str(exc))
+    return refusal(status, str(exc))
 
 
 async def _refused(_request: Request, exc: Exception) -> Response:
     if not isinstance(exc, HTTPException):
         raise exc
-    return admin.refusal(exc.status_code, str(exc.detail), exc.headers)
+    return refusal(exc.status_code, str(exc.detail), exc.headers)
 
 
 async def _invalid(_request: Request, exc: Exception) -> Response:
     problems: list[Any] = list(exc.errors()) if isinstance(exc, RequestValidationError) else []
     lines = [f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in problems]
-    return admin.refusal(RequestError.status, "; ".join(lines) or str(exc))
+    return refusal(RequestError.status, "; ".join(lines) or str(exc))

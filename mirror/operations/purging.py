@@ -1,4 +1,4 @@
-"""What an operator can do. The admin API exposes these verbs; the command line and the page are its clients."""
+"""Purge: remove, or expire, what is stored."""
 
 from __future__ import annotations
 
@@ -6,16 +6,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 from mirror import variants
-from mirror.counters import Count, Counters
-from mirror.ecosystems import PLANNERS
-from mirror.errors import MirrorError, NotFound, RequestError
 from mirror.fills import Fills
 from mirror.httpcache.freshness import expire
-from mirror.model import Entry, Mirror, Ready, Request
+from mirror.model import Entry
+from mirror.operations.places import Places
 from mirror.ports import BlobStore, Index
-
-RECENT = 5.0
-"""Seconds for which sums over all that is stored are not made again."""
 
 LISTED = 100
 """Entries that a purge names in its answer."""
@@ -43,33 +38,14 @@ class Purged:
     entries: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What was counted of a mirror, and what is stored of it: `entries`, and the bytes of their bodies."""
+class Purging:
+    """Removes what a selection names."""
 
-    count: Count
-    entries: int
-    size: int
-
-
-class Operations:
-    """The verbs, over the ports."""
-
-    def __init__(
-        self,
-        store: BlobStore,
-        index: Index,
-        fills: Fills,
-        mirrors: tuple[Mirror, ...],
-        counters: Counters | None = None,
-    ) -> None:
-        self._counters = counters or Counters([mirror.name for mirror in mirrors])
-        self._sums: dict[str, tuple[int, int]] = {}
-        self._summed_at = float("-inf")
+    def __init__(self, store: BlobStore, index: Index, fills: Fills, places: Places) -> None:
         self._store = store
         self._index = index
         self._fills = fills
-        self._mirrors = {mirror.name: mirror for mirror in mirrors}
+        self._places = places
 
     async def purge(self, selection: Selection, *, soft: bool = False, dry_run: bool = False) -> Purged:
         """Remove what matches, all variants of it; `soft` expires it and keeps the bytes; `dry_run` only tells.
@@ -77,8 +53,8 @@ class Operations:
         A running download of a purged key goes on for its readers and is not published; the next request starts afresh.
         RequestError names what cannot be meant.
         """
-        urls = frozenset(self._key(url) for url in selection.urls)
-        prefixes = tuple(self._prefix(prefix) for prefix in selection.prefixes)
+        urls = frozenset(self._places.key(url) for url in selection.urls)
+        prefixes = tuple(self._places.prefix(prefix) for prefix in selection.prefixes)
 
         def matches(key: str) -> bool:
             address = variants.address(key)
@@ -100,14 +76,6 @@ class Operations:
         if not dry_run and not soft:
             purged.bytes += await self._store.forget(matches)
         return purged
-
-    async def stats(self) -> dict[str, Held]:
-        """By mirror (NOBODY: requests for none). What is stored was summed up at most RECENT seconds ago."""
-        now = self._fills.outside.wall()
-        if not 0 <= now - self._summed_at < RECENT:
-            self._sums = {name: await self._index.sums(f"/{name}/") for name in self._mirrors}
-            self._summed_at = now
-        return {name: Held(count, *self._sums.get(name, (0, 0))) for name, count in self._counters.totals().items()}
 
     async def _remove(self, entry: Entry, *, soft: bool) -> int:
         if soft:
@@ -133,31 +101,3 @@ class Operations:
                     if entry.key not in seen:
                         seen.add(entry.key)
                         yield entry
-
-    def _check(self, address: str) -> Mirror:
-        name = address[1:].partition("/")[0]
-        mirror = self._mirrors.get(name)
-        if not address.startswith("/") or mirror is None:
-            known = ", ".join(sorted(f"/{name}/" for name in self._mirrors))
-            raise RequestError(f"{address!r} is not below a mirror ({known})")
-        return mirror
-
-    def _prefix(self, prefix: str) -> str:
-        """`/npm` means what is below it, and not the mirror `/npm-private/` too."""
-        self._check(prefix)
-        return prefix if "/" in prefix[1:] else f"{prefix}/"
-
-    def _key(self, url: str) -> str:
-        """The canonical address of what a client asks with this URL path: the plan's key, less its variant."""
-        mirror = self._check(url)
-        path, _, query = url[1 + len(mirror.name) :].partition("?")
-        try:
-            plan = PLANNERS[mirror.ecosystem](mirror, Request("GET", path or "/", query, base=f"/{mirror.name}"))
-        except NotFound:
-            return url
-        except MirrorError as exc:
-            raise RequestError(f"{url!r}: {exc}") from exc
-        if isinstance(plan, Ready):
-            location = (plan.headers.get("location") or url).partition("?")[0]
-            return location if location == url else self._key(location)
-        return variants.address(plan.key)

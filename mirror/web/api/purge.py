@@ -1,18 +1,18 @@
-"""The admin API below `/-/api`."""
+"""`POST /-/api/purge` and `PURGE /{mirror}/path`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from mirror.errors import MirrorError
 from mirror.operations import Operations, Selection
-from mirror.web.shapes import problem
+from mirror.web.api.refusals import refusal
+from mirror.web.auth import Rights, Role
 
 
 class PurgeBody(BaseModel):
@@ -39,19 +39,11 @@ class PurgeAnswer(BaseModel):
     entries: list[str]
 
 
-Right = Callable[[Request], None]
-"""Raises HTTPException 401 or 403 where the request may not make a change."""
+def routes(operations: Operations, rights: Rights) -> APIRouter:
+    """The route."""
+    router = APIRouter()
 
-
-def routes(operations: Operations, right: Right) -> APIRouter:
-    """The routes."""
-
-    async def may_change(request: Request) -> None:
-        right(request)
-
-    router = APIRouter(prefix="/api", tags=["admin"])
-
-    @router.post("/purge", dependencies=[Depends(may_change)])
+    @router.post("/purge", dependencies=[rights.needs(Role.OPERATE)])
     async def purge(body: Annotated[PurgeBody, ...]) -> PurgeAnswer:
         """Remove, or expire, what is stored. Nothing matched is no error."""
         selection = Selection(tuple(body.urls), tuple(body.prefixes), body.everything)
@@ -64,14 +56,14 @@ def routes(operations: Operations, right: Right) -> APIRouter:
 class PurgeByMethod:
     """`PURGE /{mirror}/path`: the same for one address with all its variants; 404 when nothing was stored."""
 
-    def __init__(self, operations: Operations, right: Right) -> None:
+    def __init__(self, operations: Operations, rights: Rights) -> None:
         self._operations = operations
-        self._right = right
+        self._rights = rights
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         answer: Response
         try:
-            self._right(Request(scope))
+            self._rights.check(Request(scope), Role.OPERATE)
             query = scope["query_string"].decode("latin-1")
             url = scope["raw_path"].decode("ascii", "replace") + (f"?{query}" if query else "")
             purged = await self._operations.purge(Selection(urls=(url,)))
@@ -81,9 +73,3 @@ class PurgeByMethod:
         except MirrorError as exc:
             answer = refusal(exc.status, str(exc))
         await answer(scope, receive, send)
-
-
-def refusal(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An error of ours as Starlette's response."""
-    fields, body = problem(status, detail)
-    return Response(body, status, {**dict(fields), **(headers or {})})

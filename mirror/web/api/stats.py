@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from mirror.counters import NOBODY, OUTCOMES
 from mirror.operations import Held, Operations
+from mirror.web.auth import Rights, Role
 
 
 class MirrorStats(BaseModel):
@@ -49,12 +50,12 @@ class Stats(BaseModel):
     totals: MirrorStats
 
 
-def routes(operations: Operations, started: float) -> APIRouter:
+def routes(operations: Operations, rights: Rights, started: float) -> APIRouter:
     """The route. `started`: when the server was, by the monotonic clock."""
-    router = APIRouter(prefix="/api", tags=["admin"])
+    router = APIRouter()
     known = version("mirror")
 
-    @router.get("/stats")
+    @router.get("/stats", dependencies=[rights.needs(Role.READ)])
     async def stats() -> Stats:
         """What was answered, served, fetched and saved, and what is stored (summed up at most 5 s ago)."""
         found = {name: MirrorStats.of(held) for name, held in (await operations.stats()).items()}

@@ -1,0 +1,30 @@
+"""What an operator can do, a file for each verb. The admin API exposes them; command line and page are its clients."""
+
+from __future__ import annotations
+
+from mirror.counters import Counters
+from mirror.fills import Fills
+from mirror.model import Mirror
+from mirror.operations.holdings import Held, Holdings
+from mirror.operations.places import Places
+from mirror.operations.purging import Purged, Purging, Selection
+from mirror.ports import BlobStore, Index
+
+__all__ = ["Held", "Operations", "Purged", "Selection"]
+
+
+class Operations:
+    """The verbs, over the ports."""
+
+    def __init__(
+        self,
+        store: BlobStore,
+        index: Index,
+        fills: Fills,
+        mirrors: tuple[Mirror, ...],
+        counters: Counters | None = None,
+    ) -> None:
+        places = Places(mirrors)
+        names = tuple(places.mirrors)
+        self.purge = Purging(store, index, fills, places).purge
+        self.stats = Holdings(index, counters or Counters(names), names, fills.outside.wall).stats

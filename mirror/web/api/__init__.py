@@ -1,0 +1,17 @@
+"""The admin API below `/-/api`: a file for each verb, with its route and its shapes."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from mirror.operations import Operations
+from mirror.web.api import purge, stats
+from mirror.web.auth import Rights
+
+
+def routes(operations: Operations, rights: Rights, started: float) -> APIRouter:
+    """All routes. `started`: when the server was, by the monotonic clock."""
+    router = APIRouter(prefix="/api", tags=["admin"])
+    router.include_router(purge.routes(operations, rights))
+    router.include_router(stats.routes(operations, rights, started))
+    return router
