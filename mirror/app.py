@@ -29,6 +29,7 @@ from mirror.settings import Config, FillSettings
 from mirror.signatures import Gpgv
 from mirror.stores import open_stores
 from mirror.web import api, health
+from mirror.web.api import reference
 from mirror.web.api.purge import PurgeByMethod
 from mirror.web.api.refusals import refusal
 from mirror.web.auth import Rights
@@ -79,7 +80,7 @@ class App:
         self._site = FastAPI(
             title="mirror",
             openapi_url="/-/api/openapi.json",
-            docs_url="/-/api/docs",
+            docs_url=None,  # that one loads scripts from elsewhere
             redoc_url=None,
             redirect_slashes=False,
             lifespan=self._lifespan,
@@ -88,6 +89,7 @@ class App:
         self._site.add_exception_handler(RequestValidationError, _invalid)
         self._site.add_exception_handler(HTTPException, _refused)
         self._site.include_router(health.routes(self.readiness), prefix="/-")
+        self._site.include_router(reference.routes(self._site.openapi))
         self._below = Entrance(self._site, self._rights)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

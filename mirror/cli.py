@@ -1,8 +1,9 @@
-"""The command line: `mirror serve`, `mirror check`, `mirror setup`."""
+"""The command line: `mirror serve`, `mirror check`, `mirror setup`, `mirror token`."""
 
 from __future__ import annotations
 
 import argparse
+import logging
 import mmap
 import os
 import sys
@@ -10,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mirror import certificate, pointers, setup, values
+from mirror import certificate, pointers, setup, tokens, values
+from mirror.cautions import cautions
 from mirror.changes import Changes
 from mirror.clients import Machine
 from mirror.config import load
 from mirror.counters import Counters
 from mirror.errors import ConfigError
 from mirror.model import Mirror
+from mirror.sections import ROLES
 from mirror.settings import Config
 
 DONE, FOUND, WRONG = 0, 1, 2
@@ -29,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if command == "setup":
             return _setup(options)
+        if command == "token":
+            print(tokens.made(options.name or options.role, options.role))
+            return DONE
         config = load(Path(options.config))
         if command == "check":
             return _check(config)
@@ -55,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     act.add_argument("--write", action="store_true", help="into the client's own file, with a backup beside it")
     act.add_argument("--undo", action="store_true", help="what --write did")
     point.add_argument("--server", default="", metavar="URL", help="where clients see the server, if not as configured")
+    token = commands.add_parser("token", help="make a token for clients and the admin API")
+    token.add_argument("name", nargs="?", metavar="NAME", help="in config.toml; default: the role")
+    token.add_argument("--role", default="read", choices=ROLES, help="default: read")
     for command in (serve, check, point):
         command.add_argument("--config", default=default, metavar="FILE", help=f"default: {default}")
     return parser
@@ -64,6 +73,8 @@ def _check(config: Config) -> int:
     unavailable = [mirror for mirror in config.mirrors if mirror.unavailable]
     for mirror in config.mirrors:
         print(f"/{mirror.name}/  {mirror.ecosystem}  {_upstreams(mirror)}")
+    for line in cautions(config):
+        print(f"note: {line}")
     print(
         f"{config.path}: good"
         + (f", {len(unavailable)} of {len(config.mirrors)} mirrors unavailable" if unavailable else "")
@@ -88,6 +99,8 @@ def _serve(config: Config, options: argparse.Namespace) -> int:
     config = replace(config, server=server)
     log_to_stderr(options.log_level)
     print(welcome(config), flush=True)
+    for line in cautions(config):
+        logging.getLogger("mirror").warning("%s", line)
     if server.workers == 1:
         return run(App(config), server)
 
