@@ -1,66 +1,44 @@
-"""The command line: `mirror serve`, `mirror check`, `mirror setup`."""
+"""`mirror serve` and `mirror check`."""
 
 from __future__ import annotations
 
 import argparse
 import mmap
-import os
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mirror import certificate, pointers, setup, values
 from mirror.changes import Changes
-from mirror.clients import Machine
+from mirror.cli import options
+from mirror.cli.codes import DONE, FOUND
+from mirror.cli.options import Commands
 from mirror.config import load
 from mirror.counters import Counters
 from mirror.errors import ConfigError
 from mirror.model import Mirror
 from mirror.settings import Config
 
-DONE, FOUND, WRONG = 0, 1, 2
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code: 0 done, 1 found or failed something, 2 wrong usage or configuration."""
-    options = _parser().parse_args(arguments)
-    command: str = options.command
-    try:
-        if command == "setup":
-            return _setup(options)
-        config = load(Path(options.config))
-        if command == "check":
-            return _check(config)
-        return _serve(config, options)
-    except ConfigError as exc:
-        print(exc, file=sys.stderr)
-        return FOUND if command == "check" else WRONG
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "mirror", description="A caching download server for package registries and hosts."
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    default = os.environ.get("MIRROR_CONFIG", "config.toml")
+def add(commands: Commands) -> None:
+    """`serve` and `check`."""
     serve = commands.add_parser("serve", help="run the server")
     serve.add_argument("--listen", metavar="HOST:PORT", help="instead of the configured address")
     serve.add_argument("--workers", metavar="N", type=int, help="processes, instead of as many as are configured")
     serve.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    serve.set_defaults(run=_serve)
     check = commands.add_parser("check", help="say all that is wrong with the configuration")
-    point = commands.add_parser("setup", help="show, write or take back what points a client at the mirror")
-    point.add_argument("client", choices=pointers.CLIENTS, metavar="CLIENT", help=", ".join(pointers.CLIENTS))
-    act = point.add_mutually_exclusive_group()
-    act.add_argument("--write", action="store_true", help="into the client's own file, with a backup beside it")
-    act.add_argument("--undo", action="store_true", help="what --write did")
-    point.add_argument("--server", default="", metavar="URL", help="where clients see the server, if not as configured")
-    for command in (serve, check, point):
-        command.add_argument("--config", default=default, metavar="FILE", help=f"default: {default}")
-    return parser
+    check.set_defaults(run=_check)
+    for command in (serve, check):
+        options.config(command)
 
 
-def _check(config: Config) -> int:
+def _check(chosen: argparse.Namespace) -> int:
+    try:
+        config = load(Path(chosen.config))
+    except ConfigError as exc:
+        print(exc, file=sys.stderr)
+        return FOUND
     unavailable = [mirror for mirror in config.mirrors if mirror.unavailable]
     for mirror in config.mirrors:
         print(f"/{mirror.name}/  {mirror.ecosystem}  {_upstreams(mirror)}")
@@ -71,22 +49,23 @@ def _check(config: Config) -> int:
     return DONE
 
 
-def _serve(config: Config, options: argparse.Namespace) -> int:
+def _serve(chosen: argparse.Namespace) -> int:
     from mirror.app import App  # the others start without loading a web server
     from mirror.front import Front
     from mirror.logs import log_to_stderr
     from mirror.server.run import run
     from mirror.server.workers import GENERATIONS, supervise
 
+    config = load(Path(chosen.config))
     server = config.server
-    if options.listen:
-        server = replace(server, listen=values.address(options.listen, Path.cwd()))
-    if options.workers is not None:
-        server = replace(server, workers=values.number(options.workers, 1, 64))
+    if chosen.listen:
+        server = replace(server, listen=values.address(chosen.listen, Path.cwd()))
+    if chosen.workers is not None:
+        server = replace(server, workers=values.number(chosen.workers, 1, 64))
     if server.tls_cert and server.workers > 1:
         raise ConfigError([f"--workers: {certificate.ALONE}"])
     config = replace(config, server=server)
-    log_to_stderr(options.log_level)
+    log_to_stderr(chosen.log_level)
     print(welcome(config), flush=True)
     if server.workers == 1:
         return run(App(config), server)
@@ -102,25 +81,6 @@ def _serve(config: Config, options: argparse.Namespace) -> int:
         return Front(config, changes, counters)
 
     return supervise(server, made)
-
-
-def _setup(options: argparse.Namespace) -> int:
-    machine = Machine.here()
-    try:
-        job = setup.prepare(options.client, machine, Path(options.config), options.server, ask=options.write)
-    except ConfigError:
-        if not options.undo:
-            raise
-        job = setup.Setup(options.client, machine)  # what was written says itself how to take it back
-    if not options.write and not options.undo:
-        print(setup.shown(job))
-        return DONE
-    report = setup.undo(job) if options.undo else setup.write(job)
-    for line in report.done:
-        print(line)
-    for line in report.failed:
-        print(line, file=sys.stderr)
-    return FOUND if report.failed else DONE
 
 
 def _upstreams(mirror: Mirror) -> str:
