@@ -1,8 +1,4 @@
-"""The command line: `mirror COMMAND`, a file for each family of commands.
-
-A family's `add(commands)` adds its parsers, each with `run`: options -> exit code. What a command needs beyond the
-standard library and the configuration it imports when it runs, so that none waits for what another needs.
-"""
+"""The command line: `mirror COMMAND`, a module for each command (parser.py lists them)."""
 
 from __future__ import annotations
 
@@ -10,16 +6,17 @@ import sys
 from collections.abc import Sequence
 
 from mirror.cli.codes import WRONG
-from mirror.cli.parser import parser
+from mirror.cli.parser import command, parser
 from mirror.errors import ConfigError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code: 0 done, 1 found or failed something, 2 wrong usage or configuration."""
-    options = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    named = [argument for argument in given if not argument.startswith("-")][:1]
+    options = parser(named).parse_args(given)
     try:
-        code: int = options.run(options)
+        return command(options.command).run(options)
     except ConfigError as exc:
         print(exc, file=sys.stderr)
         return WRONG
-    return code

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TypeAlias
-
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def config(parser: argparse.ArgumentParser) -> None:

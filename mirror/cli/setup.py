@@ -9,24 +9,24 @@ from pathlib import Path
 from mirror import pointers, setup
 from mirror.cli import options
 from mirror.cli.codes import DONE, FOUND
-from mirror.cli.options import Commands
 from mirror.clients import Machine
 from mirror.errors import ConfigError
 
 
-def add(commands: Commands) -> None:
-    """`setup`."""
-    point = commands.add_parser("setup", help="show, write or take back what points a client at the mirror")
-    point.add_argument("client", choices=pointers.CLIENTS, metavar="CLIENT", help=", ".join(pointers.CLIENTS))
-    act = point.add_mutually_exclusive_group()
+def add(parser: argparse.ArgumentParser) -> None:
+    """Its options."""
+    parser.add_argument("client", choices=pointers.CLIENTS, metavar="CLIENT", help=", ".join(pointers.CLIENTS))
+    act = parser.add_mutually_exclusive_group()
     act.add_argument("--write", action="store_true", help="into the client's own file, with a backup beside it")
     act.add_argument("--undo", action="store_true", help="what --write did")
-    point.add_argument("--server", default="", metavar="URL", help="where clients see the server, if not as configured")
-    options.config(point)
-    point.set_defaults(run=_setup)
+    parser.add_argument(
+        "--server", default="", metavar="URL", help="where clients see the server, if not as configured"
+    )
+    options.config(parser)
 
 
-def _setup(chosen: argparse.Namespace) -> int:
+def run(chosen: argparse.Namespace) -> int:
+    """Show what points a client here, or write it, or take it back."""
     machine = Machine.here()
     try:
         job = setup.prepare(chosen.client, machine, Path(chosen.config), chosen.server, ask=chosen.write)
