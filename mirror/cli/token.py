@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import secrets
 
+from mirror.cli.codes import DONE
 from mirror.errors import ConfigError
 from mirror.rights import digest
-from mirror.sections import NAME
+from mirror.sections import NAME, ROLES
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Its options."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="in config.toml; default: the role")
+    parser.add_argument("--role", default="read", choices=ROLES, help="default: read")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print a new token, this once, and its lines."""
+    print(made(chosen.name or chosen.role, chosen.role))
+    return DONE
 
 
 def made(name: str, role: str) -> str:
