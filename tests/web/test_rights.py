@@ -52,15 +52,20 @@ class Clients:
 
     def __init__(self, app: App) -> None:
         self._app = app
+        self.extensions: dict[str, Any] = {}
         self._numbers = count(1)
 
     async def ask(self, who: Who, what: What, body: bytes = b"", number: int = 0, **fields: str) -> httpx.Response:
         """The answer to this request by that client."""
         address = f"{who.network}.{number or next(self._numbers)}"
-        transport = httpx.ASGITransport(self._app, client=(address, 4321))  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(self._extended, client=(address, 4321))  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+            del client.headers["connection"]  # with which no reply is prepared
             sent = dict(who.fields) | ({"Content-Type": what.kind} if what.kind else {}) | fields
             return await client.request(what.method, what.target, headers=sent, content=body)
+
+    async def _extended(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app({**scope, "extensions": self.extensions}, receive, send)
 
     async def row(self, who: Who, cells: str) -> str:
         """The statuses where the cells have some."""
@@ -118,6 +123,23 @@ async def test_what_was_fetched_for_one_token_is_there_for_another(closed: tuple
     assert (refused.status_code, refused.headers["content-type"]) == (401, "application/problem+json")
     assert refused.headers["www-authenticate"] == 'Basic realm="mirror"'
     assert (refused.headers["cache-control"], len(refused.json()["detail"]) > 10) == ("no-store", True)
+
+
+async def test_a_reply_for_those_who_show_a_token_is_never_prepared_for_the_bytes_of_a_request(
+    closed: tuple[Clients, Origin],
+) -> None:
+    asking, _ = closed
+    kept: list[object] = []
+    asking.extensions = {"mirror.prepared": kept.append}
+    for _ in range(2):
+        for name in ("open", "closed"):
+            answer = await asking.ask(Who(HERE, (bearer("read"),)), What("GET", f"/{name}/{FILE}"))
+            assert answer.status_code == 200
+        assert (await asking.ask(Who(), What("GET", f"/closed/{FILE}"))).status_code == 401
+    assert kept == []
+    for _ in range(2):
+        await asking.ask(Who(), What("GET", f"/open/{FILE}"))
+    assert len(kept) == 1  # a hit of a mirror for everybody is
 
 
 async def test_what_is_open_still_hands_its_clients_credentials_on(closed: tuple[Clients, Origin]) -> None:
