@@ -67,13 +67,9 @@ class App:
         self._names = names(config)
         self._counters = counters or Counters([mirror.name for mirror in config.mirrors])
         self._mounts = Mounts(config.mirrors)
-        self._tokens = Tokens(config.admin.known)
-        self._rights = Rights(
-            self._tokens,
-            lambda host, asked: self._names.known(host, asked.scope),
-            reads=config.admin.reads == "token",
-            proxied=config.server.proxied,
-        )
+        self._tokens = Tokens()
+        self._rights = Rights(self._tokens, lambda host, asked: self._names.known(host, asked.scope))
+        self._rights.become(config.admin, config.server.proxied)
         self._proxy: Proxy | None = None
         self._purge: PurgeByMethod | None = None
         self._touch: Callable[[str, float], None] | None = None

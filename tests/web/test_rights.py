@@ -14,8 +14,10 @@ import pytest
 
 from mirror.app import App
 from mirror.config import load
+from mirror.settings import AdminSettings
 from tests.instruments.origin import Origin
 from tests.web.rights_table import (
+    ABROAD,
     COLUMNS,
     COMMAND,
     FILE,
@@ -51,7 +53,7 @@ class Clients:
     """Clients of the application, each at an address of its own: wrong tokens of one are not another's."""
 
     def __init__(self, app: App) -> None:
-        self._app = app
+        self.app = app
         self.extensions: dict[str, Any] = {}
         self._numbers = count(1)
 
@@ -65,7 +67,7 @@ class Clients:
             return await client.request(what.method, what.target, headers=sent, content=body)
 
     async def _extended(self, scope: Any, receive: Any, send: Any) -> None:
-        await self._app({**scope, "extensions": self.extensions}, receive, send)
+        await self.app({**scope, "extensions": self.extensions}, receive, send)
 
     async def row(self, who: Who, cells: str) -> str:
         """The statuses where the cells have some."""
@@ -160,6 +162,23 @@ async def test_after_ten_wrong_tokens_only_a_right_one_is_looked_at(closed: tupl
         assert (await asking.ask(wrong, what)).status_code == 401  # from another address
         assert (await asking.ask(Who(), what, number=99)).status_code == 401  # who shows none is asked for one
         assert (await asking.ask(right, what, number=99)).status_code == 200
+
+
+async def test_rights_become_others_in_place_for_mirrors_too(tmp_path: Path) -> None:
+    """As a configuration that is read again has them."""
+    async with clients(tmp_path, SERVERS["Tokens"]) as (asking, _):
+        admin, nobody = Who(ABROAD, (bearer("admin"),)), Who(ABROAD)
+        stats, file = What("GET", "/-/api/stats"), What("GET", f"/closed/{FILE}")
+        rights = asking.app._rights
+        rights.become(AdminSettings("another-one", reads="token"), "")
+        for who, what, status in ((nobody, stats, 401), (admin, stats, 401), (admin, file, 401)):
+            assert (await asking.ask(who, what)).status_code == status
+        another = Who(ABROAD, (("Authorization", "Bearer another-one"),))
+        for what in (stats, file):
+            assert (await asking.ask(another, what)).status_code == 200
+        rights.become(AdminSettings(), "hosts")
+        for what, status in ((stats, 200), (COLUMNS["purge"], 403), (file, 401)):
+            assert (await asking.ask(Who(), what, PURGE * bool(what.kind))).status_code == status
 
 
 async def test_a_body_that_is_too_large_is_not_read(closed: tuple[Clients, Origin]) -> None:
