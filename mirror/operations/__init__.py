@@ -7,6 +7,7 @@ import time
 from mirror.counters import Counters
 from mirror.fills import Fills
 from mirror.model import Mirror
+from mirror.operations.entries import Entries
 from mirror.operations.holdings import Held, Holdings
 from mirror.operations.jobs import Jobs
 from mirror.operations.places import Places
@@ -33,4 +34,5 @@ class Operations:
         names = tuple(places.mirrors)
         self.jobs = Jobs(fills.outside.wall)
         self.purge = Purging(store, index, fills, places, self.jobs, clock).purge
+        self.entries = Entries(index, places, fills.outside.uses, fills.outside.wall, clock)
         self.stats = Holdings(index, counters or Counters(names), names, fills.outside.wall).stats
