@@ -28,6 +28,7 @@ from mirror.rights import Tokens
 from mirror.settings import Config, FillSettings
 from mirror.signatures import Gpgv
 from mirror.stores import open_stores
+from mirror.uses import Uses
 from mirror.web import api, health
 from mirror.web.api import reference
 from mirror.web.api.purge import PurgeByMethod
@@ -38,6 +39,7 @@ from mirror.web.entrance import Entrance
 from mirror.web.mounts import Mounts
 from mirror.web.proxy import Names, Proxy, Receive, Scope
 from mirror.web.replies import Send, Sent, marked, send_error
+from mirror.web.site import Site
 
 log = logging.getLogger("mirror")
 
@@ -73,7 +75,8 @@ class App:
         self._proxy: Proxy | None = None
         self._purge: PurgeByMethod | None = None
         self._touch: Callable[[str, float], None] | None = None
-        self._site = FastAPI(
+        self._uses = Uses()
+        self._site = Site(
             title="mirror",
             openapi_url="/-/api/openapi.json",
             docs_url=None,  # that one loads scripts from elsewhere
@@ -100,11 +103,12 @@ class App:
         elif self._proxy:
             await self._proxy(scope, receive, send)
 
-    def used(self, blobs: Mapping[str, float]) -> None:
-        """Others have used these blobs, at those times (wall clock)."""
+    def used(self, blobs: Mapping[str, tuple[float, int]]) -> None:
+        """Others have used these blobs: when last (wall clock), and how often since they told so before."""
         if self._touch is not None:
-            for blob, at in blobs.items():
+            for blob, (at, _) in blobs.items():
                 self._touch(blob, at)
+            self._uses.add(blobs)
 
     def _proxied(self, scope: Scope) -> Scope:
         """For a client that takes this server for its proxy: the address here of what it asks for."""
@@ -144,12 +148,14 @@ class App:
         await stores.start()
         self._touch = stores.store.touch
         stack.push_async_callback(stores.close)
-        outside = Outside(origin, stores.store, stores.index, time.time, stores.changes)
+        outside = Outside(origin, stores.store, stores.index, time.time, stores.changes, self._uses)
         fills = Fills(outside, self._fill_settings)
         engine = Engine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
         stack.push_async_callback(fills.close)
         operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters)
+        stack.push_async_callback(operations.jobs.close)
+        stack.push_async_callback(operations.entries.close)
         self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters, self._tokens)
         stack.callback(self._proxy.close)
         self._purge = PurgeByMethod(operations, self._rights)

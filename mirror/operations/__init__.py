@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 from mirror.counters import Counters
 from mirror.fills import Fills
 from mirror.model import Mirror
+from mirror.operations.entries import Entries
 from mirror.operations.holdings import Held, Holdings
+from mirror.operations.jobs import Jobs
 from mirror.operations.places import Places
-from mirror.operations.purging import Purged, Purging, Selection
-from mirror.ports import BlobStore, Index
+from mirror.operations.purging import Purged, Purging
+from mirror.operations.selecting import Selection
+from mirror.ports import BlobStore, Clock, Index
 
 __all__ = ["Held", "Operations", "Purged", "Selection"]
 
@@ -23,8 +28,11 @@ class Operations:
         fills: Fills,
         mirrors: tuple[Mirror, ...],
         counters: Counters | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
         places = Places(mirrors)
         names = tuple(places.mirrors)
-        self.purge = Purging(store, index, fills, places).purge
+        self.jobs = Jobs(fills.outside.wall)
+        self.purge = Purging(store, index, fills, places, self.jobs, clock).purge
+        self.entries = Entries(index, places, fills.outside.uses, fills.outside.wall, clock)
         self.stats = Holdings(index, counters or Counters(names), names, fills.outside.wall).stats
