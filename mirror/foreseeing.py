@@ -85,7 +85,7 @@ class Foreseeing:
         if isinstance(decision, Hit | StaleHit) and not gone:
             return replace(known, outcome=looking.stored(decision))
         if isinstance(decision, Hit | StaleHit):
-            return await self._asked(errand, replace(known, looked=Looked(None, (), Miss("uri-miss"), looked.at)))
+            return await self._asked(errand, replace(known, looked=replace(looked, decision=Miss("uri-miss"))))
         if isinstance(decision, Pass):
             return known
         return await self._asked(errand, known)

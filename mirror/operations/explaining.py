@@ -94,7 +94,7 @@ class Explaining:
         states = self._reached.of(urls or mirror.upstreams)
         reason = reasons.reason(found, plan, now)
         if found.outcome is None and found.error is None and found.fill is None:
-            served = failed(plan, entry, now, request) is not None
+            served = not found.gone and failed(plan, entry, now, request) is not None
             reason += reasons.resting(states, served=served, package=plan.rule.package)
         digest = str(plan.digest) if plan.digest else f"sha256:{entry.digest}" if entry else None
         return Explained(

@@ -15,7 +15,7 @@ from mirror.errors import MirrorError, RequestError
 from mirror.headers import Headers
 from mirror.httpcache.freshness import reckoned, ttl
 from mirror.model import Entry, Head, Mirror, Rule
-from mirror.operations import Around, Operations, Selection
+from mirror.operations import Operations, Selection
 from mirror.operations.asking import Asking
 from mirror.operations.explaining import Explained
 from mirror.operations.reasons import arithmetic
@@ -65,8 +65,7 @@ class House:
     @property
     def operations(self) -> Operations:
         world, mirrors = self.world, tuple(self.mirrors.values())
-        around = Around(world.engine, world.room, world.client.health)
-        return Operations(world.store, world.index, world.fills, mirrors, around=around)
+        return Operations(world.store, world.index, world.fills, mirrors, around=world.around)
 
     async def explain(self, url: str) -> Explained:
         """Without anything having been asked or changed by it."""
