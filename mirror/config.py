@@ -18,7 +18,7 @@ from mirror.errors import ConfigError, Unavailable
 from mirror.model import Mirror
 from mirror.reach import Reach, literal
 from mirror.sections import ONLY, Readers, lifetimes, mirror_readers, section_readers
-from mirror.settings import AdminSettings, CacheSettings, Config, ServerSettings, UpstreamSettings
+from mirror.settings import AdminSettings, CacheSettings, Config, LogSettings, ServerSettings, UpstreamSettings
 
 __all__ = ["AdminSettings", "CacheSettings", "Config", "ServerSettings", "UpstreamSettings", "load"]
 
@@ -45,6 +45,7 @@ def load(path: Path, *, discover: Discover = clients.discover) -> Config:
         upstream=UpstreamSettings(**tables["upstream"]),
         mirrors=_reached(mirrors, _own(server), discover),
         path=path,
+        log=LogSettings(**tables["log"]),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from mirror import certificate, credentials, values
 from mirror.errors import ConfigError
+from mirror.logs import PARTS
 
 Readers = dict[str, Callable[[object], Any]]
 
@@ -53,6 +54,12 @@ def section_readers(folder: Path) -> dict[str, Readers]:
             "durability": lambda value: values.choice(value, "full", "data", "none"),
         },
         "admin": {"token": partial(credentials.secret, folder=folder)},
+        "log": {
+            "level": log_level,
+            "format": lambda value: values.choice(value, "text", "json"),
+            "file": _or_empty(partial(values.place, folder=folder), None),
+            "levels": _levels,
+        },
         "upstream": {
             "connect_timeout": above_zero,
             "head_timeout": above_zero,
@@ -82,6 +89,22 @@ def mirror_readers(folder: Path) -> Readers:
         "keyring": _or_empty(partial(_keyring, folder=folder), ""),
         "auth": partial(credentials.auth, folder=folder),
     }
+
+
+def log_level(value: object) -> str:
+    """A level of the log."""
+    return values.choice(value, "debug", "info", "warning", "error")
+
+
+def log_part(value: object) -> str:
+    """What has a level of its own in the log."""
+    return values.choice(value, *PARTS)
+
+
+def _levels(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ConfigError([f'{values.shown(value)} is not a table (write {{ origin = "debug" }})'])
+    return {log_part(name): log_level(level) for name, level in value.items()}
 
 
 def _or_empty(read: Callable[[object], Any], empty: object) -> Callable[[object], Any]:
