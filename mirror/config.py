@@ -17,7 +17,8 @@ from mirror.document import Document, Problem, Table
 from mirror.errors import ConfigError, Unavailable
 from mirror.model import Mirror
 from mirror.reach import Reach, literal
-from mirror.sections import ONLY, Readers, lifetimes, mirror_readers, section_readers
+from mirror.rights import Token
+from mirror.sections import NAME, ONLY, ROLES, Readers, lifetimes, mirror_readers, section_readers, token_readers
 from mirror.settings import AdminSettings, CacheSettings, Config, LogSettings, ServerSettings, UpstreamSettings
 
 __all__ = ["AdminSettings", "CacheSettings", "Config", "ServerSettings", "UpstreamSettings", "load"]
@@ -35,13 +36,14 @@ def load(path: Path, *, discover: Discover = clients.discover) -> Config:
     reading = _Reading(folder)
     tables = reading.sections(document.tree)
     mirrors = reading.mirrors(document.tree.get("mirrors", {}))
+    admin = reading.admin(document.tree, tables["admin"], mirrors)
     if reading.problems:
         raise ConfigError(document.located(reading.problems))
     server = ServerSettings(**tables["server"])
     return Config(
         server=server,
         cache=CacheSettings(**{"path": folder / "cache"} | tables["cache"]),
-        admin=AdminSettings(**tables["admin"]),
+        admin=admin,
         upstream=UpstreamSettings(**tables["upstream"]),
         mirrors=_reached(mirrors, _own(server), discover),
         path=path,
@@ -69,7 +71,7 @@ class _Reading:
                 self.wrong((name,), "", "unknown table" + _near(name, (*known, "mirrors"), "[{}]"))
             else:
                 self.wrong((), name, "unknown key (keys stand below a table, such as [server])")
-        good = {name: self.table((name,), tree.get(name, {}), readers) for name, readers in known.items()}
+        good = {name: self.table((name,), _less_tables(tree, name), readers) for name, readers in known.items()}
         for key, text in certificate.wrong(good["server"], tree.get("server")):
             self.wrong(("server",), key, text)
         return good
@@ -90,6 +92,45 @@ class _Reading:
                 self.wrong(where, key, str(error))
         return good
 
+    def admin(self, tree: dict[str, Any], good: dict[str, Any], mirrors: list[Mirror]) -> AdminSettings:
+        """The section [admin] with its tokens. Where they are asked for there has to be one."""
+        admin = tree.get("admin", {})
+        written: object = admin.get("tokens", {}) if isinstance(admin, dict) else {}
+        if not isinstance(written, dict):
+            self.wrong(("admin",), "tokens", "not a table (write [admin.tokens.NAME])")
+            written = {}
+        given = [token for name, table in written.items() if (token := self.token(name, table))]
+        known = AdminSettings(**good, tokens=tuple(given))
+        self._same(known.known)
+        closed = [mirror.name for mirror in mirrors if mirror.access == "token"]
+        if closed and "reads" not in good:  # who may look sees what they hold
+            known = replace(known, reads="token")
+        if not written and isinstance(admin, dict) and not admin.get("token"):
+            wanting = [(("admin",), "reads")] if good.get("reads") == "token" else []
+            for table, key in wanting + [(("mirrors", name), "access") for name in closed]:
+                self.wrong(table, key, "there is no token (`mirror token` makes one, and the lines for this file)")
+        return known
+
+    def token(self, name: str, tree: object) -> Token | None:
+        where, before = ("admin", "tokens", name), len(self.problems)
+        if not re.fullmatch(NAME, name):
+            self.wrong(where, "", "not a name for a token (a-z, 0-9 and -, no - in front)")
+        good = self.table(where, tree, token_readers())
+        if isinstance(tree, dict) and "role" not in tree:
+            self.wrong(where, "role", f"missing (one of {', '.join(ROLES)})")
+        if isinstance(tree, dict) and "hash" not in tree:
+            self.wrong(where, "hash", "missing (`mirror token` shows that of a new token)")
+        return Token(name, good["role"], good["hash"]) if len(self.problems) == before else None
+
+    def _same(self, tokens: tuple[Token, ...]) -> None:
+        first: dict[bytes, str] = {}
+        for token in tokens:
+            if token.digest in first:
+                named = first[token.digest]
+                other = f"[admin.tokens.{named}]" if named else "[admin] token"
+                self.wrong(("admin", "tokens", token.name), "hash", f"the same token as {other}")
+            first.setdefault(token.digest, token.name)
+
     def mirrors(self, tree: object) -> list[Mirror]:
         if not tree or not isinstance(tree, dict):
             self.wrong(("mirrors",), "", "no mirrors (write at least one table [mirrors.NAME])")
@@ -99,7 +140,7 @@ class _Reading:
 
     def mirror(self, name: str, tree: object) -> Mirror | None:
         where, before = ("mirrors", name), len(self.problems)
-        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+        if not re.fullmatch(NAME, name):
             self.wrong(where, "", "not a name for a mirror (a-z, 0-9 and -, no - in front)")
         good = self.table(where, tree, mirror_readers(self.folder))
         if isinstance(tree, dict) and "ecosystem" not in tree:
@@ -130,6 +171,14 @@ def _reach(good: dict[str, Any], upstreams: tuple[str, ...]) -> Reach:
     parts = [urlsplit(upstream) for upstream in upstreams]
     trusted = frozenset((part.scheme, part.netloc) for part in parts if literal(part.hostname or ""))
     return Reach(hosts, private, trusted)
+
+
+def _less_tables(tree: dict[str, Any], name: str) -> object:
+    """A section less the tables in it."""
+    section = tree.get(name, {})
+    if name != "admin" or not isinstance(section, dict):
+        return section
+    return {key: value for key, value in section.items() if key != "tokens"}
 
 
 def _near(word: str, known: Iterable[str], form: str) -> str:

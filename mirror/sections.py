@@ -6,6 +6,7 @@ Each reader takes the TOML value as it stands, and raises ConfigError with one l
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +16,11 @@ from typing import Any
 from mirror import certificate, credentials, values
 from mirror.errors import ConfigError
 from mirror.logs import PARTS
+from mirror.rights import Role, digest
+
+NAME = r"[a-z0-9][a-z0-9-]*"
+"""Of mirrors and tokens."""
+ROLES = tuple(role.name.lower() for role in Role)
 
 Readers = dict[str, Callable[[object], Any]]
 
@@ -53,7 +59,11 @@ def section_readers(folder: Path) -> dict[str, Readers]:
             "max_object": partial(values.size, positive=True),
             "durability": lambda value: values.choice(value, "full", "data", "none"),
         },
-        "admin": {"token": partial(credentials.secret, folder=folder)},
+        "admin": {
+            "token": partial(credentials.secret, folder=folder),
+            "page": values.flag,
+            "reads": _access,
+        },
         "log": {
             "level": log_level,
             "format": lambda value: values.choice(value, "text", "json"),
@@ -88,6 +98,7 @@ def mirror_readers(folder: Path) -> Readers:
         "allow_private": values.flag,
         "keyring": _or_empty(partial(_keyring, folder=folder), ""),
         "auth": partial(credentials.auth, folder=folder),
+        "access": _access,
     }
 
 
@@ -105,6 +116,25 @@ def _levels(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         raise ConfigError([f'{values.shown(value)} is not a table (write {{ origin = "debug" }})'])
     return {log_part(name): log_level(level) for name, level in value.items()}
+
+
+def token_readers() -> Readers:
+    """Of a table [admin.tokens.NAME]."""
+    return {"role": lambda value: Role[values.choice(value, *ROLES).upper()], "hash": _digest}
+
+
+def _access(value: object) -> str:
+    return values.choice(value, "anyone", "token")
+
+
+def _digest(value: object) -> bytes:
+    """The bytes of `sha256:HEX`. What it is stands in no message: it may be the token itself."""
+    found = re.fullmatch(r"sha256:([0-9a-fA-F]{64})", value) if isinstance(value, str) else None
+    if found is None:
+        raise ConfigError(["not a hash (write sha256: and 64 hex digits; `mirror token` shows that of a new token)"])
+    if bytes.fromhex(found[1]) == digest(""):
+        raise ConfigError(["the hash of an empty token"])
+    return bytes.fromhex(found[1])
 
 
 def _or_empty(read: Callable[[object], Any], empty: object) -> Callable[[object], Any]:

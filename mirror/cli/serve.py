@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import mmap
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mirror import certificate, values
+from mirror.cautions import cautions
 from mirror.changes import Changes
 from mirror.cli import options
 from mirror.cli.welcome import welcome
@@ -52,6 +54,8 @@ def run(chosen: argparse.Namespace) -> int:
     config = replace(config, server=server)
     _begin_log(leveled(config.log, chosen.log_level))
     print(welcome(config), flush=True)
+    for line in cautions(config):
+        logging.getLogger("mirror").warning("%s", line)
     if server.workers == 1:
         return serve(App(config), server)
 

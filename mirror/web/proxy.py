@@ -15,7 +15,9 @@ from mirror.errors import Elsewhere, MirrorError, NotFound, RequestError
 from mirror.model import Headers, Mirror, Request
 from mirror.ports import Clock, Hop, Upload
 from mirror.reply import Reply
+from mirror.rights import Tokens
 from mirror.web import access
+from mirror.web.doors import let_in
 from mirror.web.ended import Ended
 from mirror.web.mounts import Mounts
 from mirror.web.prepared import PREPARED, Prepared, different, lasts, small
@@ -73,6 +75,7 @@ class Proxy:
         mounts: Mounts,
         wall: Clock,
         counters: Counters | None = None,
+        tokens: Tokens | None = None,
         gathered: access.Gathered | None = None,
     ) -> None:
         self._engine = engine
@@ -82,6 +85,7 @@ class Proxy:
         self._mounts = mounts
         self._gathered = gathered or access.Gathered()
         self._wall = wall
+        self._tokens = tokens or Tokens()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._serve(scope, receive, send, None)
@@ -98,7 +102,7 @@ class Proxy:
                 mirror, request = self._request(scope)
                 ended.counted = self._counters.of(mirror.name)
                 reply = await self._engine.answer(mirror, request, Hop(_upload(request, receive), interims))
-                reply = await self._prepare(scope, reply, request, ended.counted)
+                reply = await self._prepare(scope, reply, mirror, request, ended.counted)
             ended.outcome, ended.key = reply.outcome, different(reply.key, request)
             await send_reply(reply, request, send, sent, self._wall(), interims)
         except MirrorError as exc:
@@ -127,10 +131,10 @@ class Proxy:
             self._gathered.add(self._wall(), ended.line(scope, name))
             self._gathered.write()
 
-    async def _prepare(self, scope: Scope, reply: Reply, request: Request, counted: Counted) -> Reply:
+    async def _prepare(self, scope: Scope, reply: Reply, mirror: Mirror, request: Request, counted: Counted) -> Reply:
         """Give a server that keeps prepared replies this one, if the same request would get it again."""
         keep = scope.get("extensions", {}).get(PREPARED)
-        if keep is None or not lasts(reply, request):
+        if keep is None or mirror.access != "anyone" or not lasts(reply, request):  # bytes prove no right
             return reply
         reply = await small(reply)
         asked = access.Asked.of(scope, access.given(scope))
@@ -156,6 +160,8 @@ class Proxy:
             headers.get("content-length") not in (None, "0") or "transfer-encoding" in headers
         ):
             raise RequestError(f"a {scope['method']} request with a body has no meaning here")
+        if mirror.access != "anyone":
+            headers = let_in(mirror, scope, headers, self._tokens)
         base = f"{self._names.base(scope, headers)}/{name}"
         query = scope["query_string"].decode("latin-1")
         client = " ".join(str(part) for part in scope.get("client") or ())
