@@ -61,6 +61,7 @@ NOT_PREPARED = {
     "a cookie": ask(OBJECT, "Cookie: a=b"),
     "a last request": ask(OBJECT, "Connection: close"),
     "many parts": ask("/o/obj/a/1000?cc=no-store"),
+    "many parts of a file": ask("/o/obj/b/200000?cc=max-age=60", "Range: bytes=1-2,10-19"),
     "an error": ask("/nowhere/x"),
     "another method": ask(OBJECT, method="OPTIONS"),
     "a redirect of ours": ask("/pypi/simple/Thing"),

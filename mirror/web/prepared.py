@@ -37,7 +37,9 @@ def lasts(reply: Reply, request: Request) -> bool:
     """Whether the same request would get this reply again."""
     if reply.lasting is None or request.method not in ("GET", "HEAD"):
         return False
-    return reply.size is not None and not reply.verbatim and not any(name in request.headers for name in _NEVER)
+    if reply.size is None or reply.verbatim or any(name in request.headers for name in _NEVER):
+        return False
+    return reply.size <= SMALL or "," not in (request.headers.get("range") or "")  # of a file one run of bytes is sent
 
 
 def different(key: str, request: Request) -> str:
