@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_families
 from prometheus_client.parser import text_string_to_metric_families as families
 
-from tests.instruments.counting import Ask, Connection, Sums, count
+from tests.instruments.counting import Ask, Sums, count
 from tests.instruments.owners import Kept
 from tests.instruments.process import Abroad, origin_process
 from tests.instruments.server import Served, served
@@ -236,8 +236,7 @@ def test_open_metrics_and_head_are_as_prometheus_wants_them(server: Served) -> N
 def test_evictions_are_counted_with_their_bytes(tmp_path: Path, origin: Abroad) -> None:
     config = CONFIG.format(origin.address).replace('min_free = "1MB"', 'min_free = "1MB"\nmax_size = "6MB"')
     with served(tmp_path / "small", config, workers=1) as server:
-        for number in range(12):
-            Connection(server.port).ask(Ask(f"/o/obj/e{number}/1000000?{FRESH}"))
+        count(server.port, [Ask(f"/o/obj/e{number}/1000000?{FRESH}") for number in range(12)], 1)
         found = samples(server)
         gone = of(found, "mirror_evictions_total", mirror="o")
         assert gone >= 6
