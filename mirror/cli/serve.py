@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import mmap
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +17,22 @@ from mirror.cli.welcome import welcome
 from mirror.config import load
 from mirror.counters import Counters
 from mirror.errors import ConfigError
+from mirror.logs import begin
+from mirror.sections import log_level, log_part
+from mirror.settings import LogSettings
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Its options."""
     parser.add_argument("--listen", metavar="HOST:PORT", help="instead of the configured address")
     parser.add_argument("--workers", metavar="N", type=int, help="processes, instead of as many as are configured")
-    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    parser.add_argument(
+        "--log-level",
+        action="append",
+        default=[],
+        metavar="[NAME=]LEVEL",
+        help="debug, info, warning or error; of a part",
+    )
     options.config(parser)
 
 
@@ -30,7 +40,6 @@ def run(chosen: argparse.Namespace) -> int:
     """Run the server, until it is told to stop."""
     from mirror.app import App  # here: a look at --help, and a wrong configuration, wait for no web server
     from mirror.front import Front
-    from mirror.logs import log_to_stderr
     from mirror.server.run import run as serve
     from mirror.server.workers import GENERATIONS, supervise
 
@@ -43,7 +52,7 @@ def run(chosen: argparse.Namespace) -> int:
     if server.tls_cert and server.workers > 1:
         raise ConfigError([f"--workers: {certificate.ALONE}"])
     config = replace(config, server=server)
-    log_to_stderr(chosen.log_level)
+    _begin_log(leveled(config.log, chosen.log_level))
     print(welcome(config), flush=True)
     for line in cautions(config):
         logging.getLogger("mirror").warning("%s", line)
@@ -54,10 +63,28 @@ def run(chosen: argparse.Namespace) -> int:
     memory = mmap.mmap(-1, Counters.size(names, rows))
 
     def made(changes: Changes, row: int, holder: bool) -> App:
-        counters = Counters(names, memory, row, rows)
+        counters = Counters(names, memory, row, rows, generations=GENERATIONS)
         patience = 2 * server.drain + 10  # a holder that ends has so long to let the cache go
         if holder:
             return App(config, changes=changes, counters=counters, patience=patience)
         return Front(config, changes, counters)
 
     return supervise(server, made)
+
+
+def leveled(settings: LogSettings, given: Sequence[str]) -> LogSettings:
+    """The settings with the levels that the command line gives: `info`, `origin=debug`."""
+    for each in given:
+        part, named, level = each.rpartition("=")
+        if named:
+            settings = replace(settings, levels={**settings.levels, log_part(part): log_level(level)})
+        else:
+            settings = replace(settings, level=log_level(level))
+    return settings
+
+
+def _begin_log(settings: LogSettings) -> None:
+    try:
+        begin(settings.level, settings.levels, settings.format, settings.file)
+    except OSError as exc:
+        raise ConfigError([f"[log] file: cannot write to {settings.file}: {exc.strerror or exc}"]) from exc
