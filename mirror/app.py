@@ -141,6 +141,7 @@ class App:
         stack.push_async_callback(engine.close)
         stack.push_async_callback(fills.close)
         operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters)
+        stack.push_async_callback(operations.jobs.close)
         self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters)
         stack.callback(self._proxy.close)
         rights = Rights(config.admin.token, lambda host, asked: self._names.known(host, asked.scope))

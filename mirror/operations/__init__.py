@@ -6,6 +6,7 @@ from mirror.counters import Counters
 from mirror.fills import Fills
 from mirror.model import Mirror
 from mirror.operations.holdings import Held, Holdings
+from mirror.operations.jobs import Jobs
 from mirror.operations.places import Places
 from mirror.operations.purging import Purged, Purging, Selection
 from mirror.ports import BlobStore, Index
@@ -26,5 +27,6 @@ class Operations:
     ) -> None:
         places = Places(mirrors)
         names = tuple(places.mirrors)
+        self.jobs = Jobs(fills.outside.wall)
         self.purge = Purging(store, index, fills, places).purge
         self.stats = Holdings(index, counters or Counters(names), names, fills.outside.wall).stats
