@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from mirror.operations import Operations
-from mirror.web.api import jobs, purge, stats
+from mirror.web.api import jobs, purge, reload, stats
 from mirror.web.api.documented import refusals
 from mirror.web.auth import Rights
 
@@ -15,5 +15,7 @@ def routes(operations: Operations, rights: Rights, started: float) -> APIRouter:
     router = APIRouter(prefix="/api", tags=["admin"], responses=refusals(400, 401, 403))
     router.include_router(purge.routes(operations, rights))
     router.include_router(jobs.routes(operations, rights))
+    if operations.reloading is not None:
+        router.include_router(reload.routes(operations.reloading, rights))
     router.include_router(stats.routes(operations, rights, started))
     return router
