@@ -27,13 +27,17 @@ from mirror.operations import Operations
 from mirror.operations.reloading import Commit, Loaded, Reloading
 from mirror.origin import Origin, OriginSettings
 from mirror.outside import Outside
+from mirror.rights import Tokens
 from mirror.settings import Config, FillSettings
 from mirror.signatures import Gpgv
 from mirror.stores import open_stores
 from mirror.web import api, health
+from mirror.web.api import reference
 from mirror.web.api.purge import PurgeByMethod
 from mirror.web.api.refusals import refusal
 from mirror.web.auth import Rights
+from mirror.web.doors import PROXIED
+from mirror.web.entrance import Entrance
 from mirror.web.mounts import Mounts
 from mirror.web.proxy import Names, Proxy, Receive, Scope
 from mirror.web.replies import Send, Sent, marked, send_error
@@ -73,13 +77,16 @@ class App:
         self._counters = counters or Counters(loaded.names)
         self._mounts = Mounts(config.mirrors)
         self._engine: Engine | None = None
+        self._tokens = Tokens()
+        self._rights = Rights(self._tokens, lambda host, asked: self._names.known(host, asked.scope))
+        self._rights.become(config.admin, config.server.proxied)
         self._proxy: Proxy | None = None
         self._purge: PurgeByMethod | None = None
         self._touch: Callable[[str, float], None] | None = None
         self._site = FastAPI(
             title="mirror",
             openapi_url="/-/api/openapi.json",
-            docs_url="/-/api/docs",
+            docs_url=None,  # that one loads scripts from elsewhere
             redoc_url=None,
             redirect_slashes=False,
             lifespan=self._lifespan,
@@ -88,6 +95,8 @@ class App:
         self._site.add_exception_handler(RequestValidationError, _invalid)
         self._site.add_exception_handler(HTTPException, _refused)
         self._site.include_router(health.routes(self.readiness), prefix="/-")
+        self._site.include_router(reference.routes(self._site.openapi))
+        self._below = Entrance(self._site, self._rights)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,7 +104,7 @@ class App:
         elif refused := self._refused(scope := self._proxied(scope)):
             await send_error(refused, scope["method"], send, Sent(), time.time())
         elif scope["raw_path"].startswith(b"/-/"):
-            await self._site(scope, receive, marked(send, time.time()))  # type: ignore[arg-type]
+            await self._below(scope, receive, marked(send, time.time()))
         elif scope["method"] == "PURGE" and self._purge:
             await self._purge(scope, receive, marked(send, time.time()))
         elif self._proxy:
@@ -108,6 +117,7 @@ class App:
         def commit() -> None:
             self.config, self._names, self._mounts = config, own, mounts
             self._counters.know(loaded.names)
+            self._rights.become(config.admin, config.server.proxied)
             if self._proxy is not None:
                 self._proxy.become(config.mirrors, own, mounts)
             if self._engine is not None:
@@ -132,7 +142,7 @@ class App:
         address = None if self._names.reached(host, scope) else self._mounts.absolute(host, scope["raw_path"].decode())
         if address is None:
             return scope
-        extensions = {name: value for name, value in scope["extensions"].items() if name != ABSOLUTE}
+        extensions = {name: value for name, value in scope["extensions"].items() if name != ABSOLUTE} | {PROXIED: {}}
         return {**scope, "raw_path": address.encode(), "extensions": extensions}
 
     def _refused(self, scope: Scope) -> MirrorError | None:
@@ -168,19 +178,17 @@ class App:
         stack.push_async_callback(fills.close)
         operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters, self.reloading)
         stack.push_async_callback(operations.jobs.close)
-        self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters)
+        self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters, self._tokens)
         stack.callback(self._proxy.close)
-        rights = Rights(config.admin.token, lambda host, asked: self._names.known(host, asked.scope))
-        self._purge = PurgeByMethod(operations, rights)
+        self._purge = PurgeByMethod(operations, self._rights)
         self.reloading.parts += [
             lambda loaded: origin.prepare(_origin_settings(loaded.config)),
             lambda loaded: partial(stores.become, _limits(loaded.config)),
             lambda loaded: partial(operations.become, loaded.config.mirrors),
-            lambda loaded: partial(rights.become, loaded.config.admin.token),
             lambda loaded: partial(fills.become, self._fills(loaded.config)),
         ]
         below = APIRouter(prefix="/-")
-        below.include_router(api.routes(operations, rights, self._started))
+        below.include_router(api.routes(operations, self._rights, self._started))
         site.include_router(below)
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mirror.cautions import cautions
 from mirror.cli import options
 from mirror.cli.codes import DONE, FOUND
 from mirror.cli.welcome import upstreams
@@ -28,6 +29,8 @@ def run(chosen: argparse.Namespace) -> int:
     unavailable = [mirror for mirror in config.mirrors if mirror.unavailable]
     for mirror in config.mirrors:
         print(f"/{mirror.name}/  {mirror.ecosystem}  {upstreams(mirror)}")
+    for line in cautions(config):
+        print(f"note: {line}")
     print(
         f"{config.path}: good"
         + (f", {len(unavailable)} of {len(config.mirrors)} mirrors unavailable" if unavailable else "")

@@ -15,6 +15,7 @@ COMMANDS = {
     "serve": "run the server",
     "check": "say all that is wrong with the configuration",
     "setup": "show, write or take back what points a client at the mirror",
+    "token": "make a token for clients and the admin API",
 }
 """What there is, and what it does, in the order in which `--help` lists it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import mmap
 import os
 from dataclasses import replace
@@ -10,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from mirror import certificate, values
+from mirror.cautions import cautions
 from mirror.changes import Changes
 from mirror.cli import options
 from mirror.cli.welcome import welcome
@@ -43,6 +45,8 @@ def run(chosen: argparse.Namespace) -> int:
     config = read()
     log_to_stderr(chosen.log_level)
     print(welcome(config), flush=True)
+    for line in cautions(config):
+        logging.getLogger("mirror").warning("%s", line)
     if config.server.workers == 1:
         return serve(App(config, read=read), config.server, sockets, notify)
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from mirror.cautions import cautions
 from mirror.comparing import changed, known, taken
 from mirror.errors import ConfigError
 from mirror.ports import Clock
@@ -82,6 +83,8 @@ class Reloading:
             log.info("the configuration was read again; changed: %s", ", ".join(different) or "nothing")
             if waiting:
                 log.warning("only a restart puts in force: %s", ", ".join(waiting))
+            for line in cautions(config):
+                log.warning("%s", line)
             if self.spread is not None:
                 await self.spread(loaded)
             return Reloaded(tuple(different), tuple(waiting))

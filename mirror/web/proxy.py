@@ -17,7 +17,9 @@ from mirror.model import Headers, Mirror, Request
 from mirror.outcome import Outcome
 from mirror.ports import Clock, Hop, Upload
 from mirror.reply import Reply
+from mirror.rights import Tokens
 from mirror.web import access
+from mirror.web.doors import let_in
 from mirror.web.mounts import Mounts
 from mirror.web.prepared import PREPARED, Prepared, lasts, small
 from mirror.web.replies import INTERIM, ZERO_COPY, Interims, Send, Sent, send_error, send_reply
@@ -74,12 +76,14 @@ class Proxy:
         mounts: Mounts,
         wall: Clock,
         counters: Counters | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         self._engine = engine
         self.become(mirrors, names, mounts)
         self._counters = counters or Counters([*self._mirrors])
         self._gathered = access.Gathered()
         self._wall = wall
+        self._tokens = tokens or Tokens()
 
     def become(self, mirrors: tuple[Mirror, ...], names: Names, mounts: Mounts) -> None:
         """From now on requests are for these."""
@@ -134,7 +138,7 @@ class Proxy:
     async def _prepare(self, scope: Scope, reply: Reply, mirror: Mirror, request: Request, counted: Counted) -> Reply:
         """Give a server that keeps prepared replies this one, if the same request would get it again."""
         keep = scope.get("extensions", {}).get(PREPARED)
-        if keep is None or not lasts(reply, request):
+        if keep is None or mirror.access != "anyone" or not lasts(reply, request):  # bytes prove no right
             return reply
         reply = await small(reply)
         if self._mirrors.get(mirror.name) is not mirror:  # it was answered by rules that hold no more
@@ -162,6 +166,8 @@ class Proxy:
             headers.get("content-length") not in (None, "0") or "transfer-encoding" in headers
         ):
             raise RequestError(f"a {scope['method']} request with a body has no meaning here")
+        if mirror.access != "anyone":
+            headers = let_in(mirror, scope, headers, self._tokens)
         base = f"{self._names.base(scope, headers)}/{name}"
         query = scope["query_string"].decode("latin-1")
         client = " ".join(str(part) for part in scope.get("client") or ())
