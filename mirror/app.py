@@ -17,12 +17,13 @@ from starlette.exceptions import HTTPException
 
 from mirror.changes import Changes
 from mirror.config import load
-from mirror.counters import Counters
+from mirror.counters import NOBODY, Counters
 from mirror.documents import Documents
 from mirror.engine import Engine
 from mirror.errors import MirrorError, Refused, RequestError, Unavailable
 from mirror.evict import Limits
 from mirror.fills import Fills
+from mirror.framing import named
 from mirror.operations import Operations
 from mirror.operations.reloading import Commit, Loaded, Reloading
 from mirror.origin import Origin, OriginSettings
@@ -30,17 +31,19 @@ from mirror.outside import Outside
 from mirror.rights import Tokens
 from mirror.settings import Config, FillSettings
 from mirror.signatures import Gpgv
-from mirror.stores import open_stores
-from mirror.web import api, health
+from mirror.stores import Stores, open_stores
+from mirror.web import api, health, metrics
+from mirror.web.access import Gathered
 from mirror.web.api import reference
 from mirror.web.api.purge import PurgeByMethod
 from mirror.web.api.refusals import refusal
 from mirror.web.auth import Rights
+from mirror.web.beside import Beside
 from mirror.web.doors import PROXIED
 from mirror.web.entrance import Entrance
 from mirror.web.mounts import Mounts
 from mirror.web.proxy import Names, Proxy, Receive, Scope
-from mirror.web.replies import Send, Sent, marked, send_error
+from mirror.web.replies import Send
 
 log = logging.getLogger("mirror")
 
@@ -75,6 +78,9 @@ class App:
         self._started = time.monotonic()
         self._names = names(config)
         self._counters = counters or Counters(loaded.names)
+        self.pulse = self._counters.pulse
+        self._gathered = Gathered()
+        self._beside = Beside(self._gathered, self._counters.of(NOBODY))
         self._mounts = Mounts(config.mirrors)
         self._engine: Engine | None = None
         self._tokens = Tokens()
@@ -102,11 +108,11 @@ class App:
         if scope["type"] != "http":
             await self._site(scope, receive, send)  # type: ignore[arg-type]
         elif refused := self._refused(scope := self._proxied(scope)):
-            await send_error(refused, scope["method"], send, Sent(), time.time())
+            await self._beside.refuse(refused, scope, send)
         elif scope["raw_path"].startswith(b"/-/"):
-            await self._below(scope, receive, marked(send, time.time()))
+            await self._beside.answer(self._below, scope, receive, send)
         elif scope["method"] == "PURGE" and self._purge:
-            await self._purge(scope, receive, marked(send, time.time()))
+            await self._beside.answer(self._purge, scope, receive, send)
         elif self._proxy:
             await self._proxy(scope, receive, send)
 
@@ -164,21 +170,29 @@ class App:
     async def _open(self, site: FastAPI, stack: AsyncExitStack) -> None:
         """Open the parts in the order of what they need; the stack closes them in the reverse one."""
         config = self.config
-        origin = Origin(_origin_settings(config), fetched=self._counters.fetched)
+        origin = Origin(_origin_settings(config), counters=self._counters)
         await origin.open()
         stack.push_async_callback(origin.close)
-        stores = open_stores(config.cache.path, _limits(config), config.cache.durability, self._changes, self._patience)
+        stores = open_stores(
+            config.cache.path,
+            _limits(config),
+            config.cache.durability,
+            self._changes,
+            self._patience,
+            self._counters,
+        )
         await stores.start()
         self._touch = stores.store.touch
         stack.push_async_callback(stores.close)
-        outside = Outside(origin, stores.store, stores.index, time.time, stores.changes)
+        outside = Outside(origin, stores.store, stores.index, time.time, stores.changes, self._counters)
         fills = Fills(outside, self._fills(config))
         self._engine = engine = Engine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
         stack.push_async_callback(fills.close)
         operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters, self.reloading)
         stack.push_async_callback(operations.jobs.close)
-        self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters, self._tokens)
+        known = (config.mirrors, self._names, self._mounts, time.time, self._counters)
+        self._proxy = Proxy(engine, *known, self._tokens, self._gathered)
         stack.callback(self._proxy.close)
         self._purge = PurgeByMethod(operations, self._rights)
         self.reloading.parts += [
@@ -189,7 +203,18 @@ class App:
         ]
         below = APIRouter(prefix="/-")
         below.include_router(api.routes(operations, self._rights, self._started))
+        below.include_router(metrics.routes(self._sources(fills, origin, stores), self._rights))
         site.include_router(below)
+
+    def _sources(self, fills: Fills, origin: Origin, stores: Stores) -> metrics.Sources:
+        """What the metrics are of."""
+
+        def upstreams() -> dict[str, str]:
+            configured = {named(url)[0]: "up" for mirror in self.config.mirrors for url in mirror.upstreams}
+            troubled = {name: each.state for name, each in origin.health().items() if each.state != "up"}
+            return {**configured, **troubled}
+
+        return metrics.Sources(self._counters, fills.by_mirror, upstreams, stores.room.told)
 
 
 def _limits(config: Config) -> Limits:

@@ -78,7 +78,7 @@ class Room:
         overhead: Callable[[], int] = lambda: 0,
     ) -> None:
         self.limits = limits
-        self.evict: Callable[[str], Awaitable[None]] | None = None
+        self.evict: Callable[[str], Awaitable[object]] | None = None
         self.evicted = 0
         self._free = free
         self._overhead = overhead
@@ -159,6 +159,14 @@ class Room:
     def touch(self, name: str) -> None:
         """It was used now."""
         self._recency.touch(name)
+
+    def told(self) -> tuple[int, int, int]:
+        """Bytes that are taken or promised, that may be, and that are free on the file system."""
+        return self.used, self.limits.max_size, self._free()
+
+    def size(self, name: str) -> int:
+        """Bytes on disk of what stands by that name; 0 when nothing does."""
+        return self._recency.of(name) or 0
 
     def used_since(self, name: str) -> bool:
         """It was added or touched since the start, and is none of the next to go."""
@@ -243,9 +251,10 @@ class Room:
         return True
 
 
-async def evict(store: BlobStore, index: Index, blob: str) -> None:
-    """Remove a blob and the entry that points at it: the entry first, so that nobody finds it without its bytes."""
-    opened = await store.open(blob)
+async def evict(store: BlobStore, index: Index, blob: str) -> str:
+    """Remove a blob and the entry that points at it: the entry first, so that nobody finds it without its bytes. The
+    entry's key, "" where there is none."""
+    key, opened = "", await store.open(blob)
     if opened is not None:
         key = opened.entry.key
         await opened.close()
@@ -253,3 +262,4 @@ async def evict(store: BlobStore, index: Index, blob: str) -> None:
         if entry is not None and entry.blob == blob:
             await index.delete(key)
     await store.delete(blob)
+    return key

@@ -45,6 +45,7 @@ class Fill:
         self.accepting = False
         self.placing = False  # it is here, and being stored
         self.started = loop.time()
+        self._counted = fills.outside.counters.of(asked.mirror.name)
         self.fills = fills
         self._followers: set[Follower] = set()
         self._had = False
@@ -58,6 +59,11 @@ class Fill:
     def over(self) -> bool:
         """It has failed: who comes now must not get what those who waited got."""
         return self.body is not None and self.body.failed is not None
+
+    @property
+    def followers(self) -> int:
+        """How many read it, or wait for it to begin."""
+        return len(self._followers)
 
     def follow(self, interim: Interim | None = None) -> Follower:
         """One more reader, registered before it waits for anything; `interim` is told of interim responses."""
@@ -131,6 +137,7 @@ class Fill:
                 opened = await opening.open()
             finally:
                 for url in opening.wrong:
+                    self._counted.refuted()
                     self.fills.distrust([url])
             match opened:
                 case Streaming():
@@ -160,6 +167,7 @@ class Fill:
         if self.body:
             self.body.fail(exc)
             if isinstance(exc, Mismatch):
+                self._counted.refuted()
                 self.fills.distrust(self.body.segments.sources)
         if not self.opened.done():
             self.opened.set_exception(exc)

@@ -39,6 +39,6 @@ class Front(App):
         fills = NoFills(outside)
         self._engine = engine = ReadingEngine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
-        config = self.config
-        self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters, self._tokens)
+        known = (self.config.mirrors, self._names, self._mounts, time.time, self._counters)
+        self._proxy = Proxy(engine, *known, self._tokens, self._gathered)
         stack.callback(self._proxy.close)

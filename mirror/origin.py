@@ -8,14 +8,14 @@ import random as dice
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import httpx
 
 from .answer import Answer, shut
 from .breaker import Health, asked_pause
+from .counters import Counters
 from .errors import MirrorError, OriginError, OriginRefused, OriginTimeout, OriginUnreachable, Unavailable
-from .failures import refusal
+from .failures import fault, refusal
 from .framing import end_to_end, host, reason_phrase, received, redirected, server
 from .model import Head, Headers
 from .ports import Interim, Upload
@@ -58,16 +58,17 @@ class Origin:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = dice.random,
         clock: Callable[[], float] = time.monotonic,
-        fetched: Callable[[str, int], None] = lambda _mirror, _count: None,
+        counters: Counters | None = None,
     ) -> None:
-        """`fetched` is told for which mirror so many bytes of a body have come."""
+        """`counters` are told what came for which mirror, and what went wrong."""
         self._settings = settings
         self._shared = Shared(transport)
         self._wall = wall
         self._sleep = sleep
         self._random = random
         self._upstreams = Upstreams(settings, clock)
-        self._fetched = fetched
+        self._clock = clock
+        self._counters = counters or Counters(())
         self._probes: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -204,6 +205,7 @@ class Origin:
         except MirrorError as exc:
             gate.leave()
             _blame(turn, trail, exc)
+            self._count(question, exc)
             return exc
         except BaseException:
             gate.leave()
@@ -215,7 +217,8 @@ class Origin:
         return answer
 
     async def _ask(self, trail: _Trail, turn: Turn, question: Question) -> Answer:
-        limit = self._settings.head_timeout
+        limit, began = self._settings.head_timeout, self._clock()
+        counted = self._counters.of(question.route.mirror)
         try:
             async with asyncio.timeout(limit) as deadline:
                 response, requested_at = await self._follow(trail, question.counting(deadline, limit))
@@ -224,11 +227,18 @@ class Origin:
         status, phrase = response.status_code, reason_phrase(response)
         head = Head(status, end_to_end(received(response)), requested_at, self._wall(), phrase)
         try:
-            fetched = partial(self._fetched, question.route.mirror)
-            return Answer(response, head, turn.url, self._settings, turn.upstream.gate, fetched)
+            answer = Answer(response, head, turn.url, self._settings, turn.upstream.gate, counted)
         except OriginError:
             await shut(response)
             raise
+        counted.told(self._clock() - began)
+        if status >= 500:
+            counted.failed("status_5xx")
+        return answer
+
+    def _count(self, question: Question, failure: MirrorError) -> None:
+        if (kind := fault(failure)) is not None:
+            self._counters.of(question.route.mirror).failed(kind)
 
     async def _follow(self, trail: _Trail, question: Question) -> tuple[httpx.Response, float]:
         for _ in range(_MAX_REDIRECTS + 1):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from mirror import variants
 from mirror.changes import Changes
+from mirror.counters import Counters
 from mirror.errors import OriginError
 from mirror.heads import client_head, stored_head, validators
 from mirror.httpcache import vary
@@ -44,6 +45,7 @@ class Outside:
     index: Index
     wall: Clock
     changes: Changes = field(default_factory=Changes)
+    counters: Counters = field(default_factory=lambda: Counters(()))
 
     async def freshened(self, plan: Plan, request: Request, known: Entry, fresh: Freshen, head: Head) -> Found:
         """The origin confirmed the `known` entry: put it in its place, renewed, if it is there still.
@@ -107,7 +109,7 @@ class Outside:
                 await self.index.delete(entry.key)
             return None
         self.store.touch(entry.blob, self.wall())
-        return Reply(stored_head(plan, entry), entry.size, blob, outcome, digest=entry.digest)
+        return Reply(stored_head(plan, entry), entry.size, blob, outcome, digest=entry.digest, key=plan.key)
 
 
 def whole(seconds: float) -> int | None:

@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -27,6 +27,12 @@ from mirror.settings import ServerSettings
 
 log = logging.getLogger("mirror.server")
 
+TICK = 0.1
+"""Seconds between two looks of uvicorn's at whether it is to end."""
+
+Pulse = Callable[[float, int], object]
+"""Is told by how many seconds the event loop was late, and how many connections there are."""
+
 BACKLOG = 4096
 """Connections that wait to be accepted, at most."""
 
@@ -36,12 +42,19 @@ class Config(uvicorn.Config):
     that only reads, the way to the one that writes."""
 
     def __init__(
-        self, *positional: Any, hot: Hot, limits: Limits | None = None, holder: Channel | None = None, **named: Any
+        self,
+        *positional: Any,
+        hot: Hot,
+        limits: Limits | None = None,
+        holder: Channel | None = None,
+        pulse: Pulse = lambda _lag, _connections: None,
+        **named: Any,
     ) -> None:
         super().__init__(*positional, **named)
         self.hot = hot
         self.limits = limits or Limits()
         self.holder = holder
+        self.pulse = pulse
 
 
 class Server(uvicorn.Server):
@@ -62,6 +75,8 @@ class Server(uvicorn.Server):
         self._again = False  # a reload was asked for while one ran
         self._hurry = False
         self._looked = 0.0
+        self._pulse = config.pulse
+        self._ticked = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -96,12 +111,15 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         self._notify.lives()
-        self._look()
+        self._look(TICK)
         return await super().on_tick(counter)
 
-    def _look(self) -> None:
-        """Once a second: end what waits for its client in vain."""
+    def _look(self, slept: float) -> None:
+        """See how late it is, after so many seconds of sleep. Once a second: end what waits for its client in vain."""
         now = time.monotonic()
+        if self._ticked:
+            self._pulse(now - self._ticked - slept, len(self.server_state.connections))
+        self._ticked = now
         if now - self._looked >= 1.0:
             self._looked = now
             sweep(self.server_state.connections, now)
@@ -120,8 +138,8 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         deadline = time.monotonic() + self._drain
         while self._answering() and time.monotonic() < deadline and not self._hurry:
-            await asyncio.sleep(0.05)
-            self._look()
+            await asyncio.sleep(TICK / 2)
+            self._look(TICK / 2)
         if left := self._answering():
             log.warning("%d answers are cut off: the time to drain is over", len(left))
         for connection in left:
@@ -163,6 +181,7 @@ def configured(app: Any, protocol: type[MirrorProtocol], **more: Any) -> Config:
     return Config(
         app,
         hot=Hot(),
+        pulse=app.pulse,
         http=protocol,
         loop="uvloop",
         ws="none",

@@ -49,10 +49,14 @@ GENERATIONS = 4
 
 
 def supervise(
-    loaded: Loaded, make: MakeApp, sockets: Sequence[socket.socket] = (), notify: Notify | None = None
+    loaded: Loaded,
+    make: MakeApp,
+    sockets: Sequence[socket.socket] = (),
+    notify: Notify | None = None,
+    learned: Callable[[Loaded], None] = lambda _: None,
 ) -> int:
     """Serve with as many processes as are configured until told to stop; the exit code. `sockets` listen already, and
-    are shared by all."""
+    are shared by all. `learned` is called in this process with each configuration that is put in force."""
     process.prepare()
     server = loaded.config.server
     try:
@@ -60,7 +64,7 @@ def supervise(
     except OSError as exc:
         log.error("cannot listen at %s: %s", server.listen, exc.strerror or exc)  # noqa: TRY400  no trace of ours
         return 1
-    return Supervisor(loaded, make, listeners, notify or Notify()).run()
+    return Supervisor(loaded, make, listeners, notify or Notify(), learned).run()
 
 
 @dataclass(slots=True)
@@ -78,9 +82,15 @@ class Supervisor:
     """See the module."""
 
     def __init__(
-        self, loaded: Loaded, make: MakeApp, listeners: list[tuple[socket.socket, ...]], notify: Notify
+        self,
+        loaded: Loaded,
+        make: MakeApp,
+        listeners: list[tuple[socket.socket, ...]],
+        notify: Notify,
+        learned: Callable[[Loaded], None],
     ) -> None:
         self._loaded = loaded
+        self._learned = learned
         self._make = make
         self._notify = notify
         self._changes = Changes(mmap.mmap(-1, SIZE))
@@ -158,6 +168,7 @@ class Supervisor:
         for news in told(self._told_end):
             if isinstance(news, Loaded):
                 self._loaded = news
+                self._learned(news)
             if self._reloading:
                 self._reloading = False
                 self._notify.ready(f"serves by the configuration before: {news}" if isinstance(news, str) else "serves")

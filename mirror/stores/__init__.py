@@ -19,10 +19,10 @@ import logging
 import os
 import stat
 from dataclasses import dataclass, field
-from functools import partial as bind
 from pathlib import Path
 
 from mirror.changes import Changes
+from mirror.counters import Counters
 from mirror.errors import StoreError
 from mirror.evict import Limits, Room, evict
 from mirror.stores.counting import Pace
@@ -47,11 +47,16 @@ USE_NOTED_EVERY = 60.0
 
 
 def open_stores(
-    path: Path, limits: Limits, durability: Durability = "full", changes: Changes | None = None, patience: float = 0.0
+    path: Path,
+    limits: Limits,
+    durability: Durability = "full",
+    changes: Changes | None = None,
+    patience: float = 0.0,
+    counters: Counters | None = None,
 ) -> Stores:
     """All stores below `path`, within `limits`; nothing is touched before `start`, which waits up to `patience` seconds
-    for a server that lets the path go."""
-    changes = changes or Changes()
+    for a server that lets the path go. What is evicted is counted in `counters`."""
+    changes, counters = changes or Changes(), counters or Counters(())
     index = DiskcacheIndex(path / "index.v1", changes=changes)
     facts = FileFacts(path / "facts.v1", changes)
     room = Room(
@@ -60,7 +65,13 @@ def open_stores(
         overhead=lambda: index.bytes_on_disk() + facts.bytes_on_disk() + FOLDERS + store.folders,
     )
     store = DiskStore(path, room, durability, changes=changes)
-    room.evict = bind(evict, store, index)
+
+    async def leave(name: str) -> None:
+        size = room.size(name)
+        key = await evict(store, index, name)
+        counters.of(key[1:].partition("/")[0]).evicted(size)
+
+    room.evict = leave
     taken = Taken(path / "taken", limits.max_size, store.run, sync=durability != "none")
     room.promise = taken.promise
     return Stores(store, index, facts, room, taken, path, changes, patience)

@@ -34,10 +34,6 @@ class Rights:
         self._reads = admin.reads == "token"
         self._proxied = proxied
 
-    def become(self, token: str) -> None:
-        """From now on this is the token."""
-        self._token = token
-
     def needs(self, role: Role) -> Any:
         """The same as a dependency of a FastAPI route."""
 
