@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -15,6 +16,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from mirror.changes import Changes
+from mirror.config import load
 from mirror.counters import NOBODY, Counters
 from mirror.documents import Documents
 from mirror.engine import Engine
@@ -24,6 +26,7 @@ from mirror.fills import Fills
 from mirror.framing import named
 from mirror.mounts import Mounts
 from mirror.operations import Around, Operations
+from mirror.operations.reloading import Commit, Loaded, Reloading
 from mirror.origin import Origin, OriginSettings
 from mirror.outside import Outside
 from mirror.rights import Tokens
@@ -62,20 +65,27 @@ class App:
         changes: Changes | None = None,
         counters: Counters | None = None,
         patience: float = 0.0,
+        read: Callable[[], Config] | None = None,
+        loaded: Loaded | None = None,
     ) -> None:
-        """`patience`: seconds that it waits for the one before to let the cache go."""
+        """`patience`: seconds that it waits for the one before to let the cache go. `read` reads the configuration
+        again where that is asked for; `loaded` is what other processes know of this one."""
+        loaded = loaded or Loaded.first(config)
         self.config = config
+        self.reloading = Reloading(loaded, read or partial(load, config.path))
+        self.reloading.parts.append(self._prepare)
         self._changes = changes or Changes()
         self._patience = patience
         self.readiness = health.Readiness(config.cache.path)
-        self._fill_settings = fill_settings or FillSettings(retries=config.upstream.retries)
+        self._fill_settings = fill_settings
         self._started = time.monotonic()
         self._names = names(config)
-        self._counters = counters or Counters([mirror.name for mirror in config.mirrors])
+        self._counters = counters or Counters(loaded.names)
         self.pulse = self._counters.pulse
         self._gathered = Gathered()
         self._beside = Beside(self._gathered, self._counters.of(NOBODY))
         self._mounts = Mounts(config.mirrors)
+        self._engine: Engine | None = None
         self._tokens = Tokens()
         self._rights = Rights(self._tokens, lambda host, asked: self._names.known(host, asked.scope))
         self._rights.become(config.admin, config.server.proxied)
@@ -110,12 +120,30 @@ class App:
         elif self._proxy:
             await self._proxy(scope, receive, send)
 
+    def _prepare(self, loaded: Loaded) -> Commit:
+        """Of this and of each configuration that takes its place: what the address of a request means."""
+        config, own, mounts = loaded.config, names(loaded.config), Mounts(loaded.config.mirrors)
+
+        def commit() -> None:
+            self.config, self._names, self._mounts = config, own, mounts
+            self._counters.know(loaded.names)
+            self._rights.become(config.admin, config.server.proxied)
+            if self._proxy is not None:
+                self._proxy.become(config.mirrors, own, mounts)
+            if self._engine is not None:
+                self._engine.forget()
+
+        return commit
+
     def used(self, blobs: Mapping[str, tuple[float, int]]) -> None:
         """Others have used these blobs: when last (wall clock), and how often since they told so before."""
         if self._touch is not None:
             for blob, (at, _) in blobs.items():
                 self._touch(blob, at)
             self._uses.add(blobs)
+
+    def _fills(self, config: Config) -> FillSettings:
+        return self._fill_settings or FillSettings(retries=config.upstream.retries)
 
     def _proxied(self, scope: Scope) -> Scope:
         """For a client that takes this server for its proxy: the address here of what it asks for."""
@@ -150,19 +178,23 @@ class App:
         origin = Origin(_origin_settings(config), counters=self._counters)
         await origin.open()
         stack.push_async_callback(origin.close)
-        limits = Limits(config.cache.max_size, config.cache.min_free, config.cache.max_object)
         stores = open_stores(
-            config.cache.path, limits, config.cache.durability, self._changes, self._patience, self._counters
+            config.cache.path,
+            _limits(config),
+            config.cache.durability,
+            self._changes,
+            self._patience,
+            self._counters,
         )
         await stores.start()
         self._touch = stores.store.touch
         stack.push_async_callback(stores.close)
         outside = Outside(origin, stores.store, stores.index, time.time, stores.changes, self._uses, self._counters)
-        fills = Fills(outside, self._fill_settings)
-        engine = Engine(outside, fills, stores.facts, Documents(), Gpgv())
+        fills = Fills(outside, self._fills(config))
+        self._engine = engine = Engine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
         stack.push_async_callback(fills.close)
-        around = Around(engine, stores.room, origin.health)
+        around = Around(engine, stores.room, origin.health, self.reloading)
         operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters, around=around)
         operations.history.start()
         stack.push_async_callback(operations.history.close)
@@ -172,8 +204,14 @@ class App:
         self._proxy = Proxy(engine, *known, self._tokens, self._gathered)
         stack.callback(self._proxy.close)
         self._purge = PurgeByMethod(operations, self._rights)
+        self.reloading.parts += [
+            lambda loaded: origin.prepare(_origin_settings(loaded.config)),
+            lambda loaded: partial(stores.become, _limits(loaded.config)),
+            lambda loaded: partial(operations.become, loaded.config.mirrors),
+            lambda loaded: partial(fills.become, self._fills(loaded.config)),
+        ]
         below = APIRouter(prefix="/-")
-        about = About(self._started, time.time(), config.server.workers, self._names, self.readiness.lasts_no_more)
+        about = About(self._started, config.server.workers, lambda: self._names, self.readiness.lasts_no_more)
         stack.push_async_callback((feed := watching.feed(operations, about)).close)
         below.include_router(api.routes(operations, self._rights, about, feed))
         below.include_router(metrics.routes(self._sources(fills, origin, stores), self._rights))
@@ -181,13 +219,17 @@ class App:
 
     def _sources(self, fills: Fills, origin: Origin, stores: Stores) -> metrics.Sources:
         """What the metrics are of."""
-        configured = {named(url)[0]: "up" for mirror in self.config.mirrors for url in mirror.upstreams}
 
         def upstreams() -> dict[str, str]:
+            configured = {named(url)[0]: "up" for mirror in self.config.mirrors for url in mirror.upstreams}
             troubled = {name: each.state for name, each in origin.health().items() if each.state != "up"}
             return {**configured, **troubled}
 
         return metrics.Sources(self._counters, fills.by_mirror, upstreams, stores.room.told)
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(config.cache.max_size, config.cache.min_free, config.cache.max_object)
 
 
 def _host(scope: Scope) -> str:

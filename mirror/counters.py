@@ -6,11 +6,12 @@ process that takes the place of another goes on with its rows.
 memory
 ├── when the server was started       one slot, microseconds since 1970
 └── for each process                  `measures.OF_A_PROCESS`
-    └── for each mirror, and for none `measures.OF_A_MIRROR`
+    └── for no mirror, and for each   `measures.OF_A_MIRROR`; and for SPARE more
 """
 
 from __future__ import annotations
 
+import logging
 import mmap
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ from mirror.pulse import Pulse, Vital, vital
 
 __all__ = ["NOBODY", "OUTCOMES", "Count", "Counted", "Counters"]
 
+log = logging.getLogger("mirror")
+
 _FROM_STORE = frozenset({"HIT", "STALE", "REVALIDATED"})
 _HEADER = 1
 _WIDTH, _PROCESS = width(OF_A_MIRROR), width(OF_A_PROCESS)
@@ -30,6 +33,9 @@ _REFUTED, _EVICTED, _EVICTED_BYTES = (OF_A_MIRROR[name].at for name in ("refuted
 
 NOBODY = ""
 """The name under which requests for no mirror are counted."""
+
+SPARE = 100
+"""Rows for mirrors that come while the server runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,10 @@ class Count:
         """The same, of a mirror's row or a sum of such rows."""
         requests = {outcome: sum(_FIRST_BYTE.buckets(row, outcome)) for outcome in OUTCOMES}
         return cls(requests, row[_SERVED], row[_SAVED], row[_FETCHED])
+
+    def __add__(self, other: Count) -> Count:
+        requests = {outcome: count + other.requests[outcome] for outcome, count in self.requests.items()}
+        return Count(requests, self.served + other.served, self.saved + other.saved, self.fetched + other.fetched)
 
 
 class Counted:
@@ -108,7 +118,8 @@ class Counters:
     """The rows of all mirrors, in as many processes as there are `workers`, of which this is number `worker`.
 
     `memory` has `size` bytes, all zero at first. `generations`: so many processes, one after the other, are at one
-    place; their rows stand together.
+    place; their rows stand together. A mirror's row is its place in the order in which mirrors came, in all processes
+    the same; one that goes leaves it to none but the next of its name.
     """
 
     def __init__(
@@ -120,22 +131,33 @@ class Counters:
         *,
         generations: int = 1,
     ) -> None:
-        self._names = (*mirrors, NOBODY)
-        self._width = _PROCESS + len(self._names) * _WIDTH
+        self._names = [NOBODY]
         self._workers = workers
         self._generations = generations
         self._slots = memoryview(bytearray(self.size(mirrors, workers)) if memory is None else memory).cast("Q")
         self._slots[0] = self._slots[0] or int(time.time() * MICRO)
+        self._width = (len(self._slots) - _HEADER) // workers
+        self._most = (self._width - _PROCESS) // _WIDTH
         begin = self._begin(worker)
-        self._rows = {
-            name: Counted(name, self._slots, begin + _PROCESS + n * _WIDTH) for n, name in enumerate(self._names)
-        }
+        self._first = begin + _PROCESS
+        self._rows = {NOBODY: Counted(NOBODY, self._slots, self._first)}
+        self.know(mirrors)
         self.pulse = Pulse(self._slots[begin : begin + _PROCESS])
 
     @staticmethod
     def size(mirrors: Sequence[str], workers: int) -> int:
-        """Bytes of memory that all rows take."""
-        return 8 * (_HEADER + workers * (_PROCESS + (len(mirrors) + 1) * _WIDTH))
+        """Bytes of memory that all rows take, if these mirrors are the first."""
+        return 8 * (_HEADER + workers * (_PROCESS + (1 + len(mirrors) + SPARE) * _WIDTH))
+
+    def know(self, mirrors: Sequence[str]) -> None:
+        """All that there have been, in the order in which they came. Those for which there is no row are counted as
+        NOBODY."""
+        for name in mirrors:
+            if name not in self._rows and len(self._names) < self._most:
+                self._rows[name] = Counted(name, self._slots, self._first + len(self._names) * _WIDTH)
+                self._names.append(name)
+            elif name not in self._rows:
+                log.warning("what is asked of /%s/ is not counted apart before the server is started again", name)
 
     @property
     def began(self) -> float:
@@ -151,7 +173,7 @@ class Counters:
         self.of(mirror).fetched(count)
 
     def totals(self) -> dict[str, Count]:
-        """By mirror, over all processes."""
+        """By mirror, also those that have gone, over all processes."""
         return {name: Count.of(row) for name, row in self.sums().items()}
 
     def sums(self) -> dict[str, list[int]]:

@@ -214,6 +214,16 @@ class Room:
         reservation.released = True
         reservation.count = reservation.written = 0
 
+    async def shrink(self) -> None:
+        """Evict what is more than `limits` allow, where they have become narrower: one at a time, so that who stores
+        something meanwhile waits for one."""
+        await self._ready.wait()
+        while self._short(0) > 0:
+            async with self._lock:
+                if not await self._evict_oldest():
+                    break
+        await self.note()
+
     def _short(self, more: int) -> int:
         """Bytes that are missing before `more` bytes could be reserved; zero or less when they are there."""
         promised = sum(r.count - r.written for r in self._reservations)

@@ -92,6 +92,7 @@ class Stores:
     _lock: int = field(default=-1, init=False)
     _clean: bool = field(default=False, init=False)  # index and blobs are known to agree
     _task: asyncio.Task[None] | None = field(default=None, init=False)
+    _shrinking: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def start(self) -> None:
         """Lock the path and open all; counting what is there goes on behind. StoreError when the path is not to be
@@ -167,14 +168,23 @@ class Stores:
         if adopted or removed:
             log.info("after an unclean stop: %d blobs adopted, %d removed", adopted, removed)
 
+    def become(self, limits: Limits) -> None:
+        """From now on these hold; what is stored beyond them goes behind the requests."""
+        self.room.limits = limits
+        self.taken.become(limits.max_size)
+        if self._shrinking is not None:
+            self._shrinking.cancel()
+        self._shrinking = asyncio.get_running_loop().create_task(self.room.shrink())
+
     async def close(self) -> None:
         """Write down what is only in memory and let the path go; idempotent. All fills have ended before."""
         started = self._task is not None
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        for task in (self._task, self._shrinking):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        self._task = self._shrinking = None
         await self._close(clean=started and self._clean and not self.index.suspect)
 
     async def _close(self, *, clean: bool = False) -> None:

@@ -79,13 +79,17 @@ class Proxy:
         gathered: access.Gathered | None = None,
     ) -> None:
         self._engine = engine
-        self._mirrors = {mirror.name: mirror for mirror in mirrors}
+        self.become(mirrors, names, mounts)
         self._counters = counters or Counters([*self._mirrors])
-        self._names = names
-        self._mounts = mounts
         self._gathered = gathered or access.Gathered()
         self._wall = wall
         self._tokens = tokens or Tokens()
+
+    def become(self, mirrors: tuple[Mirror, ...], names: Names, mounts: Mounts) -> None:
+        """From now on requests are for these."""
+        self._mirrors = {mirror.name: mirror for mirror in mirrors}
+        self._names = names
+        self._mounts = mounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._serve(scope, receive, send, None)
@@ -137,6 +141,8 @@ class Proxy:
         if keep is None or mirror.access != "anyone" or not lasts(reply, request):  # bytes prove no right
             return reply
         reply = await small(reply)
+        if self._mirrors.get(mirror.name) is not mirror:  # it was answered by rules that hold no more
+            return reply
         asked = access.Asked.of(scope, access.given(scope))
         keep(Prepared(self._engine, reply, request, asked, self._gathered, counted, self._serve))
         return reply
