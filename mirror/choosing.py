@@ -41,7 +41,7 @@ class Target:
     @classmethod
     def here(cls, python: str = "") -> Target:
         """This machine, with a Python of that version (`3.12`), or its own."""
-        known = tuple(int(part) for part in python.split(".")[:2]) or sys.version_info[:2]
+        known = tuple(int(part) for part in python.split(".")[:2] if part) or sys.version_info[:2]
         tags = frozenset([*cpython_tags(known), *compatible_tags(known, f"cp{known[0]}{known[1]}")])
         processor = platform.machine().lower()
         library = "glibc" if platform.libc_ver()[0] == "glibc" else "musl"

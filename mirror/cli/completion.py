@@ -7,19 +7,30 @@ import argparse
 import shtab
 
 from mirror.cli.codes import DONE
+from mirror.cli.parser import parser
 
 SHELLS = ("bash", "zsh", "fish", "tcsh")
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(own: argparse.ArgumentParser) -> None:
     """Its options."""
-    parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
-    parser.epilog = 'Bash: eval "$(mirror completion bash)" in ~/.bashrc. Fish: mirror completion fish | source'
+    own.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
+    own.epilog = 'Bash: eval "$(mirror completion bash)" in ~/.bashrc. Fish: mirror completion fish | source'
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Print what makes a shell complete commands and options."""
-    from mirror.cli.parser import parser  # not above: it is what has loaded this module
-
-    print(shtab.complete(parser(), shell=chosen.shell))
+    whole = parser()
+    _files(whole)
+    print(shtab.complete(whole, shell=chosen.shell))
     return DONE
+
+
+def _files(whole: argparse.ArgumentParser) -> None:
+    """Has what is called FILE completed as one."""
+    for action in whole._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for own in action.choices.values():
+                _files(own)
+        elif action.metavar == "FILE":
+            action.complete = shtab.FILE  # type: ignore[attr-defined]  # where shtab looks for it

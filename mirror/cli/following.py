@@ -30,7 +30,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 def through(client: Client, job: Job, chosen: argparse.Namespace) -> int:
     """Follow a job of addresses that was begun, if so chosen, and say what became of it; the exit code."""
     if not chosen.no_wait:
-        job = follow(client, job, quiet=chosen.json)
+        try:
+            job = follow(client, job, quiet=chosen.json)
+        except KeyboardInterrupt:
+            shown.say(f"it goes on at the server: mirror jobs {job['id']}, or mirror jobs --stop {job['id']}")
+            raise
     if chosen.json:
         shown.document(job)
     elif chosen.no_wait:
