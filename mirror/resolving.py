@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,8 +30,10 @@ class Resolved:
     failed: list[Skipped] = field(default_factory=list)
 
 
-def mirrors(client: Client, named: str, ecosystems: Iterable[str]) -> dict[str, str]:
+def mirrors(client: Client, named: str, ecosystems: Sequence[str]) -> dict[str, str]:
     """The mirror for each ecosystem: the one that is named, else the only one there is. Raises ConfigError."""
+    if not ecosystems:
+        return {}
     known = {name: one.get("ecosystem", "") for name, one in client.get("/-/api/stats")["mirrors"].items()}
     if named and named not in known:
         raise ConfigError([f"--mirror {named}: there is no such mirror ({', '.join(known)})"])

@@ -88,7 +88,7 @@ def _stored(told: Told) -> Iterator[str]:
     if not entry.get("blob_present", True):
         yield "Its bytes:  are gone"
     if freshness:
-        yield f"Fresh because:  {freshness['arithmetic']}"
+        yield f"Its freshness:  {freshness['arithmetic']}"
     if entry.get("tags"):
         yield f"Tags:  {', '.join(entry['tags'])}"
     if headers := entry.get("headers"):
