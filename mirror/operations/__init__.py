@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mirror.breaker import Health
 from mirror.counters import Counters
+from mirror.engine import Engine
 from mirror.evict import Room
 from mirror.fills import Fills
 from mirror.model import Mirror
+from mirror.operations.asking import Asking
+from mirror.operations.explaining import Explaining
 from mirror.operations.history import History
 from mirror.operations.holdings import Held, Holdings
 from mirror.operations.jobs import Jobs
 from mirror.operations.places import Places
-from mirror.operations.purging import Purged, Purging, Selection
+from mirror.operations.purging import Purged, Purging
 from mirror.operations.reached import Reached
 from mirror.operations.running import Looks
-from mirror.ports import BlobStore, Index
+from mirror.operations.selecting import Selection
+from mirror.ports import BlobStore, Clock, Index
 
 __all__ = ["Around", "Held", "Operations", "Purged", "Selection"]
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What else of the running server is looked at: the room that the cache has, and how the upstreams do."""
+    """What else of the running server is looked at: the engine, the room that the cache has, how the upstreams do."""
 
+    engine: Engine
     room: Room
     health: Callable[[], Mapping[str, Health]]
 
@@ -41,6 +47,7 @@ class Operations:
         fills: Fills,
         mirrors: tuple[Mirror, ...],
         counters: Counters | None = None,
+        clock: Clock = time.monotonic,
         *,
         around: Around,
     ) -> None:
@@ -50,9 +57,13 @@ class Operations:
         self.mirrors = mirrors
         self.room = around.room
         self.jobs = Jobs(wall)
-        self.purge = Purging(store, index, fills, places).purge
+        self.purge = Purging(store, index, fills, places, self.jobs, clock).purge
         self.stats = Holdings(index, counters, names, wall).stats
-        self.fills = Looks(fills, asyncio.get_running_loop().time).fills
+        looks = Looks(fills, asyncio.get_running_loop().time)
+        reached = Reached(mirrors, around.health, wall)
+        asking = Asking(mirrors)
+        self.explain = Explaining(asking, around.engine.foresee, looks, reached, wall).explain
+        self.fills = looks.fills
         self.running = fills.running
         self.history = History(counters, wall)
-        self.upstreams = Reached(mirrors, around.health, wall).upstreams
+        self.upstreams = reached.upstreams
