@@ -21,8 +21,10 @@ _WOULD = {
     "revalidate": "would wait for the upstream to confirm or replace what is stored",
     "miss": "would be fetched from the upstream, streamed, and stored",
     "pass": "would go past the store to the upstream",
+    "redirect": "would be sent to the canonical name",
+    "local": "would be answered by this server itself",
+    "error": "would fail",
 }
-_RULE = (("ttl", "fresh for"), ("grace", "then still used for"), ("keep", "used when upstreams fail for"))
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +60,7 @@ def story(told: Told) -> Iterator[str]:
         yield f"Policy:  {told['policy']}"
     if told.get("redirect"):
         yield f"Redirected to:  {told['redirect']}"
-    yield f"What it is:  {_article(told['class'])} of the mirror /{told['mirror']}/ ({told['ecosystem']})"
+    yield f"What it is:  {_article(told['class'])} on the mirror /{told['mirror']}/ ({told['ecosystem']})"
     if told.get("key") and told["key"] != told["url"]:
         yield f"Its key:  {told['key']}"
     yield from _stored(told)
@@ -73,11 +75,15 @@ def story(told: Told) -> Iterator[str]:
 
 
 def _article(noun: str) -> str:
-    return f"an {noun}" if noun[:1] in "aeiou" else f"a {noun}"
+    if not noun:
+        return "nothing that could be stored"
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _stored(told: Told) -> Iterator[str]:
     entry, freshness = told.get("entry"), told.get("freshness")
+    if not entry and told["decision"] in ("redirect", "local"):
+        return
     if not entry:
         yield "Stored:  nothing"
         return
@@ -101,13 +107,20 @@ def _rule(rule: dict[str, Any]) -> str:
         return "never stored"
     if rule.get("immutable"):
         return "never changes"
-    parts = [f"{does} {shown.span(rule[name])}" for name, does in _RULE if rule.get(name)]
-    if rule.get("negative_ttl"):
+    parts = ["as fresh as the upstream says" if rule["ttl"] is None else f"fresh for {shown.span(rule['ttl'])}"]
+    if rule["grace"]:
+        parts.append(f"then still used for {shown.span(rule['grace'])}")
+    kept = "for ever" if rule["keep"] is None else f"for {shown.span(rule['keep'])}"
+    if rule["keep"] != 0:
+        parts.append(f"used {kept} when upstreams fail")
+    if rule["negative_ttl"]:
         parts.append(f"what is not there is remembered for {shown.span(rule['negative_ttl'])}")
-    return ", ".join(parts) or "as the upstream's answers say"
+    return ", ".join(parts)
 
 
 def _upstreams(told: Told) -> Iterator[str]:
+    for url in told.get("learns") or ():
+        yield f"Would read first:  {url}"
     for number, url in enumerate(told.get("upstreams") or (), 1):
         yield f"{'Would ask' if number == 1 else 'Then'}:  {url}"
     for one in told.get("upstream_states") or ():

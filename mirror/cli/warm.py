@@ -47,8 +47,9 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.python and not re.fullmatch(r"[0-9]{1,2}\.[0-9]{1,3}", chosen.python):
         raise ConfigError([f"--python {chosen.python}: write 3.12"])
     lock = Lock([Wanted("", url, url=url) for url in chosen.urls])
-    for name in dict.fromkeys(chosen.files):
-        _read(name, chosen.format, lock, set())
+    before: set[Path] = set()
+    for name in chosen.files:
+        _read(name, chosen.format, lock, before)
     with options.client(chosen) as client:
         target = Target() if chosen.all_files else Target.here(chosen.python)
         resolved = _resolved(client, lock, chosen, target)
@@ -56,6 +57,8 @@ def run(chosen: argparse.Namespace) -> int:
         if chosen.dry_run:
             shown.document({"urls": resolved.addresses}) if chosen.json else print("\n".join(resolved.addresses))
             return FOUND if resolved.failed else DONE
+        if not resolved.addresses:
+            shown.say("nothing to fetch")
         portions = _portions(resolved.addresses)
         codes = [following.through(client, client.post(_PATH, {"urls": urls}), chosen) for urls in portions]
     return FOUND if resolved.failed else max(codes, default=DONE)
@@ -68,9 +71,9 @@ def _portions(addresses: list[str]) -> list[list[str]]:
 def _read(name: str, format: str | None, into: Lock, before: set[Path]) -> None:  # noqa: A002
     """A file, and those that it includes, each once."""
     path = Path(name)
-    if path.absolute() in before:
+    if path.resolve() in before:
         return
-    before.add(path.absolute())
+    before.add(path.resolve())
     try:
         text = (sys.stdin.buffer.read() if name == "-" else path.read_bytes()).decode("utf-8-sig")
     except OSError as error:

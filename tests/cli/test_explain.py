@@ -16,6 +16,7 @@ TOLD: dict[str, Any] = {
     "ecosystem": "pypi",
     "key": "/pypi/simple/six/",
     "class": "index",
+    "learns": [],
     "upstreams": ["http://a.test/simple/six/", "http://b.test/simple/six/"],
     "rule": {"ttl": 600.0, "grace": 86400.0, "keep": 2592000.0, "negative_ttl": 0.0, "store": True, "immutable": False},
     "decision": "stale hit",
@@ -38,11 +39,11 @@ def test_it_reads_like_a_story(played: Played) -> None:
         """/pypi/simple/six/
 A request now  would be answered from the store, though stale, and renewed behind the scenes
 Why  it is 3 minutes past its time, and within grace
-What it is  an index of the mirror /pypi/ (pypi)
+What it is  an index on the mirror /pypi/ (pypi)
 Stored  1.5kB of text/plain, status 200, 1m30s old, fresh
 Its freshness  90 s of 600 s
 Header fields  etag: "x"
-By the rule  fresh for 10m, then still used for 1d, used when upstreams fail for 30d
+By the rule  fresh for 10m, then still used for 1d, used for 30d when upstreams fail
 Verified by  sha256:aa
 Would ask  http://a.test/simple/six/
 Then  http://b.test/simple/six/
@@ -61,9 +62,35 @@ def test_what_is_not_stored_and_cannot_be_fetched(played: Played) -> None:
         "A request now  would be fetched from the upstream, streamed, and stored",
         "Why  it is 3 minutes past its time, and within grace",
         "But  the mirror is offline",
-        "What it is  a file of the mirror /pypi/ (pypi)",
+        "What it is  a file on the mirror /pypi/ (pypi)",
         "Stored  nothing",
     ]
+
+
+def test_what_is_answered_without_store_and_upstream(played: Played) -> None:
+    nothing = dict.fromkeys(("entry", "freshness", "digest", "fill", "rule"))
+    there = {"decision": "redirect", "redirect": "/pypi/simple/six/", "reason": "the canonical name is another"}
+    played.answers[EXPLAIN] = TOLD | nothing | there | {"class": "", "key": "", "upstreams": [], "upstream_states": []}
+    assert played.run("explain", "/x")[1].splitlines()[1:] == [
+        "A request now  would be sent to the canonical name",
+        "Why  the canonical name is another",
+        "Redirected to  /pypi/simple/six/",
+        "What it is  nothing that could be stored on the mirror /pypi/ (pypi)",
+    ]
+
+
+def test_rules_of_other_kinds(played: Played) -> None:
+    rule = {"ttl": None, "grace": 0.0, "keep": None, "negative_ttl": 60.0, "store": True, "immutable": False}
+    played.answers[EXPLAIN] = TOLD | {"rule": rule, "learns": ["/npm/x"]}
+    out = played.run("explain", "/x")[1]
+    assert (
+        "By the rule  as fresh as the upstream says, used for ever when upstreams fail, "
+        "what is not there is remembered for 1m\n"
+    ) in out
+    assert "Would read first  /npm/x\n" in out
+    for more, said in (({"immutable": True}, "never changes"), ({"store": False}, "never stored")):
+        played.answers[EXPLAIN] = TOLD | {"rule": rule | more}
+        assert f"By the rule  {said}\n" in played.run("explain", "/x")[1]
 
 
 def test_json_is_what_the_server_answers(played: Played) -> None:

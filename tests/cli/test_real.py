@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -104,6 +105,19 @@ def test_purge_removes(line: Line) -> None:
     assert line.run("purge", one) == (0, "0 entries removed, 0B\n")
     assert line.json("purge", "--glob", "/o/obj/kept/*", "--soft")["purged"] == 1
     assert line.json("purge", "--mirror", "o", "--dry-run", "--yes")["entries"].count(other) == 1
+
+
+def test_explain(line: Line) -> None:
+    target = line.stored("explained")
+    told, api = line.json("explain", target), line.api(f"/explain?url={quote(target)}")
+    for both in (told, api):
+        for moving in ("entry", "freshness", "upstream_states", "reason"):
+            both[moving] = both[moving] and type(both[moving])
+    assert told == api
+    out = line.run("explain", target)[1]
+    assert "A request now  would be answered from the store\n" in out
+    assert "What it is  a response on the mirror /o/ (http)\n" in out
+    assert "A request now  would be fetched" in line.run("explain", "/o/obj/cold/1")[1]
 
 
 def test_what_the_server_refuses_is_wrong_usage(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
