@@ -42,14 +42,16 @@ def run(chosen: argparse.Namespace) -> int:
     if _ordered(chosen) and (chosen.all or (chosen.limit or 0) > _TOP):
         raise ConfigError([f"--order {chosen.order} lists at most {_TOP}"])
     with options.client(chosen) as client:
-        for number, page in enumerate(_pages(client, chosen)):
+        listed, last = 0, {}
+        for page in _pages(client, chosen):
             if chosen.json:
                 shown.document(page)
             else:
-                _print(page, head=number == 0)
+                _print(page, head=not listed)
+            listed += len(page["entries"])
             last = page
     if not chosen.json:
-        _besides(last, chosen)
+        _besides(last, listed)
     return DONE
 
 
@@ -78,7 +80,7 @@ def _print(page: dict[str, Any], *, head: bool) -> None:
 
 
 def _row(entry: dict[str, Any]) -> list[str]:
-    ttl = "always" if entry["ttl"] is None else shown.span(entry["ttl"])
+    ttl = "always" if entry["ttl"] is None and entry["state"] == "fresh" else shown.span(entry["ttl"])
     hits = "-" if entry.get("hits") is None else str(entry["hits"])
     used = entry.get("last_access")
     stored = entry["stored_at"] + entry["age"]  # now, by the server's clock
@@ -86,11 +88,12 @@ def _row(entry: dict[str, Any]) -> list[str]:
     return [entry["state"], shown.size(entry["size"]), shown.span(entry["age"]), ttl, hits, ago, entry["key"]]
 
 
-def _besides(page: dict[str, Any], chosen: argparse.Namespace) -> None:
+def _besides(last: dict[str, Any], listed: int) -> None:
     """What is to be known of the list."""
-    if not page["entries"]:
-        shown.say("nothing that is stored fits" if page.get("complete", True) else "nothing yet")
-    if page.get("cursor"):
+    if last.get("cursor"):
         shown.say("there are more: --all, or --limit N")
-    if not page.get("complete", True):
+    elif last.get("complete", True):
+        if not listed:
+            shown.say("nothing that is stored fits")
+    else:
         shown.say("what is stored is still being looked through: ask again for the rest")

@@ -12,6 +12,20 @@ from tests.cli.conftest import Played
 ENTRIES = "GET /-/api/entries"
 
 
+def hasty(asked: dict[str, str]) -> dict[str, Any]:
+    """A server that has no time to find more than one of three in a page, and in the last one finds none."""
+    begin = int(asked.get("cursor", 0))
+    entries = [entry(begin)] if begin < 3 else []
+    return {"entries": entries, "cursor": str(begin + 1) if begin < 3 else None, "complete": begin == 3}
+
+
+def test_pages_that_are_cut_short_make_one_list(played: Played) -> None:
+    played.answers[ENTRIES] = hasty
+    code, out, err = played.run("ls", "--search", "x")
+    assert (code, err) == (0, "")
+    assert [line.split()[-1] for line in out.splitlines()] == ["key", "/o/0", "/o/1", "/o/2"]
+
+
 def entry(number: int, **more: Any) -> dict[str, Any]:
     return {
         "key": f"/o/{number}",
@@ -45,12 +59,14 @@ def paged(total: int) -> Any:
 
 def test_a_row_for_each_entry(played: Played) -> None:
     never = entry(2, ttl=None, hits=None, last_access=None, state="negative", key="/o/\x07bell")
-    played.answers[ENTRIES] = {"entries": [entry(1), never], "cursor": None, "complete": True}
+    lasting = entry(3, ttl=None)
+    played.answers[ENTRIES] = {"entries": [entry(1), never, lasting], "cursor": None, "complete": True}
     assert played.run("ls") == (
         0,
         "state      size    age     ttl  hits  used  key\n"
         "fresh     1.5kB  1m30s     30s     7   10s  /o/1\n"
-        "negative  1.5kB  1m30s  always     -     -  /o/\ufffdbell\n",
+        "negative  1.5kB  1m30s       -     -     -  /o/\ufffdbell\n"
+        "fresh     1.5kB  1m30s  always     7   10s  /o/3\n",
         "",
     )
 
