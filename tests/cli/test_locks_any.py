@@ -55,8 +55,15 @@ def test_addresses_are_taken_as_they_stand() -> None:
 
 @given(TREES)
 def test_any_json_is_read_or_refused(tree: object) -> None:
-    with suppress(ConfigError):
-        locks.read(json.dumps(tree), "package-lock")
+    inner = {"node_modules/a": tree}
+    for written in (
+        tree,
+        {"dependencies": tree},
+        {"dependencies": {"a": tree}},
+        {"packages": tree | inner if isinstance(tree, dict) else inner},
+    ):
+        with suppress(ConfigError):
+            locks.read(json.dumps(written), "package-lock")
 
 
 @given(TREES)
