@@ -121,8 +121,9 @@ def _rule(rule: dict[str, Any]) -> str:
 def _upstreams(told: Told) -> Iterator[str]:
     for url in told.get("learns") or ():
         yield f"Would read first:  {url}"
-    for number, url in enumerate(told.get("upstreams") or (), 1):
-        yield f"{'Would ask' if number == 1 else 'Then'}:  {url}"
+    first = "Comes from" if told["decision"] == "hit" else "Would ask"
+    for number, url in enumerate(told.get("upstreams") or ()):
+        yield f"{'Else' if number else first}:  {url}"
     for one in told.get("upstream_states") or ():
         if one["state"] != "up":
             yield f"But:  {upstream(one)}"

@@ -46,7 +46,7 @@ Header fields  etag: "x"
 By the rule  fresh for 10m, then still used for 1d, used for 30d when upstreams fail
 Verified by  sha256:aa
 Would ask  http://a.test/simple/six/
-Then  http://b.test/simple/six/
+Else  http://b.test/simple/six/
 But  upstream http://b.test is down: no connection
 """,
         "",

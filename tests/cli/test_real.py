@@ -107,6 +107,19 @@ def test_purge_removes(line: Line) -> None:
     assert line.json("purge", "--mirror", "o", "--dry-run", "--yes")["entries"].count(other) == 1
 
 
+def test_ls(line: Line) -> None:
+    targets = [line.stored(f"listed{number}", 100 + number) for number in range(3)]
+    told, api = line.json("ls", "/o/obj/listed"), line.api("/entries?prefix=/o/obj/listed")
+    assert [entry["key"] for entry in told["entries"]] == [entry["key"] for entry in api["entries"]] == targets
+    assert told.keys() == api.keys()
+    out = line.run("ls", "/o/obj/listed")[1].splitlines()
+    assert [row.split()[-1] for row in out] == ["key", *targets]
+    pages = line.run("ls", "/o/obj/listed", "--limit", "2", "--json")[1].splitlines()
+    assert [entry["key"] for entry in json.loads(pages[0])["entries"]] == targets[:2]
+    largest = line.json("ls", "--order", "largest", "--limit", "1")["entries"]
+    assert largest == [] or largest[0]["size"] >= 102
+
+
 def test_explain(line: Line) -> None:
     target = line.stored("explained")
     told, api = line.json("explain", target), line.api(f"/explain?url={quote(target)}")
