@@ -14,7 +14,8 @@ import httpx
 from mirror.errors import Unanswered
 
 _CONNECT, _READ = 5.0, 60.0  # seconds; a purge answers within a few
-_REMEDY = "a token of role {role} or more is needed: MIRROR_ADMIN_TOKEN=... in the environment, or --token-file FILE"
+_NEEDED = "a token of role {role} or more is needed"
+_REMEDY = "MIRROR_ADMIN_TOKEN=... in the environment, or --token-file FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ class Client:
         if not isinstance(detail, str):
             return f"what answers at {self.server} (HTTP {status}) is no mirror, or not one that can do this"
         if status == 401 or (status == 403 and self.server.token):
-            return f"{detail}\n{_REMEDY.format(role=role)}"
+            needed = "such a token" if "role" in detail else _NEEDED.format(role=role)
+            return f"{detail}\n{needed}: {_REMEDY}"
         return detail
 
     def _unreached(self, error: httpx.HTTPError) -> str:

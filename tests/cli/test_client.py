@@ -98,6 +98,8 @@ def test_refusals_say_which_role_is_needed_and_how_to_give_a_token() -> None:
         assert said.startswith("not you\na token of role operate or more is needed: MIRROR_ADMIN_TOKEN=")
         assert TOKEN not in said
     assert "role admin" in told(httpx.Response(401, json={"detail": "not you"}), role="admin")
+    known = told(httpx.Response(403, json={"detail": "this needs the role admin"}), token=TOKEN)
+    assert known.startswith("this needs the role admin\nsuch a token: MIRROR_ADMIN_TOKEN=")
     # From this machine only: a token would not help.
     assert told(httpx.Response(403, json={"detail": "from this machine only"})) == "from this machine only"
 
