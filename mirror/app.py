@@ -132,6 +132,7 @@ class App:
         stack.push_async_callback(origin.close)
         limits = Limits(config.cache.max_size, config.cache.min_free, config.cache.max_object)
         stores = open_stores(config.cache.path, limits, config.cache.durability, self._changes, self._patience)
+        stores.limit(limits, config.shares)
         await stores.start()
         self._touch = stores.store.touch
         stack.push_async_callback(stores.close)

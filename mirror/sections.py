@@ -81,6 +81,7 @@ def mirror_readers(folder: Path) -> Readers:
         "allow_private": values.flag,
         "keyring": _or_empty(partial(_keyring, folder=folder), ""),
         "auth": partial(credentials.auth, folder=folder),
+        "max_size": _or_empty(partial(values.size, positive=True), None),
     }
 
 

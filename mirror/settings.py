@@ -73,6 +73,11 @@ class Config:
     mirrors: tuple[Mirror, ...]
     path: Path
 
+    @property
+    def shares(self) -> dict[str, int]:
+        """Mirrors that have a share of the cache, and its bytes."""
+        return {mirror.name: mirror.max_size for mirror in self.mirrors if mirror.max_size is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class FillSettings:

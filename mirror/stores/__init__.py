@@ -18,6 +18,7 @@ import fcntl
 import logging
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial as bind
 from pathlib import Path
@@ -29,6 +30,7 @@ from mirror.stores.counting import Pace
 from mirror.stores.disk import DiskStore
 from mirror.stores.facts import FileFacts
 from mirror.stores.files import sync_folders
+from mirror.stores.sharing import learn
 from mirror.stores.shelf import Durability
 from mirror.stores.sqlite import DiskcacheIndex
 from mirror.stores.sweeping import orphans, sweep
@@ -80,6 +82,7 @@ class Stores:
     patience: float = 0.0
     _lock: int = field(default=-1, init=False)
     _clean: bool = field(default=False, init=False)  # index and blobs are known to agree
+    _limited: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def start(self) -> None:
@@ -140,9 +143,30 @@ class Stores:
             self._clean = False
             self.room.counted(whole=False)  # whoever wants to store waits for it
         while True:
+            await self._hold_limits()
             await self.room.note()
-            await asyncio.sleep(USE_NOTED_EVERY)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(USE_NOTED_EVERY):
+                    await self._limited.wait()
             await self.store.note_use()
+
+    def limit(self, limits: Limits, shares: Mapping[str, int]) -> None:
+        """From now on these hold, for mirrors by name the `shares`, in bytes; what is more goes soon, behind the
+        requests."""
+        self.taken.limit(limits.max_size)
+        self.room.limit(limits, shares)
+        self._limited.set()
+
+    async def _hold_limits(self) -> None:
+        """Evict what is more than limits and shares allow."""
+        self._limited.clear()
+        if not self.room.whole:
+            return
+        try:
+            await learn(self.store, self.index, self.room, Pace())
+        except StoreError as exc:
+            log.warning("it is not known what is stored of the mirrors with a share: %s", exc)
+        await self.room.fit()
 
     async def _mend(self, blobs: list[str]) -> None:
         """Until it is done, what is wrong with the index is a miss, and a blob that nothing points at is not found."""
