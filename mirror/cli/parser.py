@@ -15,6 +15,7 @@ COMMANDS = {
     "serve": "run the server",
     "check": "say all that is wrong with the configuration",
     "setup": "show, write or take back what points a client at the mirror",
+    "fsck": "check what is stored, and repair it, while no server runs",
 }
 """What there is, and what it does, in the order in which `--help` lists it."""
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import stat
@@ -29,7 +28,7 @@ from mirror.evict import Limits, Room, evict
 from mirror.stores.counting import Pace
 from mirror.stores.disk import DiskStore
 from mirror.stores.facts import FileFacts
-from mirror.stores.files import sync_folders
+from mirror.stores.leasing import locked, taken_away
 from mirror.stores.sharing import learn
 from mirror.stores.shelf import Durability
 from mirror.stores.sqlite import DiskcacheIndex
@@ -92,7 +91,7 @@ class Stores:
             try:
                 _make_private(self.path)
                 self._lock = await self._lease()
-                self._clean = _taken_away(self.path / "clean")
+                self._clean = taken_away(self.path / "clean")
             except OSError as exc:
                 raise StoreError(f"cannot use the cache at {self.path}: {exc.strerror or exc}") from exc
             await self.store.start()
@@ -110,11 +109,11 @@ class Stores:
         self._task = asyncio.get_running_loop().create_task(self._attend())
 
     async def _lease(self) -> int:
-        """See `_locked`."""
+        """See `locked`."""
         waited = 0.0
         while True:
             try:
-                return _locked(self.path / "lock")
+                return locked(self.path / "lock")
             except StoreError:
                 if waited >= self.patience:
                     raise
@@ -221,30 +220,3 @@ def _make_private(path: Path) -> None:
         raise StoreError(f"everybody may write to the cache at {path}: what is there cannot be trusted")
     if mode & 0o077:
         path.chmod(0o700)
-
-
-def _locked(path: Path) -> int:
-    """A descriptor that holds the lock until it is closed; StoreError when another process has it."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, str(os.getpid()).encode(), 0)
-    except BlockingIOError as exc:
-        pid = os.pread(fd, 20, 0).decode("ascii", "replace") or "unknown"
-        os.close(fd)
-        raise StoreError(f"another server (process {pid}) uses the cache at {path.parent}") from exc
-    except OSError:
-        os.close(fd)
-        raise
-    return fd
-
-
-def _taken_away(path: Path) -> bool:
-    """True when the marker stood there. It is gone for good then: a power cut must not bring it back."""
-    try:
-        path.unlink()
-    except FileNotFoundError:
-        return False
-    sync_folders({path.parent})
-    return True
