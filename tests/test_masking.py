@@ -27,7 +27,8 @@ from mirror.masking import masked
         ("http://s3cret@host/x", "http://***@host/x"),
         ("/get/https/user:s3cret@host/x", "/get/https/***@host/x"),
         ("/get/https/s3cret@host/x", "/get/https/***@host/x"),
-        ("see 'https://a:b@h/?sig=c' and \"http://h/?auth=d\", too", "see 'https://***@h/?sig=***' and \"http://h/?auth=***\", too"),
+        ("see 'https://a:b@h/?sig=c' and \"http://h/?auth=d\", too",
+         "see 'https://***@h/?sig=***' and \"http://h/?auth=***\", too"),
         ("user:s3cret@host", "***@host"),
     ],
 )  # fmt: skip
