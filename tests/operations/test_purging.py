@@ -103,7 +103,7 @@ class TestWhatIsStored:
         told = await world.operations.purge(Selection(globs=("/o/**",)), dry_run=True)
         assert world.leftovers()
         purged = await world.operations.purge(Selection(globs=("/o/**",)))
-        assert told.bytes == purged.bytes > 25_000_000
+        assert told.bytes == purged.bytes > 1_000_000
         assert (told.matched, purged.purged) == (3, 3)
         assert not world.leftovers()
         assert not world.blobs()
@@ -282,6 +282,7 @@ class TestJobs:
         assert job.state == "stopped"
         left = await keys(world)
         assert 0 < len(left) < 1203
+        assert gone  # what was begun came to its end
         assert len(left) + purged.purged + len(gone) == 1203
 
     async def test_with_too_many_jobs_it_says_how_far_it_came(self, many: tuple[World, Clock]) -> None:
