@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -15,6 +16,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from mirror.changes import Changes
+from mirror.config import load
 from mirror.counters import Counters
 from mirror.documents import Documents
 from mirror.engine import Engine
@@ -22,6 +24,7 @@ from mirror.errors import MirrorError, Refused, RequestError, Unavailable
 from mirror.evict import Limits
 from mirror.fills import Fills
 from mirror.operations import Operations
+from mirror.operations.reloading import Commit, Loaded, Reloading
 from mirror.origin import Origin, OriginSettings
 from mirror.outside import Outside
 from mirror.settings import Config, FillSettings
@@ -52,17 +55,24 @@ class App:
         changes: Changes | None = None,
         counters: Counters | None = None,
         patience: float = 0.0,
+        read: Callable[[], Config] | None = None,
+        loaded: Loaded | None = None,
     ) -> None:
-        """`patience`: seconds that it waits for the one before to let the cache go."""
+        """`patience`: seconds that it waits for the one before to let the cache go. `read` reads the configuration
+        again where that is asked for; `loaded` is what other processes know of this one."""
+        loaded = loaded or Loaded.first(config)
         self.config = config
+        self.reloading = Reloading(loaded, read or partial(load, config.path))
+        self.reloading.parts.append(self._prepare)
         self._changes = changes or Changes()
         self._patience = patience
         self.readiness = health.Readiness(config.cache.path)
-        self._fill_settings = fill_settings or FillSettings(retries=config.upstream.retries)
+        self._fill_settings = fill_settings
         self._started = time.monotonic()
         self._names = names(config)
-        self._counters = counters or Counters([mirror.name for mirror in config.mirrors])
+        self._counters = counters or Counters(loaded.names)
         self._mounts = Mounts(config.mirrors)
+        self._engine: Engine | None = None
         self._proxy: Proxy | None = None
         self._purge: PurgeByMethod | None = None
         self._touch: Callable[[str, float], None] | None = None
@@ -91,11 +101,28 @@ class App:
         elif self._proxy:
             await self._proxy(scope, receive, send)
 
+    def _prepare(self, loaded: Loaded) -> Commit:
+        """Of this and of each configuration that takes its place: what the address of a request means."""
+        config, own, mounts = loaded.config, names(loaded.config), Mounts(loaded.config.mirrors)
+
+        def commit() -> None:
+            self.config, self._names, self._mounts = config, own, mounts
+            self._counters.know(loaded.names)
+            if self._proxy is not None:
+                self._proxy.become(config.mirrors, own, mounts)
+            if self._engine is not None:
+                self._engine.forget()
+
+        return commit
+
     def used(self, blobs: Mapping[str, float]) -> None:
         """Others have used these blobs, at those times (wall clock)."""
         if self._touch is not None:
             for blob, at in blobs.items():
                 self._touch(blob, at)
+
+    def _fills(self, config: Config) -> FillSettings:
+        return self._fill_settings or FillSettings(retries=config.upstream.retries)
 
     def _proxied(self, scope: Scope) -> Scope:
         """For a client that takes this server for its proxy: the address here of what it asks for."""
@@ -130,25 +157,36 @@ class App:
         origin = Origin(_origin_settings(config), fetched=self._counters.fetched)
         await origin.open()
         stack.push_async_callback(origin.close)
-        limits = Limits(config.cache.max_size, config.cache.min_free, config.cache.max_object)
-        stores = open_stores(config.cache.path, limits, config.cache.durability, self._changes, self._patience)
-        stores.limit(limits, config.shares)
+        stores = open_stores(config.cache.path, _limits(config), config.cache.durability, self._changes, self._patience)
+        stores.room.become(_limits(config), config.shares)
         await stores.start()
         self._touch = stores.store.touch
         stack.push_async_callback(stores.close)
         outside = Outside(origin, stores.store, stores.index, time.time, stores.changes)
-        fills = Fills(outside, self._fill_settings)
-        engine = Engine(outside, fills, stores.facts, Documents(), Gpgv())
+        fills = Fills(outside, self._fills(config))
+        self._engine = engine = Engine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
         stack.push_async_callback(fills.close)
-        operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters)
+        operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters, self.reloading)
+        stack.push_async_callback(operations.jobs.close)
         self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters)
         stack.callback(self._proxy.close)
         rights = Rights(config.admin.token, lambda host, asked: self._names.known(host, asked.scope))
         self._purge = PurgeByMethod(operations, rights)
+        self.reloading.parts += [
+            lambda loaded: origin.prepare(_origin_settings(loaded.config)),
+            lambda loaded: partial(stores.become, _limits(loaded.config), loaded.config.shares),
+            lambda loaded: partial(operations.become, loaded.config.mirrors),
+            lambda loaded: partial(rights.become, loaded.config.admin.token),
+            lambda loaded: partial(fills.become, self._fills(loaded.config)),
+        ]
         below = APIRouter(prefix="/-")
         below.include_router(api.routes(operations, rights, self._started))
         site.include_router(below)
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(config.cache.max_size, config.cache.min_free, config.cache.max_object)
 
 
 def _host(scope: Scope) -> str:

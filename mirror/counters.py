@@ -6,9 +6,12 @@ process that takes the place of another goes on with its rows.
 
 from __future__ import annotations
 
+import logging
 import mmap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+
+log = logging.getLogger("mirror")
 
 OUTCOMES = ("HIT", "STALE", "REVALIDATED", "MISS", "BYPASS", "ERROR")
 """What became of a request: as X-Cache says it, or an error of ours."""
@@ -20,6 +23,9 @@ _FROM_STORE = frozenset({"HIT", "STALE", "REVALIDATED"})
 NOBODY = ""
 """The name under which requests for no mirror are counted."""
 
+SPARE = 100
+"""Rows for mirrors that come while the server runs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -29,6 +35,10 @@ class Count:
     served: int = 0
     saved: int = 0
     fetched: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        requests = {outcome: count + other.requests[outcome] for outcome, count in self.requests.items()}
+        return Count(requests, self.served + other.served, self.saved + other.saved, self.fetched + other.fetched)
 
 
 class Counted:
@@ -65,22 +75,35 @@ class Counted:
 class Counters:
     """The rows of all mirrors, in as many processes as there are `workers`, of which this is number `worker`.
 
-    `memory` has `size` bytes, all zero at first.
+    `memory` has `size` bytes, all zero at first. A mirror's row is its place in the order in which mirrors came, in all
+    processes the same; one that goes leaves it to none but the next of its name.
     """
 
     def __init__(
         self, mirrors: Sequence[str], memory: bytearray | mmap.mmap | None = None, worker: int = 0, workers: int = 1
     ) -> None:
-        self._names = (*mirrors, NOBODY)
+        self._names = [NOBODY]
         self._workers = workers
         self._slots = memoryview(bytearray(self.size(mirrors, workers)) if memory is None else memory).cast("Q")
-        begin = worker * len(self._names) * _WIDTH
-        self._rows = {name: Counted(self._slots, begin + n * _WIDTH) for n, name in enumerate(self._names)}
+        self._most = len(self._slots) // (workers * _WIDTH)
+        self._begin = worker * self._most * _WIDTH
+        self._rows = {NOBODY: Counted(self._slots, self._begin)}
+        self.know(mirrors)
 
     @staticmethod
     def size(mirrors: Sequence[str], workers: int) -> int:
-        """Bytes of memory that all rows take."""
-        return 8 * workers * (len(mirrors) + 1) * _WIDTH
+        """Bytes of memory that all rows take, if these mirrors are the first."""
+        return 8 * workers * (1 + len(mirrors) + SPARE) * _WIDTH
+
+    def know(self, mirrors: Sequence[str]) -> None:
+        """All that there have been, in the order in which they came. Those for which there is no row are counted as
+        NOBODY."""
+        for name in mirrors:
+            if name not in self._rows and len(self._names) < self._most:
+                self._rows[name] = Counted(self._slots, self._begin + len(self._names) * _WIDTH)
+                self._names.append(name)
+            elif name not in self._rows:
+                log.warning("what is asked of /%s/ is not counted apart before the server is started again", name)
 
     def of(self, mirror: str) -> Counted:
         """The row of a mirror, or of none."""
@@ -91,10 +114,10 @@ class Counters:
         self.of(mirror).fetched(count)
 
     def totals(self) -> dict[str, Count]:
-        """By mirror, over all processes."""
+        """By mirror, also those that have gone, over all processes."""
         return {name: self._total(n) for n, name in enumerate(self._names)}
 
     def _total(self, row: int) -> Count:
-        each = [(worker * len(self._names) + row) * _WIDTH for worker in range(self._workers)]
+        each = [(worker * self._most + row) * _WIDTH for worker in range(self._workers)]
         sums = [sum(self._slots[at + slot] for at in each) for slot in range(_WIDTH)]
         return Count(dict(zip(OUTCOMES, sums, strict=False)), sums[_SERVED], sums[_SAVED], sums[_FETCHED])

@@ -70,6 +70,15 @@ class Fills:
         """This key's answers may not be shared: the next requests go to the origin side by side."""
         _until(self._unshared, key, self.settings.unshared)
 
+    def become(self, settings: FillSettings) -> None:
+        """From now on these hold."""
+        self.settings = settings
+
+    def forget(self) -> None:
+        """What was found out of keys and URLs under other rules."""
+        self._unshared.clear()
+        self._distrusted.clear()
+
     def distrust(self, urls: Collection[str]) -> None:
         """The digest of what came from there was wrong: the others are asked meanwhile. Of several none is to blame."""
         for url in urls if len(urls) == 1 else ():

@@ -12,6 +12,7 @@ from mirror.changes import Changes
 from mirror.counters import Counters
 from mirror.documents import Documents
 from mirror.elsewhere import NoFills, NoOrigin, ReadingEngine, ReadingOutside
+from mirror.operations.reloading import Loaded
 from mirror.settings import Config
 from mirror.signatures import Gpgv
 from mirror.stores.reading import ReadingStores, reading_stores
@@ -21,8 +22,10 @@ from mirror.web.proxy import Proxy
 class Front(App):
     """Raises Elsewhere where the holder has to answer. `changes` is in memory that is shared with the holder."""
 
-    def __init__(self, config: Config, changes: Changes, counters: Counters | None = None) -> None:
-        super().__init__(config, changes=changes, counters=counters)
+    def __init__(
+        self, config: Config, changes: Changes, counters: Counters | None = None, loaded: Loaded | None = None
+    ) -> None:
+        super().__init__(config, changes=changes, counters=counters, loaded=loaded)
         self._stores: ReadingStores | None = None
 
     def taken_use(self) -> dict[str, float]:
@@ -34,7 +37,7 @@ class Front(App):
         stack.push_async_callback(stores.close)
         outside = ReadingOutside(NoOrigin(), stores.store, stores.index, time.time, stores.store.changes)
         fills = NoFills(outside)
-        engine = ReadingEngine(outside, fills, stores.facts, Documents(), Gpgv())
+        self._engine = engine = ReadingEngine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
         self._proxy = Proxy(engine, self.config.mirrors, self._names, self._mounts, time.time, self._counters)
         stack.callback(self._proxy.close)

@@ -14,7 +14,6 @@ import httpx
 
 from .answer import Answer, shut
 from .breaker import Health, asked_pause
-from .cookieless import Client
 from .errors import MirrorError, OriginError, OriginRefused, OriginTimeout, OriginUnreachable, Unavailable
 from .failures import refusal
 from .framing import end_to_end, host, reason_phrase, received, redirected, server
@@ -23,7 +22,8 @@ from .ports import Interim, Upload
 from .question import Question
 from .reach import Route
 from .search import Search
-from .transport import OriginSettings, default_transport
+from .succession import Shared
+from .transport import OriginSettings
 from .upstreams import Turn, Upstreams
 
 __all__ = ["Answer", "Health", "Origin", "OriginSettings"]
@@ -62,28 +62,37 @@ class Origin:
     ) -> None:
         """`fetched` is told for which mirror so many bytes of a body have come."""
         self._settings = settings
-        self._transport = transport
+        self._shared = Shared(transport)
         self._wall = wall
         self._sleep = sleep
         self._random = random
         self._upstreams = Upstreams(settings, clock)
         self._fetched = fetched
-        self._client: httpx.AsyncClient | None = None
         self._probes: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Start the client; ConfigError where its settings cannot be used."""
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs URLs whole, with the secrets in their queries
-        self._client = Client(transport=self._transport or default_transport(self._settings), trust_env=False)
+        self._shared.prepare(self._settings)()
+
+    def prepare(self, settings: OriginSettings) -> Callable[[], None]:
+        """Make ready what other settings need; the call of what is returned has all new requests go by them, while the
+        open answers go on as they are. Blocks; ConfigError where they cannot be used."""
+        succeed = self._shared.prepare(settings)
+
+        def commit() -> None:
+            self._settings = settings
+            self._upstreams.become(settings)
+            succeed()
+
+        return commit
 
     async def close(self) -> None:
         """Close all connections; answers that are still open break off."""
         for probe in self._probes:
             probe.cancel()
         await asyncio.gather(*self._probes, return_exceptions=True)
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._shared.close()
 
     @property
     def in_use(self) -> dict[str, int]:
@@ -234,11 +243,8 @@ class Origin:
         raise OriginError(f"{host(source)} redirected more than {_MAX_REDIRECTS} times")
 
     async def _send(self, target: httpx.URL, question: Question) -> httpx.Response:
-        if self._client is None:
-            raise Unavailable("the client for origins is not open")
         try:
-            request = question.request(target, self._settings.user_agent)
-            return await self._client.send(request, stream=True)
+            return await self._shared.send(lambda: question.request(target, self._settings.user_agent))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as exc:
             raise refusal(exc, target) from exc
 

@@ -6,8 +6,10 @@ from mirror.counters import Counters
 from mirror.fills import Fills
 from mirror.model import Mirror
 from mirror.operations.holdings import Held, Holdings
+from mirror.operations.jobs import Jobs
 from mirror.operations.places import Places
 from mirror.operations.purging import Purged, Purging, Selection
+from mirror.operations.reloading import Reloading
 from mirror.ports import BlobStore, Index
 
 __all__ = ["Held", "Operations", "Purged", "Selection"]
@@ -23,8 +25,14 @@ class Operations:
         fills: Fills,
         mirrors: tuple[Mirror, ...],
         counters: Counters | None = None,
+        reloading: Reloading | None = None,
     ) -> None:
-        places = Places(mirrors)
-        names = tuple(places.mirrors)
+        places = self.places = Places(mirrors)
+        self.reloading = reloading
+        self.jobs = Jobs(fills.outside.wall)
         self.purge = Purging(store, index, fills, places).purge
-        self.stats = Holdings(index, counters or Counters(names), names, fills.outside.wall).stats
+        self.stats = Holdings(index, counters or Counters([*places.mirrors]), places, fills.outside.wall).stats
+
+    def become(self, mirrors: tuple[Mirror, ...]) -> None:
+        """From now on there are these mirrors."""
+        self.places.become(mirrors)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import time
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
 import uvicorn
 
 from mirror import certificate
+from mirror.errors import ConfigError
+from mirror.operations.reloading import Commit, Loaded
 from mirror.server import process
 from mirror.server.channel import Channel
 from mirror.server.hot import Hot
 from mirror.server.limits import Limits
 from mirror.server.patience import sweep
 from mirror.server.protocol import MirrorProtocol
+from mirror.server.systemd import Notify
 from mirror.settings import ServerSettings
 
 log = logging.getLogger("mirror.server")
@@ -42,18 +47,55 @@ class Config(uvicorn.Config):
 class Server(uvicorn.Server):
     """uvicorn, whose end is finite and in order: no new downloads, the running ones get `drain` seconds, then the rest.
 
-    The listener stays open meanwhile, so that whoever asks for the readiness is told.
+    The listener stays open meanwhile, so that whoever asks for the readiness is told. SIGHUP reads the configuration
+    again. `app` has `readiness` and `reloading`.
     """
 
-    def __init__(self, config: Config, readiness: Any, drain: float) -> None:
+    def __init__(self, config: Config, app: Any, drain: float, notify: Notify | None = None) -> None:
         super().__init__(config)
         self._hot = config.hot
-        self._readiness = readiness
+        self._app = app
+        self._readiness = app.readiness
         self._drain = drain
+        self._notify = notify or Notify()
+        self._reload: asyncio.Task[None] | None = None
+        self._again = False  # a reload was asked for while one ran
         self._hurry = False
         self._looked = 0.0
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._app.reloading.parts.append(self._prepare)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reloads)
+        self._notify.ready("serves")
+
+    def _prepare(self, loaded: Loaded) -> Commit:
+        def commit() -> None:
+            self._drain = loaded.config.server.drain
+
+        return commit
+
+    def _reloads(self) -> None:
+        """SIGHUP: those that come while one is attended to are one more together."""
+        self._again = True
+        if self._reload is None or self._reload.done():
+            self._reload = asyncio.get_running_loop().create_task(self._reloading())
+
+    async def _reloading(self) -> None:
+        while self._again:
+            self._again = False
+            self._notify.reloading()
+            status = "serves"
+            try:
+                await self._app.reloading.reload()
+            except ConfigError as exc:  # it is in the log
+                status = f"serves by the configuration before: {exc}"
+            except Exception:
+                log.exception("the configuration could not be read again")
+            self._notify.ready(status)
+
     async def on_tick(self, counter: int) -> bool:
+        self._notify.lives()
         self._look()
         return await super().on_tick(counter)
 
@@ -69,6 +111,7 @@ class Server(uvicorn.Server):
 
         uvicorn's own would leave the stores as they are then, and raise the signal again at the end: exit code -15.
         """
+        self._notify.stopping()
         self._readiness.draining = True
         self._hot.close()
         self._hurry = self.should_exit
@@ -90,17 +133,29 @@ class Server(uvicorn.Server):
         return [known for known in connections if isinstance(known, MirrorProtocol) and known.answering]
 
 
-def run(app: Any, settings: ServerSettings) -> int:
-    """Serve until told to stop; the exit code. `app` has `readiness`."""
+def run(app: Any, settings: ServerSettings, sockets: Sequence[socket.socket] = (), notify: Notify | None = None) -> int:
+    """Serve until told to stop; the exit code. `app` as `Server` wants it; `sockets` listen already."""
     process.prepare()
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # there is no worker to be renewed
     listen = settings.listen
     where: dict[str, Any] = {"uds": str(listen.path)} if listen.path else {"host": listen.host, "port": listen.port}
     if settings.tls_cert and settings.tls_key:
-        context = certificate.context(settings.tls_cert, settings.tls_key)
-        where["ssl_context_factory"] = lambda config, default: context
-    server = Server(configured(app, MirrorProtocol, **where), app.readiness, settings.drain)
-    server.run()
+        where["ssl_context_factory"] = _shown(app, certificate.Shown(settings.tls_cert, settings.tls_key))
+    server = Server(configured(app, MirrorProtocol, **where), app, settings.drain, notify)
+    server.run(list(sockets) or None)
     return 0 if server.started else 1
+
+
+def _shown(app: Any, shown: certificate.Shown) -> Any:
+    """uvicorn's way to that certificate, and to those that take its place."""
+
+    def prepare(loaded: Loaded) -> Commit:
+        server = loaded.config.server
+        pair = (server.tls_cert, server.tls_key)
+        return shown.prepare(*pair) if all(pair) else lambda: None  # type: ignore[arg-type]
+
+    app.reloading.parts.append(prepare)
+    return lambda config, default: shown.context
 
 
 def configured(app: Any, protocol: type[MirrorProtocol], **more: Any) -> Config:

@@ -29,6 +29,10 @@ class Rights:
         self._token = token
         self._ours = ours
 
+    def become(self, token: str) -> None:
+        """From now on this is the token."""
+        self._token = token
+
     def needs(self, role: Role) -> Any:
         """The same as a dependency of a FastAPI route."""
 

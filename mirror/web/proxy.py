@@ -76,12 +76,16 @@ class Proxy:
         counters: Counters | None = None,
     ) -> None:
         self._engine = engine
-        self._mirrors = {mirror.name: mirror for mirror in mirrors}
+        self.become(mirrors, names, mounts)
         self._counters = counters or Counters([*self._mirrors])
-        self._names = names
-        self._mounts = mounts
         self._gathered = access.Gathered()
         self._wall = wall
+
+    def become(self, mirrors: tuple[Mirror, ...], names: Names, mounts: Mounts) -> None:
+        """From now on requests are for these."""
+        self._mirrors = {mirror.name: mirror for mirror in mirrors}
+        self._names = names
+        self._mounts = mounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._serve(scope, receive, send, None)
@@ -100,7 +104,7 @@ class Proxy:
                 mirror, request = self._request(scope)
                 counted = self._counters.of(mirror.name)
                 reply = await self._engine.answer(mirror, request, Hop(_upload(request, receive), interims))
-                reply = await self._prepare(scope, reply, request, counted)
+                reply = await self._prepare(scope, reply, mirror, request, counted)
             outcome = reply.outcome
             await send_reply(reply, request, send, sent, self._wall(), interims)
         except MirrorError as exc:
@@ -127,12 +131,14 @@ class Proxy:
                     self._gathered.add(self._wall(), line)
                     self._gathered.write()
 
-    async def _prepare(self, scope: Scope, reply: Reply, request: Request, counted: Counted) -> Reply:
+    async def _prepare(self, scope: Scope, reply: Reply, mirror: Mirror, request: Request, counted: Counted) -> Reply:
         """Give a server that keeps prepared replies this one, if the same request would get it again."""
         keep = scope.get("extensions", {}).get(PREPARED)
         if keep is None or not lasts(reply, request):
             return reply
         reply = await small(reply)
+        if self._mirrors.get(mirror.name) is not mirror:  # it was answered by rules that hold no more
+            return reply
         line = f'"{request.method} {access.address(scope)}" '
         keep(Prepared(self._engine, reply, request, line, self._gathered, counted, self._serve))
         return reply

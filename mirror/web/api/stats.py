@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from mirror.counters import NOBODY, OUTCOMES
 from mirror.operations import Held, Operations
+from mirror.operations.reloading import Reloading
 from mirror.web.auth import Rights, Role
 
 
@@ -40,14 +41,22 @@ class MirrorStats(BaseModel):
         )
 
 
+class ConfigStats(BaseModel):
+    """The configuration in force: since when (POSIX seconds), and why the last attempt to read another one failed."""
+
+    loaded_at: float
+    error: str | None
+
+
 class Stats(BaseModel):
-    """Since the server was started, over all its processes. `totals` also has what was asked of no mirror; `uptime` in
-    seconds."""
+    """Since the server was started, over all its processes. `totals` also has what was asked of no mirror, or of one
+    that there is no more; `uptime` in seconds."""
 
     version: str
     uptime: float
     mirrors: dict[str, MirrorStats]
     totals: MirrorStats
+    config: ConfigStats | None
 
 
 def routes(operations: Operations, rights: Rights, started: float) -> APIRouter:
@@ -61,9 +70,19 @@ def routes(operations: Operations, rights: Rights, started: float) -> APIRouter:
         found = {name: MirrorStats.of(held) for name, held in (await operations.stats()).items()}
         totals = _sum(list(found.values()))
         del found[NOBODY]
-        return Stats(version=known, uptime=time.monotonic() - started, mirrors=found, totals=totals)
+        return Stats(
+            version=known,
+            uptime=time.monotonic() - started,
+            mirrors=found,
+            totals=totals,
+            config=_config(operations.reloading),
+        )
 
     return router
+
+
+def _config(reloading: Reloading | None) -> ConfigStats | None:
+    return ConfigStats(loaded_at=reloading.loaded.at, error=reloading.error or None) if reloading else None
 
 
 def _sum(each: list[MirrorStats]) -> MirrorStats:
