@@ -155,9 +155,9 @@ class Room:
         self._recency.touch(name)
         self.shares.touch(name)
 
-    def size(self, name: str) -> int | None:
-        """Its bytes on disk, None when it does not stand, or was not found yet."""
-        return self._recency.of(name)
+    def size(self, name: str) -> int:
+        """Bytes on disk of what stands by that name; 0 when nothing does."""
+        return self._recency.of(name) or 0
 
     def used_since(self, name: str) -> bool:
         """It was added or touched since the start, and is none of the next to go."""
