@@ -96,7 +96,7 @@ class TestWhatIsStored:
         for size in (10, 5000, 100_000):
             await world.get(f"/obj/a/{size}")
         reply = await world.ask("/obj/a/100000000", "cc=max-age=60&hold=25%25&times=1")
-        await eventually(lambda: world.origin.sent("/obj/a/100000000") >= 25_000_000)
+        await eventually(lambda: world.operations.fills()[0].there >= 25_000_000)
         await reply.source.close()
         await world.settled()
         assert world.leftovers()
