@@ -181,6 +181,7 @@ class App:
             self._patience,
             self._counters,
         )
+        stores.limit(_limits(config), config.shares)
         await stores.start()
         self._touch = stores.store.touch
         stack.push_async_callback(stores.close)
@@ -197,7 +198,7 @@ class App:
         self._purge = PurgeByMethod(operations, self._rights)
         self.reloading.parts += [
             lambda loaded: origin.prepare(_origin_settings(loaded.config)),
-            lambda loaded: partial(stores.become, _limits(loaded.config)),
+            lambda loaded: partial(stores.limit, _limits(loaded.config), loaded.config.shares),
             lambda loaded: partial(operations.become, loaded.config.mirrors),
             lambda loaded: partial(fills.become, self._fills(loaded.config)),
         ]

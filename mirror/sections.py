@@ -99,6 +99,7 @@ def mirror_readers(folder: Path) -> Readers:
         "keyring": _or_empty(partial(_keyring, folder=folder), ""),
         "auth": partial(credentials.auth, folder=folder),
         "access": _access,
+        "max_size": _or_empty(partial(values.size, positive=True), None),
     }
 
 

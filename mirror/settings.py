@@ -112,6 +112,11 @@ class Config:
     path: Path
     log: LogSettings = field(default_factory=LogSettings)
 
+    @property
+    def shares(self) -> dict[str, int]:
+        """Mirrors that have a share of the cache, and its bytes."""
+        return {mirror.name: mirror.max_size for mirror in self.mirrors if mirror.max_size is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class FillSettings:

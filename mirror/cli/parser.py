@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "say all that is wrong with the configuration",
     "setup": "show, write or take back what points a client at the mirror",
     "token": "make a token for clients and the admin API",
+    "fsck": "check what is stored, and repair it, while no server runs",
 }
 """What there is, and what it does, in the order in which `--help` lists it."""
 
