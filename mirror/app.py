@@ -24,7 +24,8 @@ from mirror.errors import MirrorError, Refused, RequestError, Unavailable
 from mirror.evict import Limits
 from mirror.fills import Fills
 from mirror.framing import named
-from mirror.operations import Operations
+from mirror.mounts import Mounts
+from mirror.operations import Around, Operations
 from mirror.operations.reloading import Commit, Loaded, Reloading
 from mirror.origin import Origin, OriginSettings
 from mirror.outside import Outside
@@ -32,18 +33,20 @@ from mirror.rights import Tokens
 from mirror.settings import Config, FillSettings
 from mirror.signatures import Gpgv
 from mirror.stores import Stores, open_stores
+from mirror.uses import Uses
 from mirror.web import api, health, metrics
 from mirror.web.access import Gathered
-from mirror.web.api import reference
+from mirror.web.api import reference, watching
+from mirror.web.api.about import About
 from mirror.web.api.purge import PurgeByMethod
 from mirror.web.api.refusals import refusal
 from mirror.web.auth import Rights
 from mirror.web.beside import Beside
 from mirror.web.doors import PROXIED
 from mirror.web.entrance import Entrance
-from mirror.web.mounts import Mounts
 from mirror.web.proxy import Names, Proxy, Receive, Scope
 from mirror.web.replies import Send
+from mirror.web.site import Site
 
 log = logging.getLogger("mirror")
 
@@ -89,7 +92,8 @@ class App:
         self._proxy: Proxy | None = None
         self._purge: PurgeByMethod | None = None
         self._touch: Callable[[str, float], None] | None = None
-        self._site = FastAPI(
+        self._uses = Uses()
+        self._site = Site(
             title="mirror",
             openapi_url="/-/api/openapi.json",
             docs_url=None,  # that one loads scripts from elsewhere
@@ -131,11 +135,12 @@ class App:
 
         return commit
 
-    def used(self, blobs: Mapping[str, float]) -> None:
-        """Others have used these blobs, at those times (wall clock)."""
+    def used(self, blobs: Mapping[str, tuple[float, int]]) -> None:
+        """Others have used these blobs: when last (wall clock), and how often since they told so before."""
         if self._touch is not None:
-            for blob, at in blobs.items():
+            for blob, (at, _) in blobs.items():
                 self._touch(blob, at)
+            self._uses.add(blobs)
 
     def _fills(self, config: Config) -> FillSettings:
         return self._fill_settings or FillSettings(retries=config.upstream.retries)
@@ -185,13 +190,17 @@ class App:
         await stores.start()
         self._touch = stores.store.touch
         stack.push_async_callback(stores.close)
-        outside = Outside(origin, stores.store, stores.index, time.time, stores.changes, self._counters)
+        outside = Outside(origin, stores.store, stores.index, time.time, stores.changes, self._uses, self._counters)
         fills = Fills(outside, self._fills(config))
         self._engine = engine = Engine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
         stack.push_async_callback(fills.close)
-        operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters, self.reloading)
+        around = Around(engine, stores.room, origin.health, self.reloading)
+        operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters, around=around)
+        operations.history.start()
+        stack.push_async_callback(operations.history.close)
         stack.push_async_callback(operations.jobs.close)
+        stack.push_async_callback(operations.entries.close)
         known = (config.mirrors, self._names, self._mounts, time.time, self._counters)
         self._proxy = Proxy(engine, *known, self._tokens, self._gathered)
         stack.callback(self._proxy.close)
@@ -203,7 +212,9 @@ class App:
             lambda loaded: partial(fills.become, self._fills(loaded.config)),
         ]
         below = APIRouter(prefix="/-")
-        below.include_router(api.routes(operations, self._rights, self._started))
+        about = About(self._started, config.server.workers, lambda: self._names, self.readiness.lasts_no_more)
+        stack.push_async_callback((feed := watching.feed(operations, about)).close)
+        below.include_router(api.routes(operations, self._rights, about, feed))
         below.include_router(metrics.routes(self._sources(fills, origin, stores), self._rights))
         site.include_router(below)
 

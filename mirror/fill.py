@@ -45,6 +45,7 @@ class Fill:
         self.accepting = False
         self.placing = False  # it is here, and being stored
         self.started = loop.time()
+        self.kept = 0  # bytes that were on disk already, from an earlier download of it
         self._counted = fills.outside.counters.of(asked.mirror.name)
         self.fills = fills
         self._followers: set[Follower] = set()
@@ -194,6 +195,7 @@ class Fill:
     async def _fetch(self, opened: Streaming) -> None:
         held = self.held = self._is_held(opened.head)
         body = self.body = self._body(opened)
+        self.kept = body.received.size
         body.followers.update(self._followers)
         if opened.private:
             self.fills.unshare(self.key)

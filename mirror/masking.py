@@ -11,7 +11,8 @@ __all__ = ["MASK", "masked"]
 MASK = "***"
 
 _PARAMETER = re.compile(r"[?&;]([^=&;?\s\"'<>]{1,100})=")
-_END = re.compile(r"[&;\s\"'<>]|$")
+_SECRETS_END = re.compile(r"[&;\s\"'<>]")
+_END = re.compile(r"[?&;\s\"'<>]")
 _USERINFO = re.compile(r"(?<![^/\s\"'<>])[^/\s\"'<>@?]*@")
 _SECRET = re.compile(
     r"token|secret|passw|pwd|signature|credential|auth|session|jwt|assertion|ticket|cookie"
@@ -38,18 +39,17 @@ def _parameters(text: str, *, nested: bool) -> str:
         begin = found.end()
         if begin <= done:
             continue
-        end = _END.search(text, begin)
-        assert end is not None  # noqa: S101 - the end of the text is one
-        stop = end.start()
-        if not _SECRET.search(unquote(found[1]).lower()):
-            value = text[begin:stop].partition("?")[0]
-            stop = begin + len(value)
-            if not (nested and _encoded(value)):
-                continue
-        if stop > begin:
+        secret = _SECRET.search(unquote(found[1]).lower())
+        stop = _ended(text, begin, _SECRETS_END if secret else _END)
+        if stop > begin and (secret or (nested and _encoded(text[begin:stop]))):
             pieces += [text[done:begin], MASK]
             done = stop
     return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _ended(text: str, begin: int, end: re.Pattern[str]) -> int:
+    found = end.search(text, begin)
+    return found.start() if found else len(text)
 
 
 def _encoded(value: str) -> bool:

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mirror.breaker import Health
 from mirror.counters import Counters
+from mirror.engine import Engine
+from mirror.evict import Room
 from mirror.fills import Fills
 from mirror.model import Mirror
+from mirror.operations.asking import Asking
+from mirror.operations.entries import Entries
+from mirror.operations.explaining import Explaining
+from mirror.operations.history import History
 from mirror.operations.holdings import Held, Holdings
 from mirror.operations.jobs import Jobs
 from mirror.operations.places import Places
-from mirror.operations.purging import Purged, Purging, Selection
+from mirror.operations.purging import Purged, Purging
+from mirror.operations.reached import Reached
 from mirror.operations.reloading import Reloading
-from mirror.ports import BlobStore, Index
+from mirror.operations.running import Looks
+from mirror.operations.selecting import Selection
+from mirror.operations.warming import Warming
+from mirror.ports import BlobStore, Clock, Index
 
-__all__ = ["Held", "Operations", "Purged", "Selection"]
+__all__ = ["Around", "Held", "Operations", "Purged", "Selection"]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What else of the running server is looked at: the engine, the room that the cache has, how the upstreams do, its
+    configuration."""
+
+    engine: Engine
+    room: Room
+    health: Callable[[], Mapping[str, Health]]
+    reloading: Reloading | None = None
 
 
 class Operations:
@@ -25,14 +52,35 @@ class Operations:
         fills: Fills,
         mirrors: tuple[Mirror, ...],
         counters: Counters | None = None,
-        reloading: Reloading | None = None,
+        clock: Clock = time.monotonic,
+        *,
+        around: Around,
     ) -> None:
-        places = self.places = Places(mirrors)
-        self.reloading = reloading
-        self.jobs = Jobs(fills.outside.wall)
-        self.purge = Purging(store, index, fills, places).purge
-        self.stats = Holdings(index, counters or Counters([*places.mirrors]), places, fills.outside.wall).stats
+        self._places = places = Places(mirrors)
+        counters, wall = counters or Counters(tuple(places.mirrors)), fills.outside.wall
+        self.room = around.room
+        self.reloading = around.reloading
+        self.jobs = Jobs(wall)
+        self.purge = Purging(store, index, fills, places, self.jobs, clock).purge
+        self.entries = Entries(index, places, fills.outside.uses, wall, clock)
+        self.stats = Holdings(index, counters, places, wall).stats
+        looks = Looks(fills, asyncio.get_running_loop().time)
+        self._reached = reached = Reached(mirrors, around.health, wall)
+        self._asking = asking = Asking(mirrors)
+        self.explain = Explaining(asking, around.engine.foresee, self.entries, looks, reached, wall).explain
+        warming = Warming(asking, around.engine, reached, self.jobs, wall)
+        self.warm, self.refresh = warming.warm, warming.refresh
+        self.fills = looks.fills
+        self.running = fills.running
+        self.history = History(counters, wall)
+        self.upstreams = reached.upstreams
+
+    @property
+    def mirrors(self) -> tuple[Mirror, ...]:
+        return tuple(self._places.mirrors.values())
 
     def become(self, mirrors: tuple[Mirror, ...]) -> None:
         """From now on there are these mirrors."""
-        self.places.become(mirrors)
+        self._places.become(mirrors)
+        self._reached.become(mirrors)
+        self._asking.become(mirrors)
