@@ -6,7 +6,7 @@ import mmap
 
 import pytest
 
-from mirror.counters import NOBODY, OUTCOMES, Counters
+from mirror.counters import NOBODY, OUTCOMES, SPARE, Counters
 
 
 def test_what_is_counted_is_told_by_mirror() -> None:
@@ -49,3 +49,29 @@ def test_processes_that_share_memory_tell_the_sum_and_a_successor_goes_on() -> N
         assert counters.totals()["b"].served == 1111
         assert counters.totals()["a"].served == 0
         assert counters.totals()[NOBODY].requests["ERROR"] == 3
+
+
+def test_a_mirror_that_comes_later_has_the_same_row_in_all_processes_and_finds_it_again() -> None:
+    memory = mmap.mmap(-1, Counters.size(["a"], 2))
+    one, other = Counters(["a"], memory, 0, 2), Counters(["a", "new"], memory, 1, 2)
+    one.know(["a", "new"])
+    one.of("new").answered("HIT", 3)
+    other.of("new").answered("HIT", 4)
+    other.know(["a", "new", "newer"])
+    other.of("newer").answered("HIT", 1)
+    assert one.totals()["new"].served == other.totals()["new"].served == 7
+    successor = Counters(["a"], memory, 0, 2)
+    successor.know(["a", "new", "newer"])
+    assert successor.totals()["newer"].served == 1
+    assert successor.totals()["a"].served == successor.totals()[NOBODY].served == 0
+
+
+def test_those_that_are_too_many_are_counted_as_nobody_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    counters = Counters(["a"])
+    names = [f"n{number}" for number in range(SPARE + 1)]
+    counters.know(["a", *names])
+    counters.of(names[-2]).answered("HIT", 1)
+    counters.of(names[-1]).answered("HIT", 2)
+    assert counters.totals()[names[-2]].served == 1
+    assert counters.totals()[NOBODY].served == 2
+    assert [record.args for record in caplog.records] == [(names[-1],)]
