@@ -236,3 +236,19 @@ async def test_a_reply_that_came_too_late_is_closed(archive: Archive, monkeypatc
     await got.source.close()
     await reply.source.close()
     await eventually(lambda: bool(closed))
+
+
+async def test_where_rules_are_forgotten_a_release_is_checked_again_and_a_refused_one_asked_for(
+    archive: Archive,
+) -> None:
+    keys = trust(archive, b"Date")
+    await archive.update()
+    asked = keys.asked
+    keys.trusted = b"nothing"  # the keyring has the same name, and another key
+    archive.world.engine.forget()
+    with pytest.raises(NotAdopted):
+        await archive.get(INRELEASE)
+    assert keys.asked > asked
+    keys.trusted = b"Date"
+    archive.world.engine.forget()
+    assert (await archive.get(INRELEASE)).body == archive.signed()

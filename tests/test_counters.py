@@ -6,7 +6,7 @@ import mmap
 
 import pytest
 
-from mirror.counters import NOBODY, OUTCOMES, Counters
+from mirror.counters import NOBODY, OUTCOMES, SPARE, Counters
 from mirror.measures import KINDS, OF_A_MIRROR, OF_A_PROCESS, width
 from mirror.pulse import ALIVE, WINDOW, Pulse, vital
 
@@ -109,3 +109,29 @@ def test_a_server_was_started_when_its_first_process_was() -> None:
     memory = bytearray(Counters.size(["a"], 2))
     first = Counters(["a"], memory, 0, 2)
     assert Counters(["a"], memory, 1, 2).began == first.began > 0
+
+
+def test_a_mirror_that_comes_later_has_the_same_row_in_all_processes_and_finds_it_again() -> None:
+    memory = mmap.mmap(-1, Counters.size(["a"], 2))
+    one, other = Counters(["a"], memory, 0, 2), Counters(["a", "new"], memory, 1, 2)
+    one.know(["a", "new"])
+    one.of("new").answered("HIT", 3)
+    other.of("new").answered("HIT", 4)
+    other.know(["a", "new", "newer"])
+    other.of("newer").answered("HIT", 1)
+    assert one.totals()["new"].served == other.totals()["new"].served == 7
+    successor = Counters(["a"], memory, 0, 2)
+    successor.know(["a", "new", "newer"])
+    assert successor.totals()["newer"].served == 1
+    assert successor.totals()["a"].served == successor.totals()[NOBODY].served == 0
+
+
+def test_those_that_are_too_many_are_counted_as_nobody_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    counters = Counters(["a"])
+    names = [f"n{number}" for number in range(SPARE + 1)]
+    counters.know(["a", *names])
+    counters.of(names[-2]).answered("HIT", 1)
+    counters.of(names[-1]).answered("HIT", 2)
+    assert counters.totals()[names[-2]].served == 1
+    assert counters.totals()[NOBODY].served == 2
+    assert [record.args for record in caplog.records] == [(names[-1],)]

@@ -24,9 +24,6 @@ class Notify:
         self._clock = clock
         self._due = 0.0
         self._to = f"\0{address[1:]}" if address.startswith("@") else address
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) if address else None
-        if self._socket is not None:
-            self._socket.setblocking(False)
 
     def ready(self, status: str) -> None:
         """It serves, by the configuration that it has now."""
@@ -47,9 +44,12 @@ class Notify:
             self._tell("WATCHDOG=1")
 
     def _tell(self, *lines: str) -> None:
-        if self._socket is not None:
-            with suppress(OSError):  # nobody listens any more, or not fast enough: serving goes on
-                self._socket.sendto("\n".join(line.replace("\n", "; ")[:2000] for line in lines).encode(), self._to)
+        if not self._to:
+            return
+        message = "\n".join(line.replace("\n", "; ")[:2000] for line in lines).encode()
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as telling:
+            telling.setblocking(False)  # who does not listen, or not fast enough, does not hold us up
+            telling.sendto(message, self._to)
 
 
 def notify(environment: MutableMapping[str, str]) -> Notify:

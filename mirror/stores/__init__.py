@@ -68,7 +68,7 @@ def open_stores(
     store = DiskStore(path, room, durability, changes=changes)
 
     async def leave(name: str) -> None:
-        size = room.size(name)
+        size = room.size(name) or 0
         key = await evict(store, index, name)
         counters.of(key[1:].partition("/")[0]).evicted(size)
 

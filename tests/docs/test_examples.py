@@ -28,7 +28,9 @@ def unchecked(languages: set[str]) -> list[str]:
 
 
 def test_every_block_says_what_it_is() -> None:
-    languages = {line[3:].split(" ")[0] for page in PAGES for line in page.read_text().splitlines() if line[:3] == "```"}
+    languages = {
+        line[3:].split(" ")[0] for page in PAGES for line in page.read_text().splitlines() if line[:3] == "```"
+    }
     assert unchecked(languages) == []
     assert unchecked({"bash"}) == ["bash"]
 
