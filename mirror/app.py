@@ -27,7 +27,7 @@ from mirror.outside import Outside
 from mirror.settings import Config, FillSettings
 from mirror.signatures import Gpgv
 from mirror.stores import open_stores
-from mirror.web import api, health
+from mirror.web import api, health, page
 from mirror.web.api.purge import PurgeByMethod
 from mirror.web.api.refusals import refusal
 from mirror.web.auth import Rights
@@ -78,13 +78,15 @@ class App:
         self._site.add_exception_handler(RequestValidationError, _invalid)
         self._site.add_exception_handler(HTTPException, _refused)
         self._site.include_router(health.routes(self.readiness), prefix="/-")
+        if getattr(config.admin, "page", True):
+            self._site.include_router(page.routes(), prefix="/-")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._site(scope, receive, send)  # type: ignore[arg-type]
         elif refused := self._refused(scope := self._proxied(scope)):
             await send_error(refused, scope["method"], send, Sent(), time.time())
-        elif scope["raw_path"].startswith(b"/-/"):
+        elif scope["raw_path"].startswith(b"/-/") or scope["raw_path"] == b"/-":
             await self._site(scope, receive, marked(send, time.time()))  # type: ignore[arg-type]
         elif scope["method"] == "PURGE" and self._purge:
             await self._purge(scope, receive, marked(send, time.time()))
