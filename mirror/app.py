@@ -24,13 +24,17 @@ from mirror.fills import Fills
 from mirror.operations import Operations
 from mirror.origin import Origin, OriginSettings
 from mirror.outside import Outside
+from mirror.rights import Tokens
 from mirror.settings import Config, FillSettings
 from mirror.signatures import Gpgv
 from mirror.stores import open_stores
 from mirror.web import api, health, page
+from mirror.web.api import reference
 from mirror.web.api.purge import PurgeByMethod
 from mirror.web.api.refusals import refusal
 from mirror.web.auth import Rights
+from mirror.web.doors import PROXIED
+from mirror.web.entrance import Entrance
 from mirror.web.mounts import Mounts
 from mirror.web.proxy import Names, Proxy, Receive, Scope
 from mirror.web.replies import Send, Sent, marked, send_error
@@ -63,13 +67,20 @@ class App:
         self._names = names(config)
         self._counters = counters or Counters([mirror.name for mirror in config.mirrors])
         self._mounts = Mounts(config.mirrors)
+        self._tokens = Tokens(config.admin.known)
+        self._rights = Rights(
+            self._tokens,
+            lambda host, asked: self._names.known(host, asked.scope),
+            reads=config.admin.reads == "token",
+            proxied=config.server.proxied,
+        )
         self._proxy: Proxy | None = None
         self._purge: PurgeByMethod | None = None
         self._touch: Callable[[str, float], None] | None = None
         self._site = FastAPI(
             title="mirror",
             openapi_url="/-/api/openapi.json",
-            docs_url="/-/api/docs",
+            docs_url=None,  # that one loads scripts from elsewhere
             redoc_url=None,
             redirect_slashes=False,
             lifespan=self._lifespan,
@@ -78,8 +89,10 @@ class App:
         self._site.add_exception_handler(RequestValidationError, _invalid)
         self._site.add_exception_handler(HTTPException, _refused)
         self._site.include_router(health.routes(self.readiness), prefix="/-")
-        if getattr(config.admin, "page", True):
+        self._site.include_router(reference.routes(self._site.openapi))
+        if config.admin.page:
             self._site.include_router(page.routes(), prefix="/-")
+        self._below = Entrance(self._site, self._rights)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -87,7 +100,7 @@ class App:
         elif refused := self._refused(scope := self._proxied(scope)):
             await send_error(refused, scope["method"], send, Sent(), time.time())
         elif scope["raw_path"].startswith(b"/-/") or scope["raw_path"] == b"/-":
-            await self._site(scope, receive, marked(send, time.time()))  # type: ignore[arg-type]
+            await self._below(scope, receive, marked(send, time.time()))
         elif scope["method"] == "PURGE" and self._purge:
             await self._purge(scope, receive, marked(send, time.time()))
         elif self._proxy:
@@ -107,7 +120,7 @@ class App:
         address = None if self._names.reached(host, scope) else self._mounts.absolute(host, scope["raw_path"].decode())
         if address is None:
             return scope
-        extensions = {name: value for name, value in scope["extensions"].items() if name != ABSOLUTE}
+        extensions = {name: value for name, value in scope["extensions"].items() if name != ABSOLUTE} | {PROXIED: {}}
         return {**scope, "raw_path": address.encode(), "extensions": extensions}
 
     def _refused(self, scope: Scope) -> MirrorError | None:
@@ -143,12 +156,11 @@ class App:
         stack.push_async_callback(engine.close)
         stack.push_async_callback(fills.close)
         operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters)
-        self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters)
+        self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters, self._tokens)
         stack.callback(self._proxy.close)
-        rights = Rights(config.admin.token, lambda host, asked: self._names.known(host, asked.scope))
-        self._purge = PurgeByMethod(operations, rights)
+        self._purge = PurgeByMethod(operations, self._rights)
         below = APIRouter(prefix="/-")
-        below.include_router(api.routes(operations, rights, self._started))
+        below.include_router(api.routes(operations, self._rights, self._started))
         site.include_router(below)
 
 

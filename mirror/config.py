@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import difflib
 import re
-import shutil
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mirror import certificate, clients, credentials, values
+from mirror import certificate, clients, values
 from mirror.document import Document, Problem, Table
 from mirror.errors import ConfigError, Unavailable
 from mirror.model import Mirror
 from mirror.reach import Reach, literal
+from mirror.rights import Token
+from mirror.sections import NAME, ONLY, ROLES, Readers, lifetimes, mirror_readers, section_readers, token_readers
 from mirror.settings import AdminSettings, CacheSettings, Config, ServerSettings, UpstreamSettings
 
 __all__ = ["AdminSettings", "CacheSettings", "Config", "ServerSettings", "UpstreamSettings", "load"]
 
 Discover = Callable[[str, str, frozenset[str]], clients.Discovered]
-_Readers = dict[str, Callable[[object], Any]]
 
 
 def load(path: Path, *, discover: Discover = clients.discover) -> Config:
@@ -37,13 +36,14 @@ def load(path: Path, *, discover: Discover = clients.discover) -> Config:
     reading = _Reading(folder)
     tables = reading.sections(document.tree)
     mirrors = reading.mirrors(document.tree.get("mirrors", {}))
+    admin = reading.admin(document.tree, tables["admin"], mirrors)
     if reading.problems:
         raise ConfigError(document.located(reading.problems))
     server = ServerSettings(**tables["server"])
     return Config(
         server=server,
         cache=CacheSettings(**{"path": folder / "cache"} | tables["cache"]),
-        admin=AdminSettings(**tables["admin"]),
+        admin=admin,
         upstream=UpstreamSettings(**tables["upstream"]),
         mirrors=_reached(mirrors, _own(server), discover),
         path=path,
@@ -62,7 +62,7 @@ class _Reading:
 
     def sections(self, tree: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """The values of every section but the mirrors."""
-        known = _section_readers(self.folder)
+        known = section_readers(self.folder)
         for name, value in tree.items():
             if name in known or name == "mirrors":
                 continue
@@ -70,12 +70,12 @@ class _Reading:
                 self.wrong((name,), "", "unknown table" + _near(name, (*known, "mirrors"), "[{}]"))
             else:
                 self.wrong((), name, "unknown key (keys stand below a table, such as [server])")
-        good = {name: self.table((name,), tree.get(name, {}), readers) for name, readers in known.items()}
+        good = {name: self.table((name,), _less_tables(tree, name), readers) for name, readers in known.items()}
         for key, text in certificate.wrong(good["server"], tree.get("server")):
             self.wrong(("server",), key, text)
         return good
 
-    def table(self, where: Table, tree: object, readers: _Readers) -> dict[str, Any]:
+    def table(self, where: Table, tree: object, readers: Readers) -> dict[str, Any]:
         """What the readers make of the table's keys, less those that are wrong."""
         if not isinstance(tree, dict):
             self.wrong(where, "", f"not a table (write [{'.'.join(where)}])")
@@ -91,6 +91,45 @@ class _Reading:
                 self.wrong(where, key, str(error))
         return good
 
+    def admin(self, tree: dict[str, Any], good: dict[str, Any], mirrors: list[Mirror]) -> AdminSettings:
+        """The section [admin] with its tokens. Where they are asked for there has to be one."""
+        admin = tree.get("admin", {})
+        written: object = admin.get("tokens", {}) if isinstance(admin, dict) else {}
+        if not isinstance(written, dict):
+            self.wrong(("admin",), "tokens", "not a table (write [admin.tokens.NAME])")
+            written = {}
+        given = [token for name, table in written.items() if (token := self.token(name, table))]
+        known = AdminSettings(**good, tokens=tuple(given))
+        self._same(known.known)
+        closed = [mirror.name for mirror in mirrors if mirror.access == "token"]
+        if closed and "reads" not in good:  # who may look sees what they hold
+            known = replace(known, reads="token")
+        if not written and isinstance(admin, dict) and not admin.get("token"):
+            wanting = [(("admin",), "reads")] if good.get("reads") == "token" else []
+            for table, key in wanting + [(("mirrors", name), "access") for name in closed]:
+                self.wrong(table, key, "there is no token (`mirror token` makes one, and the lines for this file)")
+        return known
+
+    def token(self, name: str, tree: object) -> Token | None:
+        where, before = ("admin", "tokens", name), len(self.problems)
+        if not re.fullmatch(NAME, name):
+            self.wrong(where, "", "not a name for a token (a-z, 0-9 and -, no - in front)")
+        good = self.table(where, tree, token_readers())
+        if isinstance(tree, dict) and "role" not in tree:
+            self.wrong(where, "role", f"missing (one of {', '.join(ROLES)})")
+        if isinstance(tree, dict) and "hash" not in tree:
+            self.wrong(where, "hash", "missing (`mirror token` shows that of a new token)")
+        return Token(name, good["role"], good["hash"]) if len(self.problems) == before else None
+
+    def _same(self, tokens: tuple[Token, ...]) -> None:
+        first: dict[bytes, str] = {}
+        for token in tokens:
+            if token.digest in first:
+                named = first[token.digest]
+                other = f"[admin.tokens.{named}]" if named else "[admin] token"
+                self.wrong(("admin", "tokens", token.name), "hash", f"the same token as {other}")
+            first.setdefault(token.digest, token.name)
+
     def mirrors(self, tree: object) -> list[Mirror]:
         if not tree or not isinstance(tree, dict):
             self.wrong(("mirrors",), "", "no mirrors (write at least one table [mirrors.NAME])")
@@ -100,22 +139,19 @@ class _Reading:
 
     def mirror(self, name: str, tree: object) -> Mirror | None:
         where, before = ("mirrors", name), len(self.problems)
-        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+        if not re.fullmatch(NAME, name):
             self.wrong(where, "", "not a name for a mirror (a-z, 0-9 and -, no - in front)")
-        good = self.table(where, tree, _mirror_readers(self.folder))
+        good = self.table(where, tree, mirror_readers(self.folder))
         if isinstance(tree, dict) and "ecosystem" not in tree:
-            self.wrong(where, "ecosystem", f"missing (one of {', '.join(_lifetimes())})")
+            self.wrong(where, "ecosystem", f"missing (one of {', '.join(lifetimes())})")
         if good.get("ecosystem") == "http" and isinstance(tree, dict) and tree.get("upstream", "auto") == "auto":
             self.wrong(where, "upstream", "an http mirror needs a URL")
         if good.get("ecosystem") == "any" and "upstream" in good:
             self.wrong(where, "upstream", "an any mirror has no upstream (write the hosts into `allow`)")
-        for key, ecosystem in _ONLY.items():
+        for key, ecosystem in ONLY.items():
             if key in good and good.get("ecosystem", ecosystem) != ecosystem:
                 self.wrong(where, key, f"only {ecosystem} mirrors have it")
         return _mirror(name, good) if len(self.problems) == before else None
-
-
-_ONLY = {"allow": "any", "redirects": "http", "client_auth": "http", "keyring": "apt"}
 
 
 def _mirror(name: str, good: dict[str, Any]) -> Mirror:
@@ -123,7 +159,7 @@ def _mirror(name: str, good: dict[str, Any]) -> Mirror:
     upstreams = tuple(values.rooted(url, ecosystem) for url in good.pop("upstream", ()))
     follow = good.pop("redirects", "pass") == "follow"
     known = {"name": name, "upstreams": upstreams, "follow": follow, "client_auth": ecosystem == "http"}
-    return Mirror(**known | {"reach": _reach(good, upstreams)} | _lifetimes()[ecosystem] | good)
+    return Mirror(**known | {"reach": _reach(good, upstreams)} | lifetimes()[ecosystem] | good)
 
 
 def _reach(good: dict[str, Any], upstreams: tuple[str, ...]) -> Reach:
@@ -136,98 +172,12 @@ def _reach(good: dict[str, Any], upstreams: tuple[str, ...]) -> Reach:
     return Reach(hosts, private, trusted)
 
 
-def _lifetimes() -> dict[str, dict[str, Any]]:
-    """The lifetimes, in seconds, that differ by ecosystem; freshness on http mirrors is the origin's own affair."""
-    return {
-        "http": {"ttl": None, "grace": 0.0},
-        "any": {"ttl": None, "grace": 0.0},
-        "pypi": {"ttl": 600.0},
-        "npm": {"ttl": 300.0},
-        "apt": {"ttl": 120.0},
-    }
-
-
-def _section_readers(folder: Path) -> dict[str, _Readers]:
-    above_zero = partial(values.duration, positive=True)
-    return {
-        "server": {
-            "listen": partial(values.address, folder=folder),
-            "workers": partial(values.number, least=1, most=64),
-            "public_url": _or_empty(values.url, ""),
-            "hosts": _hosts,
-            "tls_cert": _or_empty(partial(certificate.certificates, folder=folder), None),
-            "tls_key": _or_empty(partial(certificate.key, folder=folder), None),
-            "drain": values.duration,
-        },
-        "cache": {
-            "path": partial(values.place, folder=folder),
-            "max_size": partial(values.size, positive=True),
-            "min_free": values.size,
-            "max_object": partial(values.size, positive=True),
-            "durability": lambda value: values.choice(value, "full", "data", "none"),
-        },
-        "admin": {"token": partial(credentials.secret, folder=folder)},
-        "upstream": {
-            "connect_timeout": above_zero,
-            "head_timeout": above_zero,
-            "min_rate": lambda value: float(values.size(value)),
-            "retries": partial(values.number, least=0, most=100),
-            "max_connections": partial(values.number, least=1, most=10000),
-            "proxy": _or_empty(partial(credentials.proxy, folder=folder), ""),
-            "ca_file": _or_empty(partial(values.present, folder=folder), None),
-        },
-    }
-
-
-def _mirror_readers(folder: Path) -> _Readers:
-    return {
-        "ecosystem": lambda value: values.choice(value, *_lifetimes()),
-        "upstream": _upstreams,
-        "ttl": values.duration,
-        "grace": values.duration,
-        "keep": values.duration,
-        "offline": values.flag,
-        "complete_ranges": values.flag,
-        "redirects": lambda value: values.choice(value, "pass", "follow"),
-        "client_auth": values.flag,
-        "allow": _allowed,
-        "allow_private": values.flag,
-        "keyring": _or_empty(partial(_keyring, folder=folder), ""),
-        "auth": partial(credentials.auth, folder=folder),
-    }
-
-
-def _or_empty(read: Callable[[object], Any], empty: object) -> Callable[[object], Any]:
-    return lambda value: empty if value == "" else read(value)
-
-
-def _keyring(value: object, folder: Path) -> str:
-    if shutil.which("gpgv") is None:
-        raise ConfigError(["signatures are checked by gpgv, which is not installed"])
-    return str(values.present(value, folder))
-
-
-def _hosts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise ConfigError([f'{values.shown(value)} is not a list (write ["mirror.example.com"])'])
-    return tuple(values.host(each) for each in value)
-
-
-def _allowed(value: object) -> tuple[str, ...]:
-    """Globs of hosts, in lower case."""
-    if not isinstance(value, list):
-        raise ConfigError([f'{values.shown(value)} is not a list (write ["*.example.com"])'])
-    return tuple(values.glob(each) for each in value)
-
-
-def _upstreams(value: object) -> tuple[str, ...]:
-    """The URLs in order of preference; none for `"auto"`."""
-    if value == "auto":
-        return ()
-    several = value if isinstance(value, list) else [value]
-    if not several or "auto" in several:
-        raise ConfigError(['write a URL, a list of URLs, or "auto" alone'])
-    return tuple(dict.fromkeys(values.url(each) for each in several))
+def _less_tables(tree: dict[str, Any], name: str) -> object:
+    """A section less the tables in it."""
+    section = tree.get(name, {})
+    if name != "admin" or not isinstance(section, dict):
+        return section
+    return {key: value for key, value in section.items() if key != "tokens"}
 
 
 def _near(word: str, known: Iterable[str], form: str) -> str:

@@ -3,9 +3,11 @@
 MirrorError
 ├── ConfigError            the configuration is wrong (never reaches a client)
 ├── RequestError      400  the client asked for something that no mirror can mean
+│   ├── Unproven      401  who asks has to show a token (407: to the proxy)
 │   ├── NotFound      404
 │   ├── NotAllowed    405
 │   ├── TooLarge      413
+│   ├── TooOften      429  too many wrong tokens
 │   └── Refused       403
 ├── Unavailable       503  this mirror cannot work now: not configured, draining, too many waiting
 ├── OriginError       502  the origin did not do its part
@@ -78,6 +80,29 @@ class TooLarge(RequestError):
 
 class Refused(RequestError):
     status = 403
+
+
+class Unproven(RequestError):
+    """Who asks has shown no token, or a wrong one. `challenge` says how it is shown (RFC 9110 §11.3); `proxy`: to this
+    server as the client's proxy (407)."""
+
+    status = 401
+
+    def __init__(self, text: str, challenge: str = "", *, proxy: bool = False) -> None:
+        super().__init__(text)
+        self.challenge = challenge
+        self.proxy = proxy
+        self.status = 407 if proxy else 401
+
+
+class TooOften(RequestError):
+    """Too many wrong tokens came from the client's address; `retry_after` says when the next one is looked at."""
+
+    status = 429
+
+    def __init__(self, text: str, retry_after: float) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
 
 
 class Unavailable(MirrorError):

@@ -36,5 +36,6 @@ class Front(App):
         fills = NoFills(outside)
         engine = ReadingEngine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
-        self._proxy = Proxy(engine, self.config.mirrors, self._names, self._mounts, time.time, self._counters)
+        config = self.config
+        self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters, self._tokens)
         stack.callback(self._proxy.close)

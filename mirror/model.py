@@ -84,7 +84,7 @@ class Mirror:
     (name, value) that carries the credentials for these upstreams, and for nobody else. Of `http` mirrors: `follow`
     follows redirects instead of handing them on, `client_auth` hands on a client's credentials and cookies. `reach`
     says where requests may go. `keyring` is the file of the keys that must have signed an APT archive's releases, ""
-    where that is the clients' affair alone.
+    where that is the clients' affair alone. `access` "token": clients have to show one.
     """
 
     name: str
@@ -101,6 +101,7 @@ class Mirror:
     client_auth: bool = False
     reach: Reach = field(default_factory=Reach)
     keyring: str = ""
+    access: str = "anyone"
 
     def route(self, plan: Plan) -> Route:
         """How the requests of a plan travel: with the credentials, when all of its addresses have the origin (scheme,

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from mirror.model import Mirror
+from mirror.rights import Role, Token, digest, loopback
 from mirror.values import Address
 
 
@@ -30,6 +32,22 @@ class ServerSettings:
         """What clients speak to this server itself."""
         return "https" if self.tls_cert else "http"
 
+    @property
+    def proxied(self) -> str:
+        """The key that says that a proxy stands in front, behind which every client looks like this machine; or "".
+
+        Clients of another machine do not reach a loopback address or a socket, nor another port than that of `listen`,
+        by themselves.
+        """
+        parts, own = urlsplit(self.public_url), self.listen
+        inside = not own.host or loopback(own.host)
+        if self.public_url and not loopback(parts.hostname or ""):
+            port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+            if inside or parts.scheme != self.scheme or own.port not in (0, port):
+                return "public_url"
+        names = (urlsplit(f"//{name}").hostname or "" for name in self.hosts)
+        return "hosts" if inside and not all(map(loopback, names)) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:
@@ -44,9 +62,18 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True)
 class AdminSettings:
-    """[admin]: `token` is "" where changes are allowed from loopback only."""
+    """[admin]: `token` and `tokens`: without any of them changes are allowed from loopback only. `page`: there is one
+    at `/-/`. `reads` "token": looking needs a token, too."""
 
     token: str = field(default="", repr=False)
+    page: bool = True
+    reads: Literal["anyone", "token"] = "anyone"
+    tokens: tuple[Token, ...] = ()
+
+    @property
+    def known(self) -> tuple[Token, ...]:
+        """All tokens; the plain one has the role admin, and no name."""
+        return (*((Token("", Role.ADMIN, digest(self.token)),) if self.token else ()), *self.tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ from mirror.model import Headers, Mirror, Request
 from mirror.outcome import Outcome
 from mirror.ports import Clock, Hop, Upload
 from mirror.reply import Reply
+from mirror.rights import Tokens
 from mirror.web import access
+from mirror.web.doors import let_in
 from mirror.web.mounts import Mounts
 from mirror.web.prepared import PREPARED, Prepared, lasts, small
 from mirror.web.replies import INTERIM, ZERO_COPY, Interims, Send, Sent, send_error, send_reply
@@ -74,6 +76,7 @@ class Proxy:
         mounts: Mounts,
         wall: Clock,
         counters: Counters | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         self._engine = engine
         self._mirrors = {mirror.name: mirror for mirror in mirrors}
@@ -82,6 +85,7 @@ class Proxy:
         self._mounts = mounts
         self._gathered = access.Gathered()
         self._wall = wall
+        self._tokens = tokens or Tokens()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._serve(scope, receive, send, None)
@@ -100,7 +104,7 @@ class Proxy:
                 mirror, request = self._request(scope)
                 counted = self._counters.of(mirror.name)
                 reply = await self._engine.answer(mirror, request, Hop(_upload(request, receive), interims))
-                reply = await self._prepare(scope, reply, request, counted)
+                reply = await self._prepare(scope, reply, mirror, request, counted)
             outcome = reply.outcome
             await send_reply(reply, request, send, sent, self._wall(), interims)
         except MirrorError as exc:
@@ -127,10 +131,10 @@ class Proxy:
                     self._gathered.add(self._wall(), line)
                     self._gathered.write()
 
-    async def _prepare(self, scope: Scope, reply: Reply, request: Request, counted: Counted) -> Reply:
+    async def _prepare(self, scope: Scope, reply: Reply, mirror: Mirror, request: Request, counted: Counted) -> Reply:
         """Give a server that keeps prepared replies this one, if the same request would get it again."""
         keep = scope.get("extensions", {}).get(PREPARED)
-        if keep is None or not lasts(reply, request):
+        if keep is None or mirror.access != "anyone" or not lasts(reply, request):  # bytes prove no right
             return reply
         reply = await small(reply)
         line = f'"{request.method} {access.address(scope)}" '
@@ -156,6 +160,8 @@ class Proxy:
             headers.get("content-length") not in (None, "0") or "transfer-encoding" in headers
         ):
             raise RequestError(f"a {scope['method']} request with a body has no meaning here")
+        if mirror.access != "anyone":
+            headers = let_in(mirror, scope, headers, self._tokens)
         base = f"{self._names.base(scope, headers)}/{name}"
         query = scope["query_string"].decode("latin-1")
         client = " ".join(str(part) for part in scope.get("client") or ())

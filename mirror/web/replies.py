@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from mirror.errors import MirrorError, NotAllowed
+from mirror.errors import MirrorError, NotAllowed, Unproven
 from mirror.httpcache.fields import format_date
 from mirror.model import VIA, Headers, Request
 from mirror.ports import Piece, Span
@@ -107,10 +107,12 @@ async def send_error(error: MirrorError, request_method: str, send: Send, sent: 
     fields, body = problem(error.status, str(error))
     if error.status == 400:  # whoever asks so may mean more by it than we read
         fields = fields.set("connection", "close")
-    if error.status in (502, 503, 504):
+    if error.status in (429, 502, 503, 504):
         fields = fields.set("retry-after", str(max(1, ceil(error.retry_after))) if error.retry_after else "5")
     if isinstance(error, NotAllowed):
         fields = fields.set("allow", error.allow)
+    if isinstance(error, Unproven):
+        fields = fields.set("proxy-authenticate" if error.proxy else "www-authenticate", error.challenge)
     await _start(send, sent, Shape(error.status, Headers((*fields, *marks("mirror; detail=error", "ERROR", now)))))
     await _end(send, sent, b"" if request_method == "HEAD" else body)
 

@@ -231,11 +231,11 @@ class TestRights:
 
     @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
     def test_a_browser_form_cannot_purge(self, both: tuple[Served, Abroad], kind: str) -> None:
-        assert self.purge(both[0], kind=kind) == 400
+        assert self.purge(both[0], kind=kind) == 415
 
     def test_401_says_how_to_ask(self, tmp_path: Path) -> None:
         with served(tmp_path, http_mirror("http://127.0.0.1:9") + '[admin]\ntoken = "right"\n') as server:
             assert self.purge(server, "Authorization: Bearer right") == 200
             for request in (asking(OK, method="PURGE"), asking("/-/api/purge", method="POST")):
                 status, fields, _ = parts(hear(server, request)[0])
-                assert (status, fields["www-authenticate"]) == (401, 'Bearer realm="mirror"')
+                assert (status, fields["www-authenticate"]) == (401, 'Bearer realm="mirror", Basic realm="mirror"')
