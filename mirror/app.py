@@ -21,7 +21,8 @@ from mirror.engine import Engine
 from mirror.errors import MirrorError, Refused, RequestError, Unavailable
 from mirror.evict import Limits
 from mirror.fills import Fills
-from mirror.operations import Operations
+from mirror.mounts import Mounts
+from mirror.operations import Around, Operations
 from mirror.origin import Origin, OriginSettings
 from mirror.outside import Outside
 from mirror.rights import Tokens
@@ -29,13 +30,13 @@ from mirror.settings import Config, FillSettings
 from mirror.signatures import Gpgv
 from mirror.stores import open_stores
 from mirror.web import api, health, page
-from mirror.web.api import reference
+from mirror.web.api import reference, watching
+from mirror.web.api.about import About
 from mirror.web.api.purge import PurgeByMethod
 from mirror.web.api.refusals import refusal
 from mirror.web.auth import Rights
 from mirror.web.doors import PROXIED
 from mirror.web.entrance import Entrance
-from mirror.web.mounts import Mounts
 from mirror.web.proxy import Names, Proxy, Receive, Scope
 from mirror.web.replies import Send, Sent, marked, send_error
 
@@ -155,12 +156,18 @@ class App:
         engine = Engine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
         stack.push_async_callback(fills.close)
-        operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters)
+        around = Around(stores.room, origin.health)
+        operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters, around=around)
+        operations.history.start()
+        stack.push_async_callback(operations.history.close)
+        stack.push_async_callback(operations.jobs.close)
         self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters, self._tokens)
         stack.callback(self._proxy.close)
         self._purge = PurgeByMethod(operations, self._rights)
         below = APIRouter(prefix="/-")
-        below.include_router(api.routes(operations, self._rights, self._started))
+        about = About(self._started, time.time(), config.server.workers, self._names, self.readiness.lasts_no_more)
+        stack.push_async_callback((feed := watching.feed(operations, about)).close)
+        below.include_router(api.routes(operations, self._rights, about, feed))
         site.include_router(below)
 
 

@@ -108,6 +108,11 @@ class Room:
         return self.taken + self._overhead()
 
     @property
+    def free(self) -> int:
+        """Free bytes of the file system."""
+        return self._free()
+
+    @property
     def ready(self) -> bool:
         """Reservations do not wait."""
         return self._ready.is_set()

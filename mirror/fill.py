@@ -45,6 +45,7 @@ class Fill:
         self.accepting = False
         self.placing = False  # it is here, and being stored
         self.started = loop.time()
+        self.kept = 0  # bytes that were on disk already, from an earlier download of it
         self.fills = fills
         self._followers: set[Follower] = set()
         self._had = False
@@ -58,6 +59,11 @@ class Fill:
     def over(self) -> bool:
         """It has failed: who comes now must not get what those who waited got."""
         return self.body is not None and self.body.failed is not None
+
+    @property
+    def readers(self) -> int:
+        """How many read it, or wait for it."""
+        return len(self._followers)
 
     def follow(self, interim: Interim | None = None) -> Follower:
         """One more reader, registered before it waits for anything; `interim` is told of interim responses."""
@@ -186,6 +192,7 @@ class Fill:
     async def _fetch(self, opened: Streaming) -> None:
         held = self.held = self._is_held(opened.head)
         body = self.body = self._body(opened)
+        self.kept = body.received.size
         body.followers.update(self._followers)
         if opened.private:
             self.fills.unshare(self.key)

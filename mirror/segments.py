@@ -36,6 +36,11 @@ class Segments:
         """True while any connection has something to do."""
         return bool(self._tasks)
 
+    @property
+    def running(self) -> int:
+        """How many connections there are."""
+        return sum(segment.running for segment in self._all)
+
     def need(self, at: int, end: int | None) -> None:
         """Make sure that byte `at` is on its way: by a running segment that is there soon, else by one more.
 

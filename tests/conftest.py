@@ -21,7 +21,7 @@ from mirror.errors import StoreError
 from mirror.evict import Limits, Room, evict
 from mirror.fills import Fills
 from mirror.model import Entry, Headers, Mirror, Request
-from mirror.operations import Operations
+from mirror.operations import Around, Operations
 from mirror.origin import Origin as Client
 from mirror.origin import OriginSettings
 from mirror.outside import Outside
@@ -154,7 +154,8 @@ class World:
         self.engine = Engine(outside, self.fills, self.facts, Documents(), Gpgv())
         upstream = self.origin.url("").rstrip("/")
         self.mirror = Mirror("o", self.ecosystem, (upstream,), grace=0.0, keep=0.0)
-        self.operations = Operations(self.store, self.index, self.fills, (self.mirror,))
+        around = Around(self.room, self.client.health)
+        self.operations = Operations(self.store, self.index, self.fills, (self.mirror,), around=around)
 
     async def stop(self) -> None:
         await self.fills.close()

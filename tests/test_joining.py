@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mirror.model import Headers, Request
+from mirror.mounts import Mounts
 from mirror.ports import Hop
-from mirror.web.mounts import Mounts
 from mirror.web.proxy import Names, Proxy
 from mirror.web.replies import INTERIM, Sent, send_reply
 from tests.conftest import Halt, World, take

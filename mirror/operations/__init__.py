@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mirror.breaker import Health
 from mirror.counters import Counters
+from mirror.evict import Room
 from mirror.fills import Fills
 from mirror.model import Mirror
+from mirror.operations.history import History
 from mirror.operations.holdings import Held, Holdings
+from mirror.operations.jobs import Jobs
 from mirror.operations.places import Places
 from mirror.operations.purging import Purged, Purging, Selection
+from mirror.operations.reached import Reached
+from mirror.operations.running import Looks
 from mirror.ports import BlobStore, Index
 
-__all__ = ["Held", "Operations", "Purged", "Selection"]
+__all__ = ["Around", "Held", "Operations", "Purged", "Selection"]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What else of the running server is looked at: the room that the cache has, and how the upstreams do."""
+
+    room: Room
+    health: Callable[[], Mapping[str, Health]]
 
 
 class Operations:
@@ -23,8 +41,18 @@ class Operations:
         fills: Fills,
         mirrors: tuple[Mirror, ...],
         counters: Counters | None = None,
+        *,
+        around: Around,
     ) -> None:
         places = Places(mirrors)
         names = tuple(places.mirrors)
+        counters, wall = counters or Counters(names), fills.outside.wall
+        self.mirrors = mirrors
+        self.room = around.room
+        self.jobs = Jobs(wall)
         self.purge = Purging(store, index, fills, places).purge
-        self.stats = Holdings(index, counters or Counters(names), names, fills.outside.wall).stats
+        self.stats = Holdings(index, counters, names, wall).stats
+        self.fills = Looks(fills, asyncio.get_running_loop().time).fills
+        self.running = fills.running
+        self.history = History(counters, wall)
+        self.upstreams = Reached(mirrors, around.health, wall).upstreams

@@ -101,7 +101,7 @@ class Worker(Server):
         self.handle_exit(signal.SIGTERM, None)
 
     def _retire(self) -> None:
-        self._retiring = self.should_exit = True
+        self._retiring = self.should_exit = self._readiness.ending = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._retiring and not self._readiness.draining:

@@ -18,6 +18,11 @@ class Readiness:
         self._cache = cache
         self.started = False
         self.draining = False
+        self.ending = False  # answers that would last for ever have to end, though new requests are taken
+
+    def lasts_no_more(self) -> bool:
+        """Whether answers that would last for ever have to end."""
+        return self.draining or self.ending
 
     async def checks(self) -> dict[str, str]:
         """Each check by name: "ok", or what is wrong."""

@@ -14,13 +14,13 @@ from mirror.counters import NOBODY, Counted, Counters
 from mirror.engine import Engine
 from mirror.errors import Elsewhere, MirrorError, NotFound, RequestError
 from mirror.model import Headers, Mirror, Request
+from mirror.mounts import Mounts
 from mirror.outcome import Outcome
 from mirror.ports import Clock, Hop, Upload
 from mirror.reply import Reply
 from mirror.rights import Tokens
 from mirror.web import access
 from mirror.web.doors import let_in
-from mirror.web.mounts import Mounts
 from mirror.web.prepared import PREPARED, Prepared, lasts, small
 from mirror.web.replies import INTERIM, ZERO_COPY, Interims, Send, Sent, send_error, send_reply
 

@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from mirror.model import Mirror
+from mirror.mounts import Mounts
 from mirror.server.hot import Hot
-from mirror.web.mounts import Mounts
 from mirror.web.proxy import Names, Proxy
 from tests.conftest import World
 from tests.instruments.listening import Listening, listening

@@ -5,13 +5,23 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from mirror.operations import Operations
-from mirror.web.api import purge, stats
+from mirror.web.api import clients, events, fills, history, jobs, purge, stats, upstreams
+from mirror.web.api.about import About
+from mirror.web.api.documented import refusals
+from mirror.web.api.events import Feed
+from mirror.web.api.strict import STRICT
 from mirror.web.auth import Rights
 
 
-def routes(operations: Operations, rights: Rights, started: float) -> APIRouter:
-    """All routes. `started`: when the server was, by the monotonic clock."""
-    router = APIRouter(prefix="/api", tags=["admin"])
+def routes(operations: Operations, rights: Rights, about: About, feed: Feed) -> APIRouter:
+    """All routes."""
+    router = APIRouter(prefix="/api", tags=["admin"], responses=refusals(400, 401, 403), dependencies=[STRICT])
     router.include_router(purge.routes(operations, rights))
-    router.include_router(stats.routes(operations, rights, started))
+    router.include_router(jobs.routes(operations, rights))
+    router.include_router(stats.routes(operations, rights, about))
+    router.include_router(fills.routes(operations, rights))
+    router.include_router(history.routes(operations, rights))
+    router.include_router(events.routes(feed, rights))
+    router.include_router(upstreams.routes(operations, rights))
+    router.include_router(clients.routes(operations, rights, about))
     return router

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mirror.model import Mirror
+from mirror.mounts import Mounts
 from mirror.reach import Reach
-from mirror.web.mounts import Mounts
 
 MOUNTS = Mounts(
     (
@@ -65,3 +65,27 @@ def test_what_a_proxy_is_asked_for(host: str, path: str, here: str | None) -> No
 )
 def test_addresses_as_apt_cacher_ng_has_them(path: str, here: str | None) -> None:
     assert MOUNTS.named(path) == here
+
+
+PYTHON = Mounts(
+    (Mirror("pypi", "pypi", ("https://index.test/root/simple",)), Mirror("npm", "npm", ("http://js.test",)))
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("https://index.test/root/simple/six/", "/pypi/simple/six/"),
+        ("http://INDEX.test/root/simple/", "/pypi/simple/"),
+        ("https://index.test/root/pypi/six/json", "/pypi/pypi/six/json"),
+        ("https://index.test/root/other", None),
+        ("http://js.test/@acme%2fx?write=true", "/npm/@acme%2fx?write=true"),
+        ("http://js.test", "/npm/"),
+        ("http://user:secret@js.test/x", None),
+        ("ftp://js.test/x", None),
+        ("http://[js.test/x", None),
+        ("/npm/x", None),
+    ],
+)
+def test_whole_urls_of_an_upstream(url: str, here: str | None) -> None:
+    assert PYTHON.whole(url) == here
