@@ -1,4 +1,4 @@
-"""`/-/`: the page for people. Its files, below `mirror/web/ui/`, are read once; what it shows, it asks the admin API."""
+"""`/-/`: the page for people. Its files (`mirror/web/ui/`) are read once; what it shows, it asks of the admin API."""
 
 from __future__ import annotations
 

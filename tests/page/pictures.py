@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.page.browser import Sight, chromium, sight
-from tests.page.stub import Stub
 from tests.page.serving import serving
+from tests.page.stub import Stub
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 DESKTOP = {"width": 1280, "height": 1000}

@@ -8,11 +8,11 @@ const RIGHT = 6;
 const TOP = 8;
 const BOTTOM = 20; // room for the times
 
-/** The next round number: 1, 2 or 5 and noughts. */
+/** The next number that can be halved well: one digit, and noughts. */
 export function ceiling(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].find((step) => step * power >= value) * power;
+  return [1, 2, 3, 4, 5, 6, 8, 10].find((step) => step * power >= value) * power;
 }
 
 export class Chart {

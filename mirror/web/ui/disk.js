@@ -49,12 +49,12 @@ function show({ mirrors, cache, totals }) {
 function cells(name, { ecosystem = "", entries, size, max_size: own, requests, bytes_saved: saved }, max, colour) {
   const swatch = el("span", { class: `swatch colour-${colour}`, "aria-hidden": "true" });
   const bar = el("div", { class: "bar small" }, part(colour, size, own || max, ""));
-  const of = own ? `of its ${bytes(own)}` : "";
+  const of = own && el("span", { class: "muted" }, `of its ${bytes(own)}`);
   return [
     ["wide", el("span", {}, swatch, `/${name}/`, el("span", { class: "muted" }, ` ${ecosystem}`))],
     ["number", el("span", { title: exact(entries) }, number(entries))],
     ["number", el("span", { title: `${exact(size)} bytes` }, bytes(size))],
-    ["share", el("span", { class: "two" }, bar, el("span", {}, `${share(size, own || max)} ${of}`))],
+    ["share", el("span", { class: "portion" }, bar, el("span", {}, share(size, own || max)), of)],
     ["number", share(hits(requests), all(requests))],
     ["number", el("span", { title: `${exact(saved)} bytes` }, bytes(saved))],
   ];
