@@ -9,6 +9,9 @@ from typing import Protocol
 
 from mirror.changes import Changes
 from mirror.extents import Extents
+from mirror.index import Index as Index
+from mirror.index import Outline as Outline
+from mirror.index import Wanted as Wanted
 from mirror.model import Digest, Entry, Fact, Head, Headers
 from mirror.reach import Route
 
@@ -182,34 +185,16 @@ class BlobStore(Protocol):
         """It was used at `now` (wall clock, seconds), and is thereby the last to be evicted."""
         ...
 
-    async def forget(self, matches: Callable[[str], bool]) -> int:
-        """Remove the kept partials of all keys that match (a purge); the bytes that this freed."""
+    async def forget(self, matches: Callable[[str], bool], *, dry_run: bool = False) -> int:
+        """Remove the kept partials of all keys that match (a purge); the bytes that this freed, or would have."""
+        ...
+
+    async def weigh(self, blobs: Sequence[str]) -> int:
+        """The bytes that removing all of these would free."""
         ...
 
     async def delete(self, blob: str) -> int:
         """Remove it; the bytes that this freed (0: there was none)."""
-        ...
-
-
-class Index(Protocol):
-    """Entries by key. Can be lost and rebuilt from what stands in the blobs. `changes` is told of each put and delete,
-    before anybody can find the entry otherwise."""
-
-    changes: Changes
-
-    async def get(self, key: str) -> Entry | None: ...
-    async def under(self, address: str) -> list[Entry]:
-        """What is stored under one address, what does not vary first. StoreError when that cannot be known."""
-        ...
-
-    async def sums(self, prefix: str) -> tuple[int, int]:
-        """How many entries' keys begin with `prefix`, and how many bytes their bodies have. StoreError as `scan`."""
-        ...
-
-    async def put(self, entry: Entry) -> None: ...
-    async def delete(self, key: str) -> None: ...
-    def scan(self, prefix: str = "") -> AsyncIterator[list[Entry]]:
-        """All entries whose key begins with `prefix`, in batches, in the order of keys."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -15,10 +16,11 @@ from mirror.operations.history import History
 from mirror.operations.holdings import Held, Holdings
 from mirror.operations.jobs import Jobs
 from mirror.operations.places import Places
-from mirror.operations.purging import Purged, Purging, Selection
+from mirror.operations.purging import Purged, Purging
 from mirror.operations.reached import Reached
 from mirror.operations.running import Looks
-from mirror.ports import BlobStore, Index
+from mirror.operations.selecting import Selection
+from mirror.ports import BlobStore, Clock, Index
 
 __all__ = ["Around", "Held", "Operations", "Purged", "Selection"]
 
@@ -43,6 +45,7 @@ class Operations:
         counters: Counters | None = None,
         *,
         around: Around,
+        clock: Clock = time.monotonic,
     ) -> None:
         places = Places(mirrors)
         names = tuple(places.mirrors)
@@ -50,7 +53,7 @@ class Operations:
         self.mirrors = mirrors
         self.room = around.room
         self.jobs = Jobs(wall)
-        self.purge = Purging(store, index, fills, places).purge
+        self.purge = Purging(store, index, fills, places, self.jobs, clock).purge
         self.stats = Holdings(index, counters, names, wall).stats
         self.fills = Looks(fills, asyncio.get_running_loop().time).fills
         self.running = fills.running

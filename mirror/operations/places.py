@@ -5,7 +5,7 @@ from __future__ import annotations
 from mirror import variants
 from mirror.ecosystems import PLANNERS
 from mirror.errors import MirrorError, NotFound, RequestError
-from mirror.model import Mirror, Ready, Request
+from mirror.model import Mirror, Plan, Ready, Request
 
 
 class Places:
@@ -31,9 +31,8 @@ class Places:
     def key(self, url: str) -> str:
         """The canonical address of what a client asks with this URL path: the plan's key, less its variant."""
         mirror = self.mirror(url)
-        path, _, query = url[1 + len(mirror.name) :].partition("?")
         try:
-            plan = PLANNERS[mirror.ecosystem](mirror, Request("GET", path or "/", query, base=f"/{mirror.name}"))
+            plan = self.plan(mirror, url)
         except NotFound:
             return url
         except MirrorError as exc:
@@ -42,3 +41,17 @@ class Places:
             location = (plan.headers.get("location") or url).partition("?")[0]
             return location if location == url else self.key(location)
         return variants.address(plan.key)
+
+    def plan(self, mirror: Mirror, address: str) -> Plan | Ready:
+        """What a GET of that address below the mirror means. Raises MirrorError where it means nothing."""
+        path, _, query = address[1 + len(mirror.name) :].partition("?")
+        return PLANNERS[mirror.ecosystem](mirror, Request("GET", path or "/", query, base=f"/{mirror.name}"))
+
+    def stored(self, key: str) -> Plan | None:
+        """The plan by which the entry with that key is stored; None where no mirror of now would store it."""
+        address = variants.address(key)
+        try:
+            plan = self.plan(self.mirror(address), address)
+        except MirrorError:
+            return None
+        return plan if isinstance(plan, Plan) else None

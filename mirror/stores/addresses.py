@@ -67,6 +67,10 @@ class Addresses:
     def __iter__(self) -> Iterator[str]:
         return iter(self._known)
 
+    def peek(self, address: str) -> Known | None:
+        """What is known of an address; that is no use of it."""
+        return self._known.get(address)
+
     def get(self, address: str) -> Known | None:
         """What is known of an address, which is thereby used."""
         known = self._known.get(address)

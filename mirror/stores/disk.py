@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial as bind
 from pathlib import Path
@@ -26,7 +26,7 @@ from mirror.ports import Note
 from mirror.stores.blob import FileBlob, entry_of, open_blob
 from mirror.stores.codec import load_note
 from mirror.stores.counting import Pace, count
-from mirror.stores.files import is_partial, remove, taken
+from mirror.stores.files import freed_by, is_partial, remove, taken
 from mirror.stores.handles import Handles
 from mirror.stores.hashes import Hashes
 from mirror.stores.partial import FOOTER_ROOM, FilePartial, Keeping
@@ -180,8 +180,16 @@ class DiskStore:
         self._handles.drop(blob)
         return freed
 
-    async def forget(self, matches: Callable[[str], bool]) -> int:
-        """Remove the kept partials of all keys that match (a purge); the bytes that this freed."""
+    async def weigh(self, blobs: Sequence[str]) -> int:
+        """The bytes that removing all of these would free."""
+        paths = [self._shelf.blob(blob) for blob in blobs if blob.isalnum()]
+        return await self.run(lambda: sum(map(freed_by, paths)))
+
+    async def forget(self, matches: Callable[[str], bool], *, dry_run: bool = False) -> int:
+        """Remove the kept partials of all keys that match (a purge); the bytes that this freed, or would have."""
+        if dry_run:
+            paths = [self._shelf.partials / name for key, name in self._kept.items() if matches(key)]
+            return await self.run(lambda: sum(map(freed_by, paths)))
         if self.purged is not None:
             self.purged.append(matches)
         # Taken from `_kept` before the first wait, as `resume` does: who has the name has the file to itself.

@@ -29,10 +29,23 @@ def weight(*folders: Path) -> int:
     return total
 
 
+def _with_note(path: Path) -> tuple[Path, ...]:
+    return (path, path.with_suffix(".json")) if path.suffix in (".part", ".json") else (path,)
+
+
+def freed_by(path: Path) -> int:
+    """The bytes that `remove` would free. Blocks."""
+    size = 0
+    for name in _with_note(path):
+        with contextlib.suppress(OSError):
+            size += name.lstat().st_blocks * 512
+    return size
+
+
 def remove(path: Path) -> int:
     """Unlink a file (of a partial: its note too); the bytes that this freed. Blocks."""
     freed = 0
-    for name in (path, path.with_suffix(".json")) if path.suffix in (".part", ".json") else (path,):
+    for name in _with_note(path):
         with contextlib.suppress(OSError):
             size = name.lstat().st_blocks * 512
             name.unlink()

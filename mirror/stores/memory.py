@@ -11,7 +11,7 @@ from mirror.changes import Changes, of_facts, of_key
 from mirror.errors import Mismatch, NoRoom, StoreError
 from mirror.extents import Extents
 from mirror.model import Digest, Entry, Fact
-from mirror.ports import Hash, Note, Piece
+from mirror.ports import Hash, Note, Outline, Piece, Wanted
 
 CHUNK = 256 * 1024
 BATCH = 500
@@ -190,9 +190,13 @@ class MemoryStore:
     def touch(self, blob: str, now: float) -> None:
         pass  # nothing is evicted
 
-    async def forget(self, matches: Callable[[str], bool]) -> int:
-        gone = [self.kept.pop(key) for key in [*self.kept] if matches(key)]
+    async def forget(self, matches: Callable[[str], bool], *, dry_run: bool = False) -> int:
+        found = [key for key in self.kept if matches(key)]
+        gone = [self.kept[key] if dry_run else self.kept.pop(key) for key in found]
         return sum(partial.extents.size for partial in gone)
+
+    async def weigh(self, blobs: Sequence[str]) -> int:
+        return sum(max(1, self.blobs[blob][0].size) for blob in blobs if blob in self.blobs)
 
     async def delete(self, blob: str) -> int:
         entry, _ = self.blobs.pop(blob, (None, b""))
@@ -230,6 +234,25 @@ class MemoryIndex:
         for at in range(0, len(keys), BATCH):
             batch = [self._entries.get(key) for key in keys[at : at + BATCH]]
             yield [entry for entry in batch if entry]
+
+    async def page(self, wanted: Wanted, after: str, limit: int) -> tuple[list[Entry], str | None]:
+        keys = sorted(key for key in self._entries if key.startswith(wanted.prefix) and key > after)
+        found = [self._entries[key] for key in keys if wanted.search.lower() in key.lower()]
+        found = [entry for entry in found if not wanted.tag or wanted.tag in entry.tags]
+        return found[:limit], found[limit - 1].key if len(found) > limit else None
+
+    async def outline(self, after: str) -> list[Outline]:
+        behind = [self._entries[key] for key in sorted(self._entries) if key > after][:BATCH]
+        return [Outline(entry.key, entry.blob, entry.size, entry.head.received_at) for entry in behind]
+
+    async def swap(self, changes: Sequence[tuple[Entry, Entry | None]]) -> list[Entry | None]:
+        went: list[Entry | None] = []
+        for old, new in changes:
+            now = self._entries.get(old.key)
+            went.append(now if now is not None and now.blob == old.blob else None)
+            if went[-1] is not None:
+                await (self.put(new) if new is not None else self.delete(old.key))
+        return went
 
 
 class MemoryFacts:

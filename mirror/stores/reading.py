@@ -20,7 +20,7 @@ from mirror.changes import Changes, Mark, of_facts, of_key
 from mirror.errors import Elsewhere
 from mirror.evict import Limits, Room
 from mirror.model import Entry, Fact
-from mirror.ports import Note
+from mirror.ports import Note, Wanted
 from mirror.stores.disk import DiskStore
 from mirror.stores.facts import FileFacts
 from mirror.stores.partial import FilePartial
@@ -82,7 +82,7 @@ class ReadingStore(DiskStore):
     async def resume(self, key: str) -> FilePartial | None:
         raise Elsewhere
 
-    async def forget(self, matches: Callable[[str], bool]) -> int:
+    async def forget(self, matches: Callable[[str], bool], *, dry_run: bool = False) -> int:
         raise Elsewhere
 
     async def delete(self, blob: str) -> int:
@@ -176,6 +176,15 @@ class ReadingIndex:
     async def scan(self, prefix: str = "") -> AsyncIterator[list[Entry]]:
         raise Elsewhere
         yield []
+
+    async def page(self, wanted: Wanted, after: str, limit: int) -> NoReturn:
+        raise Elsewhere
+
+    async def outline(self, after: str) -> NoReturn:
+        raise Elsewhere
+
+    async def swap(self, changes: Sequence[tuple[Entry, Entry | None]]) -> NoReturn:
+        raise Elsewhere
 
     async def _run(self, call: Callable[..., T], *args: Any) -> T:
         try:

@@ -6,17 +6,25 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import diskcache
 
 from mirror.errors import StoreError
 from mirror.model import Entry
+from mirror.ports import Wanted
 from mirror.stores.codec import dump_entry, load_entry
 
 BATCH = 500
+
+PORTION = 5_000
+"""Keys that are looked at in one go: some ten milliseconds."""
+
+LAST = "\U0010ffff"
+"""Behind a prefix: the end of the keys that have it."""
 
 NEVER = 1 << 62
 
@@ -95,13 +103,63 @@ def keys(execute: Execute, after: str) -> list[str]:
     return [key for (key,) in execute(select, (after,)).fetchall()]
 
 
-def sums(execute: Execute, after: str, end: str) -> tuple[int, int, str]:
-    """Of the next 5,000 keys between the two: how many there are, the bytes of their bodies, the last one."""
-    some = "SELECT key, value FROM Cache WHERE key > ? AND key < ? AND raw = 1 ORDER BY key LIMIT 5000"
+def sums(execute: Execute, prefix: str, after: str) -> tuple[int, int, str]:
+    """Of the next 5,000 keys with that prefix behind `after`: how many there are, the bytes of their bodies, the last
+    one."""
+    where, bounds = _between(prefix, after)
+    some = f"SELECT key, value FROM Cache WHERE {where} ORDER BY key LIMIT {PORTION}"  # noqa: S608
     sizes = "coalesce(sum(CASE WHEN json_valid(value) THEN json_extract(value, '$.size') END), 0)"
     select = f"SELECT count(*), {sizes}, max(key) FROM ({some})"  # noqa: S608
-    ((count, size, last),) = execute(select, (after, end)).fetchall()
+    ((count, size, last),) = execute(select, bounds).fetchall()
     return count, size, last
+
+
+def _between(prefix: str, after: str) -> tuple[str, tuple[str, str]]:
+    """The condition for keys with that prefix behind `after`, and its two parameters."""
+    behind = after >= prefix and after != ""
+    return f"key {'>' if behind else '>='} ? AND key < ? AND raw = 1", (after if behind else prefix, f"{prefix}{LAST}")
+
+
+def some(execute: Execute, wanted: Wanted, after: str, limit: int) -> tuple[list[str], str | None]:
+    """The texts of the next entries behind the key `after` that look wanted, at most `limit`, and the key that the next
+    page begins behind (None: there is none). No more than 5,000 keys are looked at, of which the index alone is read
+    where they are not wanted by their key; a tag may be another's value."""
+    where, bounds = _between(wanted.prefix, after)
+    keys = f"SELECT rowid AS at, key FROM Cache WHERE {where} ORDER BY key LIMIT {PORTION}"  # noqa: S608
+    tests, parameters = "1", []
+    if wanted.search:
+        tests, parameters = "instr(lower(some.key), lower(?))", [wanted.search]
+    if wanted.tag:
+        tests, parameters = f"{tests} AND instr(value, ?)", [*parameters, json.dumps(wanted.tag)]
+    # CROSS JOIN: in this order (sqlite.org/optoverview.html), so that the keys are what is gone through.
+    select = (
+        f"SELECT some.key, value FROM ({keys}) AS some CROSS JOIN Cache ON Cache.rowid = some.at "  # noqa: S608
+        f"WHERE {tests} ORDER BY some.key LIMIT {limit + 1}"
+    )
+    found = execute(select, (*bounds, *parameters)).fetchall()
+    texts = [text for _, text in found[:limit] if isinstance(text, str)]
+    if len(found) > limit:
+        return texts, found[limit - 1][0]
+    last = execute(f"SELECT key FROM Cache WHERE {where} ORDER BY key LIMIT 1 OFFSET {PORTION - 1}", bounds)  # noqa: S608
+    return texts, next((key for (key,) in last.fetchall()), None)
+
+
+def outline(execute: Execute, after: str) -> list[tuple[str, str, int, float]]:
+    """Key, blob, size and arrival of the next 2,000 entries behind that key; what is no entry has none of them."""
+    names = ("$.blob", "$.size", "$.head.received_at")
+    values = ", ".join(f"CASE WHEN json_valid(value) THEN json_extract(value, '{name}') END" for name in names)
+    select = f"SELECT key, {values} FROM Cache WHERE key > ? AND raw = 1 ORDER BY key LIMIT 2000"  # noqa: S608
+    return [(key, blob or "", size or 0, at or 0.0) for key, blob, size, at in execute(select, (after,)).fetchall()]
+
+
+def stand(execute: Execute, keys: Sequence[str]) -> dict[str, str]:
+    """The texts of these keys' rows, where there are any."""
+    found: dict[str, str] = {}
+    for at in range(0, len(keys), BATCH):
+        part = tuple(keys[at : at + BATCH])
+        select = f"SELECT key, value FROM Cache WHERE raw = 1 AND key IN ({', '.join('?' * len(part))})"  # noqa: S608
+        found |= {key: text for key, text in execute(select, part).fetchall() if isinstance(text, str)}
+    return found
 
 
 def write(cache: Any, rows: Mapping[str, Entry | None]) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Sequence
 from functools import partial as bind
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,9 +17,9 @@ from mirror.errors import StoreError
 from mirror.model import Entry
 from mirror.stores import rows
 from mirror.stores.addresses import Addresses, Known, Stored
-from mirror.stores.codec import blob_of
 from mirror.stores.database import TIMEOUT, Database
 from mirror.stores.rows import BATCH, BROKEN, readable
+from mirror.stores.walks import Walks
 
 log = logging.getLogger("mirror.index")
 
@@ -35,7 +35,7 @@ BEHIND = 0.25
 T = TypeVar("T")
 
 
-class DiskcacheIndex:
+class DiskcacheIndex(Walks):
     """Entries by key in the database below the folder `path`; the `hot` last used ones in memory, too.
 
     An index that cannot be read is a miss, one that cannot be written is logged: neither is an error for a client.
@@ -92,30 +92,13 @@ class DiskcacheIndex:
             return known
         while True:
             mark = self.changes.mark(address)
-            try:
-                texts = await self._read(self._database.on, rows.under, address)
-            except BROKEN as exc:
-                self._broke(exc, "read")
-                raise StoreError(f"the index cannot be read: {exc}") from exc
+            texts = await self._ask(rows.under, address)
             # 1. This reads the old row. 2. Another task deletes the key, row and all. 3. This would bring it back.
             if not self.changes.since(mark):
                 break
         known = self._hot.made(address)
         known.fill(entry for key, text in texts if (entry := readable(text)) is not None and entry.key == key)
         return known
-
-    async def sums(self, prefix: str) -> tuple[int, int]:
-        """See `Index.sums`; in portions, so that others have their turn at the thread."""
-        count, size, after = 0, 0, prefix
-        while True:
-            try:
-                some, theirs, last = await self._read(self._database.on, rows.sums, after, f"{prefix}\U0010ffff")
-            except BROKEN as exc:
-                self._broke(exc, "read")
-                raise StoreError(f"the index cannot be read: {exc}") from exc
-            if not some:
-                return count, size
-            count, size, after = count + some, size + theirs, last
 
     async def put(self, entry: Entry) -> None:
         known = self._hot.made(of_key(entry.key))
@@ -146,6 +129,38 @@ class DiskcacheIndex:
     def _in_memory(self, key: str) -> Entry | None:
         known = self._hot.get(of_key(key))
         return known.entries.get(key) if known is not None else None
+
+    async def swap(self, changes: Sequence[tuple[Entry, Entry | None]]) -> list[Entry | None]:
+        """See `Index.swap`."""
+        went: dict[str, Entry | None] = {}
+        left = {old.key: (old, new) for old, new in changes}
+        while left:
+            marks = {key: self.changes.mark(of_key(key)) for key in left}
+            stand = await self._ask(rows.stand, [*left])
+            for key, (old, new) in list(left.items()):
+                known = self._hot.peek(of_key(key))
+                if known is not None and (known.whole or key in known.entries):
+                    now = known.entries.get(key)
+                elif self.changes.since(marks[key]):  # see `_load`
+                    continue
+                else:
+                    now = readable(stand.get(key, ""))
+                del left[key]
+                if now is not None and now.blob == old.blob:
+                    went[key] = now
+                    self._stands(key, new)
+        if went:
+            with contextlib.suppress(*BROKEN):
+                await asyncio.shield(self._flush())
+        return [went.get(old.key) for old, _ in changes]
+
+    def _stands(self, key: str, entry: Entry | None) -> None:
+        """It is to be written. Memory says so from now on; but what nobody asked for drives nothing out of it."""
+        known = self._hot.peek(of_key(key)) if entry is not None else self._hot.made(of_key(key))
+        if known is not None:
+            known.entries[key] = entry
+        self.changes.changed(of_key(key))
+        self._pending[key] = entry
 
     async def delete(self, key: str) -> None:
         self._hot.made(of_key(key)).entries[key] = None
@@ -203,6 +218,14 @@ class DiskcacheIndex:
             self._flush()
         return await self._database.run(call, *args)
 
+    async def _ask(self, call: Callable[..., T], *args: Any) -> T:
+        """`call(execute, *args)` on the thread, after all writes. StoreError."""
+        try:
+            return await self._read(self._database.on, call, *args)
+        except BROKEN as exc:
+            self._broke(exc, "read")
+            raise StoreError(f"the index cannot be read: {exc}") from exc
+
     def _broke(self, exc: Exception, what: str) -> None:
         self.suspect = self.suspect or type(exc) is sqlite3.DatabaseError  # "malformed", "not a database"
         now = time.monotonic()
@@ -219,30 +242,6 @@ class DiskcacheIndex:
                     self._stored.add(of_key(last))
                 await asyncio.sleep(PAUSE)
             self._stored.complete = True
-
-    async def scan(self, prefix: str = "") -> AsyncIterator[list[Entry]]:
-        """See `Index.scan`; StoreError when the database cannot be read: half a list must not look like a whole one."""
-        async for texts in self._texts(prefix):
-            entries = [entry for text in texts if (entry := readable(text)) is not None]
-            if entries:
-                yield entries
-
-    async def blobs(self) -> AsyncIterator[list[str]]:
-        """The blobs of all entries, as `scan` gives the entries."""
-        async for texts in self._texts(""):
-            yield [blob_of(text) for text in texts]
-
-    async def _texts(self, prefix: str) -> AsyncIterator[list[str]]:
-        after: str | None = None
-        while True:
-            try:
-                texts, after = await self._read(self._database.on, rows.page, prefix, after)
-            except BROKEN as exc:
-                self._broke(exc, "read")
-                raise StoreError(f"the index cannot be read: {exc}") from exc
-            yield texts
-            if after is None:
-                return
 
     def bytes_on_disk(self) -> int:
         """Bytes that the database takes; a few calls of stat."""
