@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -54,6 +55,17 @@ class Sight:
 
     async def texts(self, selector: str) -> list[str]:
         return [" ".join(text.split()) for text in await self.page.locator(selector).all_inner_texts()]
+
+    async def until(self, holds: str) -> None:
+        """Wait until a JavaScript expression is true. (Playwright's own waiting evaluates text, which the policy of the
+        page forbids.)"""
+        async with asyncio.timeout(15):
+            while not await self.page.evaluate(holds):
+                await asyncio.sleep(0.02)
+
+    async def told(self, selector: str, words: str) -> None:
+        """Wait until that element says these words, or more."""
+        await self.page.locator(selector, has_text=words).first.wait_for()
 
     async def focused(self) -> str:
         """The id of the element that has the focus, or what it says."""

@@ -17,7 +17,7 @@ from tests.page.stub import Stub, app
 def serving(stub: Stub) -> Iterator[str]:
     """A running stub; its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app(stub), log_level="error", timeout_graceful_shutdown=0, lifespan="off")
+        config = uvicorn.Config(app(stub), log_level="critical", timeout_graceful_shutdown=0, lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

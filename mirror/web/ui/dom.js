@@ -35,15 +35,13 @@ export function text(element, value) {
   if (element.textContent !== value) element.textContent = value;
 }
 
-/** The text of a key or an address: its middle gives way where there is no room, its whole stands in the title. */
+/** A key or an address: where there is no room its head is cut, never its last `tail` characters; the title has all.
+ * The two parts are inline, so that it is one word to who copies it, or has it read. */
 export function long(value, tail = 22) {
   const at = value.length > tail + 8 ? value.length - tail : value.length;
-  return el(
-    "span",
-    { class: "long", title: value },
-    el("span", { class: "long-head" }, value.slice(0, at)),
-    at < value.length && el("span", { class: "long-tail" }, value.slice(at)),
-  );
+  const head = el("span", { class: "long-head" }, value.slice(0, at));
+  head.style.setProperty("--tail", `${value.length - at}ch`);
+  return el("span", { class: "long", title: value }, head, at < value.length && el("span", {}, value.slice(at)));
 }
 
 /** A moment, as `words`, with the exact one in the title. `at` in POSIX seconds. */
