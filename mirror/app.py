@@ -156,7 +156,7 @@ class App:
         engine = Engine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
         stack.push_async_callback(fills.close)
-        around = Around(stores.room, origin.health)
+        around = Around(engine, stores.room, origin.health)
         operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters, around=around)
         operations.history.start()
         stack.push_async_callback(operations.history.close)

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from mirror import variants
 from mirror.changes import Mark, of_facts, of_key
 from mirror.documents import Documents
 from mirror.ecosystems import PLANNERS
@@ -14,17 +13,18 @@ from mirror.errand import Errand
 from mirror.errors import MirrorError, NotAdopted, NotFound, Offline, OriginError, Unavailable
 from mirror.fill import Asked
 from mirror.fills import Fills
+from mirror.foreseeing import Foreseeing
 from mirror.forwarding import Forwarding, relayed
 from mirror.generations import Generations
 from mirror.heads import missing
-from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, before, only_if_cached
+from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, only_if_cached
 from mirror.httpcache.invalidation import answers_get
 from mirror.inside import Insides
 from mirror.joining import Joining
+from mirror.looking import Looked, look, offline, stored, unstored
 from mirror.lookup import Lookups
 from mirror.model import Entry, Mirror, Plan, Ready, Request
-from mirror.outcome import Outcome
-from mirror.outside import Found, Outside, whole
+from mirror.outside import Found, Outside
 from mirror.ports import Answer, Blob, FactStore, Hop, Signatures, Source
 from mirror.releases import Releases
 from mirror.reply import Lasting, Reply, instead, ready
@@ -51,6 +51,7 @@ class Engine:
         releases = Releases(outside, facts, self._document)
         self._generations = Generations(outside, releases, signatures, self._carry_out)
         self._lookups = Lookups(facts, outside.store, self._document, releases)
+        self.foresee = Foreseeing(outside, fills, self._lookups, self._generations).foresee
         self._insides = Insides(outside, self._lookups, self._carry_out)
         self._forwarding = Forwarding(outside, fills)
         self._joining = Joining(outside, fills, self._forwarding)
@@ -117,46 +118,36 @@ class Engine:
         if errand.plan.lookup is not None and errand.plan.lookup.eager:
             resolved = await self._lookups.resolve(errand.mirror, errand.plan, errand.request.client)
             errand = replace(errand, plan=resolved)
-        errand = await self._known(errand)
-        now = self._outside.wall()
-        decision = before(errand.request, errand.plan, errand.entry, now)
+        looked = await look(self._outside.index, errand.plan, errand.request, self._outside.wall)
+        errand, decision = _known(errand, looked), looked.decision
         if errand.mirror.offline:
             return await self._offline(errand.plan, decision)
         match decision:
             case Hit(entry, ttl):
                 mark = (*mark, *self._outside.changes.mark(entry.blob))
-                lasting = Lasting(entry, errand.plan.rule, now + ttl, mark)
-                reply = await self._outside.reply(errand.plan, entry, Outcome(hit=True, ttl=whole(ttl)))
+                lasting = Lasting(entry, errand.plan.rule, looked.at + ttl, mark)
+                reply = await self._outside.reply(errand.plan, entry, stored(decision))
                 if reply is not None:
                     return replace(reply, lasting=lasting) if steady else reply
                 return await self._fill(replace(errand, entry=None), "uri-miss")
-            case StaleHit(entry, ttl):
-                reply = await self._outside.reply(errand.plan, entry, Outcome(hit=True, ttl=min(-1, int(ttl))))
+            case StaleHit(entry):
+                reply = await self._outside.reply(errand.plan, entry, stored(decision))
                 if reply is None:
                     return await self._fill(replace(errand, entry=None), "uri-miss")
                 self._joining.renew(errand)
                 return reply
             case Revalidate():
-                return await self._fill(errand, "stale")
-            case Miss(reason):
-                return await self._fill(replace(errand, entry=None), "vary-miss" if errand.others else reason)
-            case Pass(reason):
-                return await self._pass(errand, reason)
-
-    async def _known(self, errand: Errand) -> Errand:
-        """With what is stored for this request, and the key under which it is (RFC 9111 §4.1)."""
-        entry, others = await variants.find(self._outside.index, errand.plan, errand.request)
-        if entry is None:
-            return replace(errand, others=others)
-        return replace(errand, plan=replace(errand.plan, key=entry.key), entry=entry)
+                return await self._fill(errand, looked.reason)
+            case Miss():
+                return await self._fill(replace(errand, entry=None), looked.reason)
+            case Pass():
+                return await self._pass(errand, looked.reason)
 
     async def _offline(self, plan: Plan, decision: Decision) -> Reply:
-        if isinstance(decision, Hit | StaleHit | Revalidate):
-            ttl = None if isinstance(decision, Revalidate) else whole(decision.ttl)
-            reply = await self._outside.reply(plan, decision.entry, Outcome(hit=True, ttl=ttl, detail="offline"))
-            if reply is not None:
-                return reply
-        raise Offline(f"{plan.key} is not stored, and this mirror is set to stay offline")
+        reply = await self._outside.reply(plan, *offline(plan, decision))
+        if reply is None:
+            raise unstored(plan)
+        return reply
 
     async def _fill(self, errand: Errand, reason: str) -> Reply:
         """From the key's fill, or else as `_pass`."""
@@ -230,6 +221,13 @@ class Engine:
     async def close(self) -> None:
         await self._lookups.close()
         self._documents.close()
+
+
+def _known(errand: Errand, looked: Looked) -> Errand:
+    """With what is stored for this request, and the key under which it is (RFC 9111 §4.1)."""
+    if looked.entry is None:
+        return replace(errand, others=looked.others)
+    return replace(errand, plan=replace(errand.plan, key=looked.entry.key), entry=looked.entry)
 
 
 def _no_document(plan: Plan, reply: Reply) -> MirrorError:

@@ -73,10 +73,9 @@ class Generations:
         if key.endswith(".gpg") and (older := await self._pairs.older_signature(key, client)):
             return older
         known = await self._signed_still(errand)
-        refusal = self._refusals.get(key)
         if known is None:
             reply = await self._carry(errand)
-        elif refusal is not None and self._outside.wall() < refusal.until:
+        elif self.refused(key):
             reply = await self._before(errand) or await self._carry(errand)
         else:
             reply = await self._in_time(errand)
@@ -86,6 +85,11 @@ class Generations:
         if reply.head.status == 200 and reply.digest:
             self._releases.give(client, key, reply.digest)
         return reply
+
+    def refused(self, key: str) -> bool:
+        """Whether the newest release was refused so lately that the origin is not asked for another."""
+        refusal = self._refusals.get(key)
+        return refusal is not None and self._outside.wall() < refusal.until
 
     async def _in_time(self, errand: Errand) -> Reply:
         carrying = asyncio.ensure_future(self._carry(errand))

@@ -32,9 +32,9 @@ class Lookups:
         self._releases = releases
         self._gathering: dict[tuple[str, str], asyncio.Task[OriginError | None]] = {}
 
-    async def resolve(self, mirror: Mirror, plan: Plan, client: str = "") -> Plan:
+    async def resolve(self, mirror: Mirror, plan: Plan, client: str = "", *, asks: bool = True) -> Plan:
         """The plan with address, digest and size from the documents of its mirror; as it is when it asks for nothing.
-        `client` is who asks, because not all were given the same release.
+        `client` is who asks, because not all were given the same release. Without `asks`: from stored ones alone.
 
         NotFound when the plan requires a fact and no document has it.
         """
@@ -42,11 +42,11 @@ class Lookups:
         if lookup is None:
             return plan
         if lookup.generation:
-            release = await self._releases.fact(mirror, lookup, client)
+            release = await self._releases.fact(mirror, lookup, client, asks=asks)
             return plan.completed(release) if release else plan
         fact = await self._find(mirror, lookup)
         for slot, document in zip(lookup.slots, lookup.documents, strict=False):
-            if fact is None and not mirror.offline:
+            if fact is None and asks and not mirror.offline:
                 await self._learn(mirror, slot, document, lookup.accept)
                 fact = await self._find(mirror, lookup)
         if fact is None:

@@ -7,19 +7,18 @@ import logging
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from mirror import variants
 from mirror.errors import MirrorError, Mismatch, OriginError, OriginResting
 from mirror.heads import client_head, validators
 from mirror.httpcache import vary
 from mirror.httpcache.conditional import chosen, offered, strong_validator
 from mirror.httpcache.conditional import validators as conditional
-from mirror.httpcache.decision import Freshen, Hit, Lend, Relay, Store, UseStale, after, before, failed
+from mirror.httpcache.decision import Freshen, Hit, Lend, Relay, Store, UseStale, after, failed
 from mirror.httpcache.fields import content_range
 from mirror.httpcache.freshness import NEGATIVE
+from mirror.looking import look, stored
 from mirror.model import Entry, Head, Headers, Plan
 from mirror.opened import Apart, Asked, Opened, Streaming, Whole
-from mirror.outcome import Outcome
-from mirror.outside import Found, Outside, whole
+from mirror.outside import Found, Outside
 from mirror.parts import drop, missing, useless
 from mirror.peeked import PEEK, peek
 from mirror.ports import Answer, Interim, Note, Partial
@@ -55,11 +54,9 @@ class Opening:
         if self.asked.given is not None:
             return await self._decide(self.asked.given, None)
         # 1. A asks, finds nothing. 2. B's fill for the key commits and leaves. 3. A starts a fill. Hence: look again.
-        entry, _ = await variants.find(self.outside.index, self.plan, self.asked.request)
-        now = self.outside.wall()
-        decision = before(self.asked.request, self.plan, entry, now)
+        decision = (await look(self.outside.index, self.plan, self.asked.request, self.outside.wall)).decision
         if isinstance(decision, Hit):
-            return Found(decision.entry, Outcome(hit=True, ttl=whole(decision.ttl), collapsed=not self.asked.renew))
+            return Found(decision.entry, replace(stored(decision), collapsed=not self.asked.renew))
         known = getattr(decision, "entry", None)
         partial = None if known else await self._resumable()
         try:

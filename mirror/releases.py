@@ -59,14 +59,15 @@ class Releases:
                 return digest
         return ""
 
-    async def fact(self, mirror: Mirror, lookup: Lookup, client: str) -> Fact | None:
-        """What the release says of an index: the one that this client was given, else the one that is served now."""
+    async def fact(self, mirror: Mirror, lookup: Lookup, client: str, *, asks: bool = True) -> Fact | None:
+        """What the release says of an index: the one that this client was given, else the one that is served now.
+        Without `asks`: the one that is stored, as far as what it says is known."""
         for document in lookup.documents:
             key = f"/{mirror.name}{document}"
-            current, given = await self._current(mirror, document), self.given(client, key)
+            current, given = await self._current(mirror, document, asks=asks), self.given(client, key)
             slot = await self._slot(key, mirror, document, given) if given else None
             if slot is None and current is not None:
-                slot = await self._slot(key, mirror, document, current.digest, current)
+                slot = await self._slot(key, mirror, document, current.digest, current if asks else None)
             if slot and (fact := await self._facts.find(mirror.name, (slot,), lookup.name)):
                 return fact
         return None
@@ -84,9 +85,9 @@ class Releases:
                 return await self._facts.find(mirror.name, others, path) is not None
         return False
 
-    async def _current(self, mirror: Mirror, document: str) -> Entry | None:
+    async def _current(self, mirror: Mirror, document: str, *, asks: bool) -> Entry | None:
         entry = await self._outside.index.get(f"/{mirror.name}{document}")
-        if entry is None and not mirror.offline:
+        if entry is None and asks and not mirror.offline:
             try:
                 _, entry = await self._fetch(mirror, Request("GET", document, base=f"/{mirror.name}"))
             except MirrorError as exc:

@@ -154,8 +154,8 @@ class World:
         self.engine = Engine(outside, self.fills, self.facts, Documents(), Gpgv())
         upstream = self.origin.url("").rstrip("/")
         self.mirror = Mirror("o", self.ecosystem, (upstream,), grace=0.0, keep=0.0)
-        around = Around(self.room, self.client.health)
-        self.operations = Operations(self.store, self.index, self.fills, (self.mirror,), around=around)
+        self.around = Around(self.engine, self.room, self.client.health)
+        self.operations = Operations(self.store, self.index, self.fills, (self.mirror,), around=self.around)
 
     async def stop(self) -> None:
         await self.fills.close()

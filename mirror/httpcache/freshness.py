@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Literal
 
 from mirror.httpcache.fields import Directives, cache_control, delta_seconds, parse_date, targeted
 from mirror.model import Entry, Head, Headers, Request, Rule
+
+Source = Literal["rule", "max-age", "s-maxage", "expires", "heuristic", "immutable"]
+"""Who says how long a response is fresh."""
 
 CLOCK_SLACK = 60.0  # seconds that a clock may go back before what lies in its future is distrusted
 
@@ -50,16 +55,22 @@ def explicit(head: Head, rule: Rule, known: Directives) -> bool:
 
 def _granted(head: Head, known: Directives) -> float:
     """The lifetime that the origin granted, explicitly or by silence."""
-    for name in ("s-maxage", "max-age"):
+    return _found(head, known)[1]
+
+
+def _found(head: Head, known: Directives) -> tuple[Source, float]:
+    """Where that stands, too."""
+    names: tuple[Literal["s-maxage", "max-age"], ...] = ("s-maxage", "max-age")
+    for name in names:
         seconds = known.seconds(name)
         if seconds is not None:
-            return seconds
+            return name, seconds
     expires = None if known.targeted else head.headers.get("expires")
     if expires is None:
-        return _heuristic(head, known)
+        return "heuristic", _heuristic(head, known)
     # §5.3: what is no date, `0` or two lines, has expired.
     moment = parse_date(expires, head.received_at)
-    return max(0.0, moment - _dated(head)) if moment is not None else 0.0
+    return "expires", max(0.0, moment - _dated(head)) if moment is not None else 0.0
 
 
 def _heuristic(head: Head, known: Directives) -> float:
@@ -116,3 +127,26 @@ def ttl(entry: Entry, rule: Rule, now: float, known: Directives | None = None) -
         remaining = overruled - max(0.0, now - head.received_at)
     ahead = head.received_at - now
     return remaining if ahead <= CLOCK_SLACK else remaining - ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoned:
+    """The terms of `ttl`, in seconds: what remains (negative: stale for so long) of `lifetime` after `age`, and where
+    the lifetime comes from. `expired`: stale by an operator's word, whatever they say."""
+
+    age: float
+    lifetime: float
+    ttl: float
+    source: Source
+    expired: bool
+
+
+def reckoned(entry: Entry, rule: Rule, now: float) -> Reckoned:
+    """How the freshness of this entry comes about."""
+    head, remaining = entry.head, ttl(entry, rule, now)
+    overruled = ruled(head.status, rule)
+    if overruled is None:
+        source, seconds = _found(head, directives(head.headers))
+        return Reckoned(age(head, now), seconds, remaining, source, expired(head))
+    since = max(0.0, now - head.received_at)
+    return Reckoned(since, overruled, remaining, "immutable" if overruled == inf else "rule", expired(head))

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 from mirror.breaker import Health
 from mirror.counters import Counters
+from mirror.engine import Engine
 from mirror.evict import Room
 from mirror.fills import Fills
 from mirror.model import Mirror
+from mirror.operations.asking import Asking
+from mirror.operations.explaining import Explaining
 from mirror.operations.history import History
 from mirror.operations.holdings import Held, Holdings
 from mirror.operations.jobs import Jobs
@@ -27,8 +30,9 @@ __all__ = ["Around", "Held", "Operations", "Purged", "Selection"]
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What else of the running server is looked at: the room that the cache has, and how the upstreams do."""
+    """What else of the running server is looked at: the engine, the room that the cache has, how the upstreams do."""
 
+    engine: Engine
     room: Room
     health: Callable[[], Mapping[str, Health]]
 
@@ -43,9 +47,9 @@ class Operations:
         fills: Fills,
         mirrors: tuple[Mirror, ...],
         counters: Counters | None = None,
+        clock: Clock = time.monotonic,
         *,
         around: Around,
-        clock: Clock = time.monotonic,
     ) -> None:
         places = Places(mirrors)
         names = tuple(places.mirrors)
@@ -55,7 +59,11 @@ class Operations:
         self.jobs = Jobs(wall)
         self.purge = Purging(store, index, fills, places, self.jobs, clock).purge
         self.stats = Holdings(index, counters, names, wall).stats
-        self.fills = Looks(fills, asyncio.get_running_loop().time).fills
+        looks = Looks(fills, asyncio.get_running_loop().time)
+        reached = Reached(mirrors, around.health, wall)
+        asking = Asking(mirrors)
+        self.explain = Explaining(asking, around.engine.foresee, looks, reached, wall).explain
+        self.fills = looks.fills
         self.running = fills.running
         self.history = History(counters, wall)
-        self.upstreams = Reached(mirrors, around.health, wall).upstreams
+        self.upstreams = reached.upstreams

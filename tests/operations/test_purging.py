@@ -230,7 +230,8 @@ async def many(world: World) -> AsyncIterator[tuple[World, Clock]]:
     for number in range(1203):
         await world.index.put(entry(f"/o/{number:04}", blob=f"{number:016x}"))
     clock = Clock(0.0)
-    world.operations = Operations(world.store, world.index, world.fills, (world.mirror,), clock=lambda: clock.wind(1.0))
+    ports = (world.store, world.index, world.fills)
+    world.operations = Operations(*ports, (world.mirror,), clock=lambda: clock.wind(1.0), around=world.around)
     yield world, clock
     await world.operations.jobs.close()
 

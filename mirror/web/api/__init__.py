@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from mirror.operations import Operations
-from mirror.web.api import clients, events, fills, history, jobs, purge, stats, upstreams
+from mirror.web.api import clients, events, explain, fills, history, jobs, purge, stats, upstreams
 from mirror.web.api.about import About
 from mirror.web.api.documented import refusals
 from mirror.web.api.events import Feed
@@ -19,6 +19,7 @@ def routes(operations: Operations, rights: Rights, about: About, feed: Feed) -> 
     router.include_router(purge.routes(operations, rights))
     router.include_router(jobs.routes(operations, rights))
     router.include_router(stats.routes(operations, rights, about))
+    router.include_router(explain.routes(operations, rights))
     router.include_router(fills.routes(operations, rights))
     router.include_router(history.routes(operations, rights))
     router.include_router(events.routes(feed, rights))

@@ -1,0 +1,169 @@
+"""`GET /-/api/explain?url=`: how a request would be answered now, and why."""
+
+from __future__ import annotations
+
+from math import isinf
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from mirror.model import Rule
+from mirror.operations import Operations
+from mirror.operations.explaining import Explained, Stored
+from mirror.operations.reasons import arithmetic
+from mirror.web.api.fills import FillAnswer
+from mirror.web.api.upstreams import UpstreamAnswer
+from mirror.web.auth import Rights, Role
+
+
+class RuleAnswer(BaseModel):
+    """The rule of what stands there; seconds."""
+
+    ttl: float | None = Field(description="freshness; null: the origin's word counts, or it is immutable")
+    grace: float = Field(description="for so long a stale answer is served while it is renewed")
+    keep: float | None = Field(description="for so long it is served where the upstream fails; null: for ever")
+    negative_ttl: float | None = Field(description="freshness of a 404; null: the origin's word counts")
+    store: bool
+    immutable: bool
+
+    @classmethod
+    def of(cls, rule: Rule) -> RuleAnswer:
+        """The same, as JSON has it."""
+        return cls(
+            ttl=_finite(rule.ttl),
+            grace=rule.grace,
+            keep=_finite(rule.keep),
+            negative_ttl=rule.negative_ttl,
+            store=rule.store,
+            immutable=rule.immutable,
+        )
+
+
+class FreshnessAnswer(BaseModel):
+    """How the freshness of what is stored comes about; seconds."""
+
+    age: float
+    lifetime: float | None = Field(description="null: for ever")
+    ttl: float | None = Field(description="what remains, negative: stale for so long; null: for ever")
+    source: Literal["rule", "max-age", "s-maxage", "expires", "heuristic", "immutable"]
+    arithmetic: str
+
+    @classmethod
+    def of(cls, stored: Stored) -> FreshnessAnswer:
+        """The same, as JSON has it."""
+        found = stored.reckoned
+        return cls(
+            age=found.age,
+            lifetime=_finite(found.lifetime),
+            ttl=_finite(found.ttl),
+            source=found.source,
+            arithmetic=arithmetic(found),
+        )
+
+
+class StoredAnswer(BaseModel):
+    """What is stored for the request, as `entries` tells it, with some of its fields."""
+
+    key: str
+    mirror: str
+    url: str
+    status: int
+    size: int
+    type: str
+    stored_at: float
+    age: float
+    ttl: float | None
+    state: Literal["fresh", "stale", "expired", "negative"]
+    tags: list[str]
+    digest: str
+    headers: dict[str, str]
+    blob_present: bool
+
+    @classmethod
+    def of(cls, stored: Stored, mirror: str) -> StoredAnswer:
+        """The same, as JSON has it."""
+        entry = stored.entry
+        return cls(
+            key=entry.key,
+            mirror=mirror,
+            url=stored.url,
+            status=entry.head.status,
+            size=entry.size,
+            type=entry.head.headers.get("content-type") or "",
+            stored_at=entry.head.received_at,
+            age=stored.reckoned.age,
+            ttl=_finite(stored.reckoned.ttl),
+            state=stored.state,
+            tags=list(entry.tags),
+            digest=f"sha256:{entry.digest}",
+            headers=stored.headers,
+            blob_present=stored.blob_present,
+        )
+
+
+class ExplainAnswer(BaseModel):
+    """How a request would be answered now, and why."""
+
+    url: str = Field(description="the address here")
+    mirror: str
+    ecosystem: str
+    key: str = Field(description="under which the answer is stored; empty where nothing would be")
+    class_: str = Field(
+        alias="class", description="release, index, file, document, response, passed; empty where it is nothing"
+    )
+    upstreams: list[str] = Field(description="where it comes from where anybody is asked, in order of preference")
+    learns: list[str] = Field(description="documents that are asked for before, because they say where it is")
+    rule: RuleAnswer | None
+    decision: Literal["hit", "stale hit", "revalidate", "miss", "pass", "redirect", "local", "error"]
+    reason: str
+    entry: StoredAnswer | None
+    freshness: FreshnessAnswer | None
+    digest: str | None = Field(description="what the body must be, or is, as algorithm:hex")
+    fill: FillAnswer | None = Field(description="the download that the request would join")
+    upstream_states: list[UpstreamAnswer]
+    policy: None = None
+    redirect: str | None
+    error: str | None
+
+    @classmethod
+    def of(cls, found: Explained) -> ExplainAnswer:
+        """The same, as JSON has it."""
+        fields = {
+            "url": found.url,
+            "mirror": found.mirror.name,
+            "ecosystem": found.mirror.ecosystem,
+            "key": found.key,
+            "class": found.kind,
+            "upstreams": list(found.upstreams),
+            "learns": list(found.learns),
+            "rule": RuleAnswer.of(found.rule) if found.rule else None,
+            "decision": found.decision,
+            "reason": found.reason,
+            "entry": StoredAnswer.of(found.stored, found.mirror.name) if found.stored else None,
+            "freshness": FreshnessAnswer.of(found.stored) if found.stored else None,
+            "digest": found.digest,
+            "fill": FillAnswer.of(found.fill) if found.fill else None,
+            "upstream_states": [UpstreamAnswer.of(known) for known in found.upstream_states],
+            "redirect": found.redirect,
+            "error": found.error,
+        }
+        return cls.model_validate(fields)
+
+
+def routes(operations: Operations, rights: Rights) -> APIRouter:
+    """The route."""
+    router = APIRouter()
+    wanted = Query(max_length=8192, description="an address here (/pypi/simple/six/), or the URL of an upstream")
+
+    @router.get("/explain", dependencies=[rights.needs(Role.READ)])
+    async def explain(url: Annotated[str, wanted]) -> ExplainAnswer:
+        """How a request of the usual client for that address would be answered now, and why. No upstream is asked, and
+        nothing changes."""
+        return ExplainAnswer.of(await operations.explain(url))
+
+    return router
+
+
+def _finite(seconds: float | None) -> float | None:
+    return None if seconds is None or isinf(seconds) else seconds
