@@ -46,7 +46,7 @@ def entry(number: int, now: float) -> dict[str, Any]:
         "type": "application/octet-stream",
         "stored_at": now - age,
         "age": age,
-        "ttl": (None if number % 3 else 600 - age) if state != "stale" else -age,
+        "ttl": (None if number % 3 else dice.randrange(600)) if state != "stale" else -age,
         "state": state,
         "tags": [f"{mirror}:x"],
         "digest": f"sha256:{number:064x}",

@@ -6,7 +6,7 @@ import { ago, bytes, duration, exact } from "./format.js";
 import { run } from "./jobs.js";
 import { address, preview } from "./purge.js";
 
-const KINDS = { hit: "good", "stale hit": "warn", revalidate: "warn", miss: "other", pass: "other" };
+const KINDS = { hit: "good", "stale hit": "warn", revalidate: "warn", error: "bad" };
 
 let url = "";
 let stage = 0; // a later question makes the answers to earlier ones void
@@ -30,7 +30,7 @@ export async function explain(wanted) {
 
 function show(told) {
   const { decision, reason, error, entry } = told;
-  const verdict = decision && state(KINDS[decision] ?? "", decision);
+  const verdict = decision && state(KINDS[decision] ?? "other", decision);
   $("explain-body").replaceChildren(
     el("p", { class: "verdict" }, verdict, el("span", {}, error || reason || "")),
     el("dl", { class: "facts" }, ...facts(told).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
@@ -43,7 +43,7 @@ function show(told) {
 
 /** [name, value] pairs of what is known. */
 function facts(told) {
-  const { mirror, ecosystem, key, upstreams = [], rule, entry, freshness, digest, fill, policy, redirect } = told;
+  const { mirror, ecosystem, key, learns = [], upstreams = [], rule, entry, freshness, digest, fill, policy, redirect } = told;
   const found = [
     ["Mirror", mirror && `/${mirror}/ (${ecosystem}${told.class ? `, ${told.class}` : ""})`],
     ["Key", key && long(key, 32)],
@@ -55,6 +55,7 @@ function facts(told) {
     ["Downloading", fill && `${bytes(fill.there)} of ${fill.total ? bytes(fill.total) : "?"}, ${bytes(fill.rate)}/s`],
     ["Rule", rule && ruled(rule)],
     ["Policy", policy && (typeof policy === "string" ? policy : JSON.stringify(policy))],
+    ["Learns from", learns.length && el("ol", {}, learns.map((one) => el("li", {}, long(one, 32))))],
     ["Asks", upstreams.length && el("ol", {}, upstreams.map((one) => el("li", {}, long(one, 32))))],
     ["Upstreams", told.upstream_states?.length && el("ul", {}, told.upstream_states.map(upstream))],
   ];
