@@ -29,6 +29,7 @@ from mirror.rights import Tokens
 from mirror.settings import Config, FillSettings
 from mirror.signatures import Gpgv
 from mirror.stores import open_stores
+from mirror.uses import Uses
 from mirror.web import api, health, page
 from mirror.web.api import reference, watching
 from mirror.web.api.about import About
@@ -39,6 +40,7 @@ from mirror.web.doors import PROXIED
 from mirror.web.entrance import Entrance
 from mirror.web.proxy import Names, Proxy, Receive, Scope
 from mirror.web.replies import Send, Sent, marked, send_error
+from mirror.web.site import Site
 
 log = logging.getLogger("mirror")
 
@@ -78,7 +80,8 @@ class App:
         self._proxy: Proxy | None = None
         self._purge: PurgeByMethod | None = None
         self._touch: Callable[[str, float], None] | None = None
-        self._site = FastAPI(
+        self._uses = Uses()
+        self._site = Site(
             title="mirror",
             openapi_url="/-/api/openapi.json",
             docs_url=None,  # that one loads scripts from elsewhere
@@ -107,11 +110,12 @@ class App:
         elif self._proxy:
             await self._proxy(scope, receive, send)
 
-    def used(self, blobs: Mapping[str, float]) -> None:
-        """Others have used these blobs, at those times (wall clock)."""
+    def used(self, blobs: Mapping[str, tuple[float, int]]) -> None:
+        """Others have used these blobs: when last (wall clock), and how often since they told so before."""
         if self._touch is not None:
-            for blob, at in blobs.items():
+            for blob, (at, _) in blobs.items():
                 self._touch(blob, at)
+            self._uses.add(blobs)
 
     def _proxied(self, scope: Scope) -> Scope:
         """For a client that takes this server for its proxy: the address here of what it asks for."""
@@ -151,7 +155,7 @@ class App:
         await stores.start()
         self._touch = stores.store.touch
         stack.push_async_callback(stores.close)
-        outside = Outside(origin, stores.store, stores.index, time.time, stores.changes)
+        outside = Outside(origin, stores.store, stores.index, time.time, stores.changes, self._uses)
         fills = Fills(outside, self._fill_settings)
         engine = Engine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
@@ -161,6 +165,7 @@ class App:
         operations.history.start()
         stack.push_async_callback(operations.history.close)
         stack.push_async_callback(operations.jobs.close)
+        stack.push_async_callback(operations.entries.close)
         self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters, self._tokens)
         stack.callback(self._proxy.close)
         self._purge = PurgeByMethod(operations, self._rights)

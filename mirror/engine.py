@@ -29,6 +29,7 @@ from mirror.ports import Answer, Blob, FactStore, Hop, Signatures, Source
 from mirror.releases import Releases
 from mirror.reply import Lasting, Reply, instead, ready
 from mirror.rewriting import Rewriting
+from mirror.uses import Use
 
 log = logging.getLogger("mirror.engine")
 
@@ -94,9 +95,9 @@ class Engine:
             return await self._insides.reply(errand, errand.plan.inside)
         return await self._carry_out(errand)
 
-    def used(self, lasting: Lasting) -> None:
-        """What is stored for a lasting reply is in use."""
-        self._outside.store.touch(lasting.entry.blob, self._outside.wall())
+    def used(self, lasting: Lasting) -> Use:
+        """What is stored for a lasting reply is in use; see `Uses.of`."""
+        return self._outside.used(lasting.entry.blob)
 
     @property
     def since(self) -> Callable[[Mark], bool]:

@@ -15,6 +15,7 @@ from mirror.elsewhere import NoFills, NoOrigin, ReadingEngine, ReadingOutside
 from mirror.settings import Config
 from mirror.signatures import Gpgv
 from mirror.stores.reading import ReadingStores, reading_stores
+from mirror.uses import Uses
 from mirror.web.proxy import Proxy
 
 
@@ -24,15 +25,17 @@ class Front(App):
     def __init__(self, config: Config, changes: Changes, counters: Counters | None = None) -> None:
         super().__init__(config, changes=changes, counters=counters)
         self._stores: ReadingStores | None = None
+        self._uses = Uses(tells=True)
 
-    def taken_use(self) -> dict[str, float]:
-        """Which blobs were used, and when (wall clock), since this was asked last."""
-        return self._stores.store.taken_use() if self._stores is not None else {}
+    def taken_use(self) -> dict[str, tuple[float, int]]:
+        """Which blobs were used since this was asked last: when last (wall clock), and how often."""
+        used = self._stores.store.taken_use() if self._stores is not None else {}
+        return {**{blob: (at, 0) for blob, at in used.items()}, **self._uses.taken()}
 
     async def _open(self, site: FastAPI, stack: AsyncExitStack) -> None:
         self._stores = stores = reading_stores(self.config.cache.path, self._changes)
         stack.push_async_callback(stores.close)
-        outside = ReadingOutside(NoOrigin(), stores.store, stores.index, time.time, stores.store.changes)
+        outside = ReadingOutside(NoOrigin(), stores.store, stores.index, time.time, stores.store.changes, self._uses)
         fills = NoFills(outside)
         engine = ReadingEngine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)

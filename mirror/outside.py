@@ -16,6 +16,7 @@ from mirror.model import Entry, Head, Plan, Request
 from mirror.outcome import Outcome
 from mirror.ports import Answer, BlobStore, Clock, Index, Note, Origin
 from mirror.reply import Reply
+from mirror.uses import Use, Uses
 
 log = logging.getLogger("mirror.engine")
 
@@ -44,6 +45,7 @@ class Outside:
     index: Index
     wall: Clock
     changes: Changes = field(default_factory=Changes)
+    uses: Uses = field(default_factory=Uses)
 
     async def freshened(self, plan: Plan, request: Request, known: Entry, fresh: Freshen, head: Head) -> Found:
         """The origin confirmed the `known` entry: put it in its place, renewed, if it is there still.
@@ -106,8 +108,14 @@ class Outside:
                 log.warning("%s: its stored body is gone or damaged; fetched again", entry.key)
                 await self.index.delete(entry.key)
             return None
-        self.store.touch(entry.blob, self.wall())
+        self.used(entry.blob).hits += 1
         return Reply(stored_head(plan, entry), entry.size, blob, outcome, digest=entry.digest)
+
+    def used(self, blob: str) -> Use:
+        """It is in use, and thereby the last to be evicted; see `Uses.of`."""
+        now = self.wall()
+        self.store.touch(blob, now)
+        return self.uses.of(blob, now)
 
 
 def whole(seconds: float) -> int | None:

@@ -14,6 +14,7 @@ from mirror.evict import Room
 from mirror.fills import Fills
 from mirror.model import Mirror
 from mirror.operations.asking import Asking
+from mirror.operations.entries import Entries
 from mirror.operations.explaining import Explaining
 from mirror.operations.history import History
 from mirror.operations.holdings import Held, Holdings
@@ -58,6 +59,7 @@ class Operations:
         self.room = around.room
         self.jobs = Jobs(wall)
         self.purge = Purging(store, index, fills, places, self.jobs, clock).purge
+        self.entries = Entries(index, places, fills.outside.uses, wall, clock)
         self.stats = Holdings(index, counters, names, wall).stats
         looks = Looks(fills, asyncio.get_running_loop().time)
         reached = Reached(mirrors, around.health, wall)

@@ -23,6 +23,12 @@ class Places:
             raise RequestError(f"{address!r} is not below a mirror ({known})")
         return mirror
 
+    def named(self, name: str) -> Mirror:
+        """The mirror of that name."""
+        if name not in self.mirrors:
+            raise RequestError(f"there is no mirror {name!r} ({', '.join(sorted(self.mirrors))})")
+        return self.mirrors[name]
+
     def prefix(self, prefix: str) -> str:
         """`/npm` means what is below it, and not the mirror `/npm-private/` too."""
         self.mirror(prefix)

@@ -57,9 +57,7 @@ class Chosen:
             raise RequestError(f"nothing is selected: name at least one of {fields}")
 
     def _mount(self, name: str) -> str:
-        if name not in self._places.mirrors:
-            raise RequestError(f"there is no mirror {name!r} ({', '.join(sorted(self._places.mirrors))})")
-        return f"/{name}/"
+        return f"/{self._places.named(name).name}/"
 
     def _glob(self, glob: str) -> tuple[str, re.Pattern[str]]:
         start = globs.beginning(glob)
@@ -123,7 +121,10 @@ def _each(field: str, values: Iterable[str], of: Callable[[str], T]) -> list[T]:
                 raise RequestError("it is empty")  # noqa: TRY301
             if len(value) > LONGEST:
                 raise RequestError(f"it has more than {LONGEST} characters")  # noqa: TRY301
+            value.encode()
             made.append(of(value))
         except RequestError as exc:
             raise RequestError(f"{field}[{number}]: {exc}") from exc
+        except UnicodeEncodeError as exc:
+            raise RequestError(f"{field}[{number}]: it is no text") from exc
     return made

@@ -3,7 +3,7 @@
 A message is one byte that says what it is, and what belongs to that:
     C   a connection, as a descriptor; the bytes that were read from it and not answered. Where they are many, they are
         in a file in memory, as a second descriptor, because a message has to be sent whole or not at all.
-    U   blobs that were used: JSON, {blob: wall clock in seconds}
+    U   blobs that were used: JSON, {blob: [wall clock in seconds, hits]}
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 
 log = logging.getLogger("mirror.server")
+
+Used = Mapping[str, tuple[float, int]]
+"""Blobs, when they were used last, and how often since it was told before."""
 
 MOST = 16 * 1024
 """Bytes of a message."""
@@ -38,9 +41,7 @@ class Channel:
         self._end = end
         self._turn = asyncio.Lock()
 
-    def listen(
-        self, taken: Callable[[socket.socket, bytes], None], used: Callable[[Mapping[str, float]], None]
-    ) -> None:
+    def listen(self, taken: Callable[[socket.socket, bytes], None], used: Callable[[Used], None]) -> None:
         """Call `taken` with each connection that comes, and `used` with what others have used."""
         asyncio.get_running_loop().add_reader(self._end.fileno(), self._receive, taken, used)
 
@@ -48,9 +49,7 @@ class Channel:
         """Leave what comes to a successor; sending goes on."""
         asyncio.get_running_loop().remove_reader(self._end.fileno())
 
-    def _receive(
-        self, taken: Callable[[socket.socket, bytes], None], used: Callable[[Mapping[str, float]], None]
-    ) -> None:
+    def _receive(self, taken: Callable[[socket.socket, bytes], None], used: Callable[[Used], None]) -> None:
         for _ in range(AT_ONCE):
             try:
                 # Without the flag a program that is started meanwhile would keep the client's connection open.
@@ -83,7 +82,7 @@ class Channel:
         finally:
             os.close(file)
 
-    def tell_used(self, blobs: Mapping[str, float]) -> None:
+    def tell_used(self, blobs: Used) -> None:
         """Tell which blobs were used; what there is no room for is not told."""
         left = iter(blobs.items())
         while some := dict(islice(left, USED_AT_ONCE)):

@@ -15,6 +15,7 @@ from mirror.model import Request
 from mirror.outside import whole
 from mirror.ports import Blob
 from mirror.reply import ROUNDING, InMemory, Lasting, Reply
+from mirror.uses import Use
 from mirror.web import access
 from mirror.web.access import Gathered
 from mirror.web.replies import Send
@@ -86,6 +87,7 @@ class Prepared:
         self.counted = counted
         self._answered = counted.answers(reply.outcome.x_cache)
         self._serve = serve
+        self._use = Use()
 
     def lasts(self, now: float) -> bool:
         """Whether it is the right one still. Cheap: asked for each request."""
@@ -94,7 +96,7 @@ class Prepared:
     def shape(self, now: float) -> tuple[Shape, str, float]:
         """The response at `now`, what the log says behind it, and until when both are the same: Age and the ttl of
         Cache-Status are whole seconds. That it is asked for is noted as a use of what is stored."""
-        self._engine.used(self._lasting)
+        self._use = self._engine.used(self._lasting)
         reply, left = self._at(now), self._lasting.ttl(now)
         change = min(1 - age(reply.head, now) % 1, left % 1 if left != inf else 1.0) - ROUNDING
         return shape(reply, self.request, now), f" [{reply.outcome}]", now + change
@@ -105,6 +107,7 @@ class Prepared:
 
     async def reply(self, now: float) -> Reply | None:
         """The reply, open; None where its bytes are not there any more."""
+        self._engine.used(self._lasting).hits += 1
         if self.body is not None:
             return self._at(now)
         source = await self._engine.opened(self._lasting)
@@ -121,6 +124,7 @@ class Prepared:
     def sent(self, now: float, line: str, count: int) -> None:
         """The server has sent it, of the body so many bytes."""
         self._answered(count)
+        self._use.hits += 1
         self._log.add(now, line)
 
     async def __call__(self, scope: Mapping[str, Any], receive: object, send: Send) -> None:

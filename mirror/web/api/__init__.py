@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from mirror.operations import Operations
-from mirror.web.api import clients, events, explain, fills, history, jobs, purge, stats, upstreams
+from mirror.web.api import clients, entries, events, explain, fills, history, jobs, purge, stats, upstreams
 from mirror.web.api.about import About
 from mirror.web.api.documented import refusals
 from mirror.web.api.events import Feed
@@ -17,6 +17,7 @@ def routes(operations: Operations, rights: Rights, about: About, feed: Feed) -> 
     """All routes."""
     router = APIRouter(prefix="/api", tags=["admin"], responses=refusals(400, 401, 403), dependencies=[STRICT])
     router.include_router(purge.routes(operations, rights))
+    router.include_router(entries.routes(operations, rights))
     router.include_router(jobs.routes(operations, rights))
     router.include_router(stats.routes(operations, rights, about))
     router.include_router(explain.routes(operations, rights))
