@@ -119,7 +119,8 @@ class Engine:
         if errand.plan.lookup is not None and errand.plan.lookup.eager:
             resolved = await self._lookups.resolve(errand.mirror, errand.plan, errand.request.client)
             errand = replace(errand, plan=resolved)
-        looked = await look(self._outside.index, errand.plan, errand.request, self._outside.wall)
+        again = errand.hop.again
+        looked = await look(self._outside.index, errand.plan, errand.request, self._outside.wall, again=again)
         errand, decision = _known(errand, looked), looked.decision
         if errand.mirror.offline:
             return await self._offline(errand.plan, decision)

@@ -75,7 +75,7 @@ class Generations:
         known = await self._signed_still(errand)
         if known is None:
             reply = await self._carry(errand)
-        elif self.refused(key):
+        elif self.refused(key) and not errand.hop.again:
             reply = await self._before(errand) or await self._carry(errand)
         else:
             reply = await self._in_time(errand)

@@ -36,7 +36,8 @@ class Joining:
 
         `given` is an answer of the origin to begin the fill with, where none is running.
         """
-        asked = Asked(errand.mirror, errand.plan, errand.plain(), errand.range(), others=errand.others, given=given)
+        known = (errand.mirror, errand.plan, errand.plain(), errand.range())
+        asked = Asked(*known, others=errand.others, given=given, again=errand.hop.again)
         fill = self._fills.start(asked)
         told = fill.opened.done()  # its answer is older than this request
         follower = fill.follow(errand.hop.interim)

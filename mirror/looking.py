@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from mirror import variants
 from mirror.errors import Offline
@@ -37,11 +38,15 @@ class Looked:
                 return ""
 
 
-async def look(index: Index, plan: Plan, request: Request, wall: Clock) -> Looked:
-    """What is stored, and what to do with the request, given that."""
+async def look(index: Index, plan: Plan, request: Request, wall: Clock, *, again: bool = False) -> Looked:
+    """What is stored, and what to do with the request, given that. `again`: the origin is to be asked, unless what is
+    stored never gets stale."""
     entry, others = await variants.find(index, plan, request)
     now = wall()
-    return Looked(entry, others, before(request, plan, entry, now), now)
+    decision = before(request, plan, entry, now)
+    if again and isinstance(decision, Hit | StaleHit) and decision.ttl != inf:
+        decision = Revalidate(decision.entry)
+    return Looked(entry, others, decision, now)
 
 
 def stored(decision: Hit | StaleHit) -> Outcome:

@@ -15,7 +15,7 @@ __all__ = ["Apart", "Asked", "Opened", "Streaming", "Whole"]
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a fill is for. `others`: stored variants that the origin may choose one of; `given`: its answer, if there
-    is one already."""
+    is one already; `again`: as in Hop."""
 
     mirror: Mirror
     plan: Plan
@@ -24,6 +24,7 @@ class Asked:
     renew: bool = False
     others: tuple[Entry, ...] = ()
     given: Answer | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,9 @@ class Opening:
         if self.asked.given is not None:
             return await self._decide(self.asked.given, None)
         # 1. A asks, finds nothing. 2. B's fill for the key commits and leaves. 3. A starts a fill. Hence: look again.
-        decision = (await look(self.outside.index, self.plan, self.asked.request, self.outside.wall)).decision
+        again = self.asked.again
+        looked = await look(self.outside.index, self.plan, self.asked.request, self.outside.wall, again=again)
+        decision = looked.decision
         if isinstance(decision, Hit):
             return Found(decision.entry, replace(stored(decision), collapsed=not self.asked.renew))
         known = getattr(decision, "entry", None)

@@ -263,10 +263,12 @@ Interim = Callable[[int, Headers], None]
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """What a client's request brings that is no data: its body, and who is told of interim responses."""
+    """What a request brings that is no data: its body, and who is told of interim responses. `again`: the origin is to
+    be asked although what is stored is fresh, unless that never gets stale (an operator's refresh)."""
 
     upload: Upload | None = None
     interim: Interim | None = None
+    again: bool = False
 
 
 class Origin(Protocol):

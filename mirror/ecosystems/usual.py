@@ -14,4 +14,5 @@ _ASKED = {
 
 def fields(ecosystem: str) -> Headers:
     """The fields of a request as the ecosystem's usual client makes it (pip, npm, apt; else curl)."""
-    return Headers((("accept", _ASKED.get(ecosystem, "*/*")),))
+    asked = _ASKED.get(ecosystem)
+    return Headers((("accept", asked), ("accept-encoding", "gzip")) if asked else (("accept", "*/*"),))

@@ -24,6 +24,7 @@ from mirror.operations.purging import Purged, Purging
 from mirror.operations.reached import Reached
 from mirror.operations.running import Looks
 from mirror.operations.selecting import Selection
+from mirror.operations.warming import Warming
 from mirror.ports import BlobStore, Clock, Index
 
 __all__ = ["Around", "Held", "Operations", "Purged", "Selection"]
@@ -65,6 +66,8 @@ class Operations:
         reached = Reached(mirrors, around.health, wall)
         asking = Asking(mirrors)
         self.explain = Explaining(asking, around.engine.foresee, looks, reached, wall).explain
+        warming = Warming(asking, around.engine, reached, self.jobs, wall)
+        self.warm, self.refresh = warming.warm, warming.refresh
         self.fills = looks.fills
         self.running = fills.running
         self.history = History(counters, wall)

@@ -186,3 +186,63 @@ def test_clients_get_their_lines_with_the_address_that_they_use(pair: tuple[Serv
             }
         ],
     }
+
+
+def post(server: Served, address: str, body: object, status: int = 202) -> Any:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("POST", f"/-/api/{address}", json.dumps(body), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    told = json.loads(answer.read())
+    connection.close()
+    assert answer.status == status, told
+    return told
+
+
+def test_what_is_explained_is_what_x_cache_says(pair: tuple[Served, Abroad]) -> None:
+    server, origin = pair
+    target = f"/obj/explained/1000?{FRESH}"
+    for decision, x_cache in (("miss", "MISS"), ("hit", "HIT")):
+        for url in (f"/o{target}", origin.url(target)):
+            found = told(server, f"explain?url={quote(url, safe='')}")
+            assert (found["decision"], found["key"], found["class"]) == (decision, f"/o{target}", "response")
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("GET", f"/o{target}")
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.headers["X-Cache"] == x_cache
+        connection.close()
+    assert found["freshness"]["source"] == "max-age"
+    assert found["freshness"]["lifetime"] == 86400
+    assert found["entry"]["blob_present"] is True
+    assert found["entry"]["state"] == "fresh"
+    assert found["upstreams"] == [origin.url(target)]
+    assert [known["name"] for known in found["upstream_states"]] == [origin.address]
+    assert (found["policy"], found["redirect"], found["error"], found["fill"]) == (None, None, None, None)
+    assert "neither below a mirror" in told(server, "explain?url=/nowhere/", 400)["detail"]
+    assert "url" in told(server, "explain", 400)["detail"]
+
+
+def test_warming_a_slow_origin_is_seen_and_makes_hits(pair: tuple[Served, Abroad]) -> None:
+    server, origin = pair
+    targets = [f"/obj/warm{n}/300000?{HELD}" for n in range(6)]
+    job = post(server, "warm", {"urls": [f"/o{targets[0]}", *map(origin.url, targets[1:])]})
+    assert (job["kind"], job["state"], job["total"]) == ("warm", "running", 6)
+    fills = until(server, "fills", lambda body: len(body["fills"]) == 4)["fills"]
+    assert {fill["readers"] for fill in fills} == {1}
+    for n in range(6):
+        origin.release(f"/obj/warm{n}/300000")
+    ended = until(server, f"warm/{job['id']}", lambda body: body["state"] != "running")
+    assert (ended["state"], ended["done"], ended["failed"], ended["bytes"]) == ("done", 6, 0, 1_800_000)
+    assert told(server, f"explain?url={quote(f'/o{targets[5]}', safe='')}")["decision"] == "hit"
+    asked = origin.requests("/obj/warm0/300000")
+    again = post(server, "refresh", {"urls": [f"/o{targets[0]}"]})
+    ended = until(server, f"jobs/{again['id']}", lambda body: body["state"] != "running")
+    assert ended["result"] == {"fetched": 0, "unchanged": 1, "there": 0}
+    assert origin.requests("/obj/warm0/300000") == asked + 1
+
+
+def test_what_cannot_be_warmed_is_refused_by_name(pair: tuple[Served, Abroad]) -> None:
+    server, _ = pair
+    assert "urls" in post(server, "warm", {"urls": []}, 400)["detail"]
+    assert "url" in post(server, "refresh", {"url": ["/o/x"]}, 400)["detail"]
+    assert "no job" in told(server, "warm/none", 404)["detail"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from mirror.operations import Operations
-from mirror.web.api import clients, entries, events, explain, fills, history, jobs, purge, stats, upstreams
+from mirror.web.api import clients, entries, events, explain, fills, history, jobs, purge, stats, upstreams, warm
 from mirror.web.api.about import About
 from mirror.web.api.documented import refusals
 from mirror.web.api.events import Feed
@@ -24,6 +24,7 @@ def routes(operations: Operations, rights: Rights, about: About, feed: Feed) -> 
     router.include_router(fills.routes(operations, rights))
     router.include_router(history.routes(operations, rights))
     router.include_router(events.routes(feed, rights))
+    router.include_router(warm.routes(operations, rights))
     router.include_router(upstreams.routes(operations, rights))
     router.include_router(clients.routes(operations, rights, about))
     return router

@@ -16,6 +16,10 @@ from mirror.web.api.fills import FillAnswer
 from mirror.web.api.upstreams import UpstreamAnswer
 from mirror.web.auth import Rights, Role
 
+Address = Annotated[
+    str, Query(max_length=8192, description="an address here (/pypi/simple/six/), or the URL of an upstream")
+]
+
 
 class RuleAnswer(BaseModel):
     """The rule of what stands there; seconds."""
@@ -154,10 +158,9 @@ class ExplainAnswer(BaseModel):
 def routes(operations: Operations, rights: Rights) -> APIRouter:
     """The route."""
     router = APIRouter()
-    wanted = Query(max_length=8192, description="an address here (/pypi/simple/six/), or the URL of an upstream")
 
     @router.get("/explain", dependencies=[rights.needs(Role.READ)])
-    async def explain(url: Annotated[str, wanted]) -> ExplainAnswer:
+    async def explain(url: Address) -> ExplainAnswer:
         """How a request of the usual client for that address would be answered now, and why. No upstream is asked, and
         nothing changes."""
         return ExplainAnswer.of(await operations.explain(url))
