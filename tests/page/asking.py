@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from http.client import HTTPConnection
-from typing import Any
 
 from tests.instruments.server import Served
 
@@ -38,11 +36,3 @@ def outcome(server: Served, target: str) -> str:
     answer.read()
     connection.close()
     return answer.headers["X-Cache"] or ""
-
-
-def api(server: Served, path: str) -> Any:
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
-    connection.request("GET", f"/-/api/{path}")
-    found = json.loads(connection.getresponse().read())
-    connection.close()
-    return found

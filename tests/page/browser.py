@@ -60,7 +60,7 @@ class Sight:
         """Wait until a JavaScript expression is true. (Playwright's own waiting evaluates text, which the policy of the
         page forbids.)"""
         async with asyncio.timeout(15):
-            while not await self.page.evaluate(holds):
+            while not await self.page.evaluate(holds):  # noqa: ASYNC110  the browser is another process
                 await asyncio.sleep(0.02)
 
     async def told(self, selector: str, words: str) -> None:

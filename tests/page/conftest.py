@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,17 +39,26 @@ def axe(pytestconfig: pytest.Config) -> str:
     return (folder / "node_modules/axe-core/axe.min.js").read_text()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def origin() -> Iterator[Abroad]:
     with origin_process() as found:
         yield found
 
 
-@pytest.fixture
-def mirror(tmp_path: Path, origin: Abroad) -> Iterator[Served]:
-    """A server with one mirror, `/o/`, of that origin."""
-    with served(tmp_path / "mirror", http_mirror(origin.address)) as server:
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory, origin: Abroad) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("house"), http_mirror(origin.address)) as server:
         yield server
+
+
+@pytest.fixture
+def mirror(house: Served) -> Served:
+    """A server with one mirror, `/o/`, of that origin, and nothing stored. What it has counted stays."""
+    connection = HTTPConnection("127.0.0.1", house.port, timeout=20)
+    connection.request("POST", "/-/api/purge", '{"everything": true}', {"Content-Type": "application/json"})
+    assert connection.getresponse().status == 200
+    connection.close()
+    return house
 
 
 @pytest_asyncio.fixture(loop_scope="session")

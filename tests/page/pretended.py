@@ -11,7 +11,7 @@ DAY = 86400
 MIRRORS = {"pypi": "pypi", "npm": "npm", "debian": "apt", "debian-security": "apt", "get": "any"}
 SIZES = {"pypi": 18.4e9, "npm": 6.21e9, "debian": 9.8e9, "debian-security": 1.1e9, "get": 2.9e9}
 ENTRIES = {"pypi": 41_337, "npm": 128_902, "debian": 8210, "debian-security": 951, "get": 44}
-EVIL = "/get/https/downloads.example.com/<img src=x onerror=document.title='pwned'>.bin"
+EVIL = "/get/https/downloads.example.com/<img/src=x/onerror=document.title='pwned'>.bin"
 LONG = (
     "/pypi/files/packages/9b/2d/f7fcb4fc1a1bbd7a9b7b6a3b1c1f/"
     "a_rather_long_distribution_name_for_a_wheel-2026.11.2.post1-cp312-cp312-manylinux_2_28_x86_64.whl"

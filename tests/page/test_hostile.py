@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.page.browser import sight
+from tests.instruments.server import Served
+from tests.page.browser import Sight, sight
 from tests.page.pretended import EVIL
 from tests.page.serving import serving
 from tests.page.stub import Stub
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 pytestmark = pytest.mark.asyncio
+
+MARKUP = "'><img><script>"
 
 SCRIPT = "<script>document.title='pwned'</script>"
 
@@ -38,6 +42,24 @@ async def test_markup_in_keys_reasons_and_errors_stays_text(browser: Browser) ->
             assert await page.locator("main img, dialog img, main script").count() == 0
             assert "pwned" not in await page.title()
             assert seen.errors == []
+
+
+async def test_a_path_made_of_markup_that_a_client_has_asked_for_stays_text(seen: Sight, mirror: Served) -> None:
+    target = f"/o/obj/{MARKUP}/1000?cc=max-age=86400"
+    with socket.create_connection(("127.0.0.1", mirror.port), timeout=10) as client:
+        client.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+        while client.recv(65536):
+            pass
+    await seen.page.fill("#search", MARKUP)
+    await seen.told("#entries td.wide", target)
+    await seen.page.click("#entries button.link")
+    await seen.told("#explain-body .state", "hit")
+    await seen.told("#explain-title", target)
+    await seen.page.click("#explain-purge")
+    await seen.told("#purge-list", target)
+    assert await seen.page.locator("main img, dialog img").count() == 0
+    assert await seen.page.title() == "mirror"
 
 
 async def test_the_browser_itself_refuses_to_make_markup_of_text(browser: Browser) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.instruments.process import Abroad
 from tests.instruments.server import Served, http_mirror, served
-from tests.page.asking import FRESH, fill, get
+from tests.page.asking import FRESH, fill
 from tests.page.browser import Sight, sight
 
 if TYPE_CHECKING:
@@ -40,15 +40,19 @@ async def test_a_download_is_shown_while_it_runs_and_its_bar_moves(seen: Sight, 
     assert await seen.page.locator(".fill").count() == 0
 
 
-async def test_what_was_served_fetched_and_saved_is_told(seen: Sight, mirror: Served) -> None:
-    await seen.told("#up-state", "Up")
-    await fill(mirror, *[f"/o/obj/a/2000000?{FRESH}"] * 4)
-    await seen.told("#total-saved", "6 MB")
-    await seen.told("#total-served", "8 MB")
-    await seen.told("#total-fetched", "2 MB")
-    await seen.told("#total-hits", "75.0\u00a0%")
-    assert await seen.page.get_attribute("#total-saved dd", "title") == "6,000,000 bytes"
-    await seen.told("#mirrors tr", "/o/")
+async def test_what_was_served_fetched_and_saved_is_told(browser: Browser, tmp_path: Path, origin: Abroad) -> None:
+    with served(tmp_path / "mirror", http_mirror(origin.address)) as server:
+        async with sight(browser, server.address) as seen:
+            await seen.open()
+            await seen.told("#up-state", "Up")
+            await fill(server, *[f"/o/obj/a/2000000?{FRESH}"] * 4)
+            await seen.told("#total-saved", "6 MB")
+            await seen.told("#total-served", "8 MB")
+            await seen.told("#total-fetched", "2 MB")
+            await seen.told("#total-hits", "75.0\u00a0%")
+            assert await seen.page.get_attribute("#total-saved dd", "title") == "6,000,000 bytes"
+            await seen.told("#mirrors tr", "/o/")
+            assert seen.errors == []
 
 
 async def test_an_upstream_that_is_gone_is_told_with_its_reason(browser: Browser, tmp_path: Path) -> None:
@@ -83,12 +87,14 @@ async def test_when_the_server_is_gone_the_page_says_so_and_comes_back_by_itself
 
 
 async def test_where_there_are_no_events_the_page_asks(browser: Browser, mirror: Served) -> None:
+    served_before = "document.querySelector('#total-served dd').title"
     async with sight(browser, mirror.address) as seen:
         await seen.page.route("**/-/api/events", lambda route: route.fulfill(status=503, json={"detail": "50 listen"}))
         await seen.page.goto(f"{mirror.address}/-/")
         await seen.told("#connection", "Asking each 5 s")
-        await asyncio.to_thread(get, mirror, f"/o/obj/a/1000?{FRESH}")
-        await seen.told("#total-served", "1 KB")
+        before = await seen.page.evaluate(served_before)
+        await fill(mirror, f"/o/obj/a/1000?{FRESH}")
+        await seen.until(f"{served_before} !== '{before}'")
 
 
 async def test_the_charts_show_what_the_history_tells_and_can_be_read_by_keyboard(

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.instruments.server import Served
-from tests.page.asking import FRESH, api, fill, outcome
+from tests.page.asking import FRESH, fill, outcome
 from tests.page.browser import Sight
 
 pytestmark = pytest.mark.asyncio
@@ -43,7 +43,6 @@ async def test_what_was_shown_goes_and_nothing_else(seen: Sight, mirror: Served)
     await look(seen, "urls", "\n".join([*gone, "", " "]))
     await seen.page.click("#purge-go")
     await seen.told("#purge-title", "2 entries purged, 8.19 KB freed")
-    assert api(mirror, "stats")["totals"]["entries"] in (1, 3)  # summed up at most 5 s ago
     assert [outcome(mirror, each) for each in (kept, *gone)] == ["HIT", "MISS", "MISS"]
 
 

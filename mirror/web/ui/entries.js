@@ -102,11 +102,13 @@ function choose() {
   $("choose-all").indeterminate = count > 0 && count < shown;
 }
 
-function all({ target }) {
+function all({ target: { checked } }) {
   for (const box of $("entries").querySelectorAll("input")) {
-    box.checked = target.checked;
-    pick({ target: box });
+    box.checked = checked;
+    if (checked) chosen.add(box.value);
+    else chosen.delete(box.value);
   }
+  choose();
 }
 
 /** The names of the mirrors, as they become known. */

@@ -50,7 +50,7 @@ function facts(told) {
     ["Redirects to", redirect],
     ["Freshness", freshness?.arithmetic],
     ["Stored", entry && stored(entry)],
-    ["Used", entry && used(entry)],
+    ["Used", entry?.hits && used(entry)],
     ["Digest", (digest || entry?.digest) && long(digest || entry.digest, 8)],
     ["Downloading", fill && `${bytes(fill.there)} of ${fill.total ? bytes(fill.total) : "?"}, ${bytes(fill.rate)}/s`],
     ["Rule", rule && ruled(rule)],
@@ -68,8 +68,7 @@ function stored({ size, type, status, stored_at: at, blob_present: present }) {
 }
 
 function used({ hits, last_access: at }) {
-  if (!hits && !at) return "not since the server started";
-  return el("span", {}, hits === null ? "" : `${exact(hits)} times`, at ? el("span", {}, ", last ", moment(at, ago(at))) : "");
+  return el("span", {}, `${exact(hits)} times`, at ? el("span", {}, ", last ", moment(at, ago(at))) : "");
 }
 
 function ruled({ ttl, grace, keep, negative_ttl: negative, store, immutable }) {
