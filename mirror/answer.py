@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Self
 
 import httpx
 
-from .errors import OriginTimeout, Truncated
-from .failures import reason
+from .counters import Counted
+from .errors import OriginError, OriginTimeout, Truncated
+from .failures import fault, reason
 from .framing import framing, host
 from .gate import Gate
 from .model import Head
@@ -35,16 +36,16 @@ class Answer:
         url: str,
         settings: OriginSettings,
         gate: Gate,
-        fetched: Callable[[int], None] = lambda _: None,
+        counted: Counted,
     ) -> None:
-        """`fetched` is told of the bytes of the body, as they come."""
+        """`counted` is told of the bytes of the body, as they come, and of what breaks it off."""
         self.head = head
         self.url = url
         self.length, self.delimited = framing(response)
         self._response = response
         self._settings = settings
         self._gate: Gate | None = gate
-        self._fetched = fetched
+        self._counted = counted
 
     async def arrived(self, most: int, patience: float) -> bytes | None:
         """The whole body, where it has at most `most` bytes and is here already, or within `patience` seconds where its
@@ -54,8 +55,8 @@ class Answer:
             return None
         body: bytes | None = await arrived(0.0 if self.length is None else patience)
         if body is not None and self.length not in (None, len(body)):
-            raise Truncated(f"{host(self._response.url)} sent {len(body)} bytes and had announced {self.length}")
-        self._fetched(len(body or b""))
+            raise self._told(Truncated(f"{self._host} sent {len(body)} bytes and had announced {self.length}"))
+        self._counted.fetched(len(body or b""))
         return body
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -76,22 +77,30 @@ class Answer:
             waited += time.monotonic() - started
             if waited >= window:
                 waited, got = waited % window, 0
-            self._fetched(len(chunk))
+            self._counted.fetched(len(chunk))
             got += len(chunk)
             total += len(chunk)
             yield chunk
         if self.length is not None and total != self.length:
-            raise Truncated(f"{host(self._response.url)} sent {total} bytes and had announced {self.length}")
+            raise self._told(Truncated(f"{self._host} sent {total} bytes and had announced {self.length}"))
+
+    @property
+    def _host(self) -> str:
+        return host(self._response.url)
+
+    def _told(self, failure: OriginError) -> OriginError:
+        self._counted.failed(fault(failure) or "invalid")
+        return failure
 
     async def _pull(self, source: AsyncIterator[bytes], patience: float) -> bytes | None:
-        origin = host(self._response.url)
         try:
             async with asyncio.timeout(patience):
                 return await anext(source, None)
         except (TimeoutError, httpx.TimeoutException) as exc:
-            raise OriginTimeout(f"{origin} sent less than {self._settings.min_rate:g} bytes per second") from exc
+            slow = OriginTimeout(f"{self._host} sent less than {self._settings.min_rate:g} bytes per second")
+            raise self._told(slow) from exc
         except (httpx.RequestError, OSError) as exc:
-            raise Truncated(f"{origin} broke off in mid-body ({reason(exc)})") from exc
+            raise self._told(Truncated(f"{self._host} broke off in mid-body ({reason(exc)})")) from exc
 
     def narrow(self, count: int) -> None:
         """Only about `count` bytes more are wanted: have the origin send no more than that ahead, where possible."""

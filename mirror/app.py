@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -15,31 +16,36 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from mirror.changes import Changes
-from mirror.counters import Counters
+from mirror.config import load
+from mirror.counters import NOBODY, Counters
 from mirror.documents import Documents
 from mirror.engine import Engine
 from mirror.errors import MirrorError, Refused, RequestError, Unavailable
 from mirror.evict import Limits
 from mirror.fills import Fills
+from mirror.framing import named
 from mirror.mounts import Mounts
 from mirror.operations import Around, Operations
+from mirror.operations.reloading import Commit, Loaded, Reloading
 from mirror.origin import Origin, OriginSettings
 from mirror.outside import Outside
 from mirror.rights import Tokens
 from mirror.settings import Config, FillSettings
 from mirror.signatures import Gpgv
-from mirror.stores import open_stores
+from mirror.stores import Stores, open_stores
 from mirror.uses import Uses
-from mirror.web import api, health, page
+from mirror.web import api, health, metrics, page
+from mirror.web.access import Gathered
 from mirror.web.api import reference, watching
 from mirror.web.api.about import About
 from mirror.web.api.purge import PurgeByMethod
 from mirror.web.api.refusals import refusal
 from mirror.web.auth import Rights
+from mirror.web.beside import Beside
 from mirror.web.doors import PROXIED
 from mirror.web.entrance import Entrance
 from mirror.web.proxy import Names, Proxy, Receive, Scope
-from mirror.web.replies import Send, Sent, marked, send_error
+from mirror.web.replies import Send
 from mirror.web.site import Site
 
 log = logging.getLogger("mirror")
@@ -59,24 +65,30 @@ class App:
         changes: Changes | None = None,
         counters: Counters | None = None,
         patience: float = 0.0,
+        read: Callable[[], Config] | None = None,
+        loaded: Loaded | None = None,
     ) -> None:
-        """`patience`: seconds that it waits for the one before to let the cache go."""
+        """`patience`: seconds that it waits for the one before to let the cache go. `read` reads the configuration
+        again where that is asked for; `loaded` is what other processes know of this one."""
+        loaded = loaded or Loaded.first(config)
         self.config = config
+        self.reloading = Reloading(loaded, read or partial(load, config.path))
+        self.reloading.parts.append(self._prepare)
         self._changes = changes or Changes()
         self._patience = patience
         self.readiness = health.Readiness(config.cache.path)
-        self._fill_settings = fill_settings or FillSettings(retries=config.upstream.retries)
+        self._fill_settings = fill_settings
         self._started = time.monotonic()
         self._names = names(config)
-        self._counters = counters or Counters([mirror.name for mirror in config.mirrors])
+        self._counters = counters or Counters(loaded.names)
+        self.pulse = self._counters.pulse
+        self._gathered = Gathered()
+        self._beside = Beside(self._gathered, self._counters.of(NOBODY))
         self._mounts = Mounts(config.mirrors)
-        self._tokens = Tokens(config.admin.known)
-        self._rights = Rights(
-            self._tokens,
-            lambda host, asked: self._names.known(host, asked.scope),
-            reads=config.admin.reads == "token",
-            proxied=config.server.proxied,
-        )
+        self._engine: Engine | None = None
+        self._tokens = Tokens()
+        self._rights = Rights(self._tokens, lambda host, asked: self._names.known(host, asked.scope))
+        self._rights.become(config.admin, config.server.proxied)
         self._proxy: Proxy | None = None
         self._purge: PurgeByMethod | None = None
         self._touch: Callable[[str, float], None] | None = None
@@ -93,22 +105,37 @@ class App:
         self._site.add_exception_handler(RequestValidationError, _invalid)
         self._site.add_exception_handler(HTTPException, _refused)
         self._site.include_router(health.routes(self.readiness), prefix="/-")
-        self._site.include_router(reference.routes(self._site.openapi))
         if config.admin.page:
             self._site.include_router(page.routes(), prefix="/-")
+        self._site.include_router(reference.routes(self._site.openapi))
         self._below = Entrance(self._site, self._rights)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._site(scope, receive, send)  # type: ignore[arg-type]
         elif refused := self._refused(scope := self._proxied(scope)):
-            await send_error(refused, scope["method"], send, Sent(), time.time())
+            await self._beside.refuse(refused, scope, send)
         elif scope["raw_path"].startswith(b"/-/") or scope["raw_path"] == b"/-":
-            await self._below(scope, receive, marked(send, time.time()))
+            await self._beside.answer(self._below, scope, receive, send)
         elif scope["method"] == "PURGE" and self._purge:
-            await self._purge(scope, receive, marked(send, time.time()))
+            await self._beside.answer(self._purge, scope, receive, send)
         elif self._proxy:
             await self._proxy(scope, receive, send)
+
+    def _prepare(self, loaded: Loaded) -> Commit:
+        """Of this and of each configuration that takes its place: what the address of a request means."""
+        config, own, mounts = loaded.config, names(loaded.config), Mounts(loaded.config.mirrors)
+
+        def commit() -> None:
+            self.config, self._names, self._mounts = config, own, mounts
+            self._counters.know(loaded.names)
+            self._rights.become(config.admin, config.server.proxied)
+            if self._proxy is not None:
+                self._proxy.become(config.mirrors, own, mounts)
+            if self._engine is not None:
+                self._engine.forget()
+
+        return commit
 
     def used(self, blobs: Mapping[str, tuple[float, int]]) -> None:
         """Others have used these blobs: when last (wall clock), and how often since they told so before."""
@@ -116,6 +143,9 @@ class App:
             for blob, (at, _) in blobs.items():
                 self._touch(blob, at)
             self._uses.add(blobs)
+
+    def _fills(self, config: Config) -> FillSettings:
+        return self._fill_settings or FillSettings(retries=config.upstream.retries)
 
     def _proxied(self, scope: Scope) -> Scope:
         """For a client that takes this server for its proxy: the address here of what it asks for."""
@@ -147,33 +177,62 @@ class App:
     async def _open(self, site: FastAPI, stack: AsyncExitStack) -> None:
         """Open the parts in the order of what they need; the stack closes them in the reverse one."""
         config = self.config
-        origin = Origin(_origin_settings(config), fetched=self._counters.fetched)
+        origin = Origin(_origin_settings(config), counters=self._counters)
         await origin.open()
         stack.push_async_callback(origin.close)
-        limits = Limits(config.cache.max_size, config.cache.min_free, config.cache.max_object)
-        stores = open_stores(config.cache.path, limits, config.cache.durability, self._changes, self._patience)
+        stores = open_stores(
+            config.cache.path,
+            _limits(config),
+            config.cache.durability,
+            self._changes,
+            self._patience,
+            self._counters,
+        )
+        stores.limit(_limits(config), config.shares)
         await stores.start()
         self._touch = stores.store.touch
         stack.push_async_callback(stores.close)
-        outside = Outside(origin, stores.store, stores.index, time.time, stores.changes, self._uses)
-        fills = Fills(outside, self._fill_settings)
-        engine = Engine(outside, fills, stores.facts, Documents(), Gpgv())
+        outside = Outside(origin, stores.store, stores.index, time.time, stores.changes, self._uses, self._counters)
+        fills = Fills(outside, self._fills(config))
+        self._engine = engine = Engine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
         stack.push_async_callback(fills.close)
-        around = Around(engine, stores.room, origin.health)
+        around = Around(engine, stores.room, origin.health, self.reloading)
         operations = Operations(stores.store, stores.index, fills, config.mirrors, self._counters, around=around)
         operations.history.start()
         stack.push_async_callback(operations.history.close)
         stack.push_async_callback(operations.jobs.close)
         stack.push_async_callback(operations.entries.close)
-        self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters, self._tokens)
+        known = (config.mirrors, self._names, self._mounts, time.time, self._counters)
+        self._proxy = Proxy(engine, *known, self._tokens, self._gathered)
         stack.callback(self._proxy.close)
         self._purge = PurgeByMethod(operations, self._rights)
+        self.reloading.parts += [
+            lambda loaded: origin.prepare(_origin_settings(loaded.config)),
+            lambda loaded: partial(stores.limit, _limits(loaded.config), loaded.config.shares),
+            lambda loaded: partial(operations.become, loaded.config.mirrors),
+            lambda loaded: partial(fills.become, self._fills(loaded.config)),
+        ]
         below = APIRouter(prefix="/-")
-        about = About(self._started, time.time(), config.server.workers, self._names, self.readiness.lasts_no_more)
+        about = About(self._started, config.server.workers, lambda: self._names, self.readiness.lasts_no_more)
         stack.push_async_callback((feed := watching.feed(operations, about)).close)
         below.include_router(api.routes(operations, self._rights, about, feed))
+        below.include_router(metrics.routes(self._sources(fills, origin, stores), self._rights))
         site.include_router(below)
+
+    def _sources(self, fills: Fills, origin: Origin, stores: Stores) -> metrics.Sources:
+        """What the metrics are of."""
+
+        def upstreams() -> dict[str, str]:
+            configured = {named(url)[0]: "up" for mirror in self.config.mirrors for url in mirror.upstreams}
+            troubled = {name: each.state for name, each in origin.health().items() if each.state != "up"}
+            return {**configured, **troubled}
+
+        return metrics.Sources(self._counters, fills.by_mirror, upstreams, stores.room.told)
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(config.cache.max_size, config.cache.min_free, config.cache.max_object)
 
 
 def _host(scope: Scope) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,14 @@ def certificates(value: object, folder: Path) -> Path:
     except ssl.SSLError as error:
         raise ConfigError([f"{values.shown(value)} holds no certificate (PEM)"]) from error
     return path
+
+
+def first(path: Path) -> str:
+    """The server's own certificate (PEM) of such a file; "" where it cannot be told."""
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    text = path.read_text(encoding="ascii", errors="replace")
+    _, found, rest = text.partition(begin)
+    return f"{begin}{rest.partition(end)[0]}{end}\n" if found else ""
 
 
 def key(value: object, folder: Path) -> Path:
@@ -70,3 +78,26 @@ def _read(value: object, folder: Path) -> Path:
     except OSError as error:
         raise ConfigError([f"{values.shown(value)} cannot be read: {error.strerror}"]) from error
     return path
+
+
+class Shown:
+    """What new connections are shown: a certificate that may be replaced by a renewed one, of another kind too."""
+
+    def __init__(self, certificate: Path, private_key: Path) -> None:
+        self.context = context(certificate, private_key)
+        # One context keeps a certificate of each kind of key: loaded into it, a renewed one need not replace the old.
+        self.context.sni_callback = self._choose
+        self._now = self.context
+
+    def prepare(self, certificate: Path, private_key: Path) -> Callable[[], None]:
+        """Read them; the call of what is returned has them shown. Raises as `context`."""
+        new = context(certificate, private_key)
+
+        def commit() -> None:
+            self._now = new
+
+        return commit
+
+    def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        """Called for each connection that begins, whatever name it asks for (RFC 6066 §3), or none."""
+        connection.context = self._now

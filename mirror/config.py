@@ -19,7 +19,7 @@ from mirror.model import Mirror
 from mirror.reach import Reach, literal
 from mirror.rights import Token
 from mirror.sections import NAME, ONLY, ROLES, Readers, lifetimes, mirror_readers, section_readers, token_readers
-from mirror.settings import AdminSettings, CacheSettings, Config, ServerSettings, UpstreamSettings
+from mirror.settings import AdminSettings, CacheSettings, Config, LogSettings, ServerSettings, UpstreamSettings
 
 __all__ = ["AdminSettings", "CacheSettings", "Config", "ServerSettings", "UpstreamSettings", "load"]
 
@@ -47,6 +47,7 @@ def load(path: Path, *, discover: Discover = clients.discover) -> Config:
         upstream=UpstreamSettings(**tables["upstream"]),
         mirrors=_reached(mirrors, _own(server), discover),
         path=path,
+        log=LogSettings(**tables["log"]),
     )
 
 

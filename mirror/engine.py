@@ -95,6 +95,12 @@ class Engine:
             return await self._insides.reply(errand, errand.plan.inside)
         return await self._carry_out(errand)
 
+    def forget(self) -> None:
+        """The mirrors may be others from now on: nothing that was made ready or found out by their rules counts."""
+        self._generations.forget()
+        self._fills.forget()
+        self._outside.changes.all_changed()
+
     def used(self, lasting: Lasting) -> Use:
         """What is stored for a lasting reply is in use; see `Uses.of`."""
         return self._outside.used(lasting.entry.blob)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from mirror.errors import NoRoom, StoreError
 from mirror.ports import BlobStore, Index
 from mirror.recency import Recency
+from mirror.reservation import Reservation
+from mirror.shares import Share, Shares
+
+__all__ = ["Limits", "Reservation", "Room", "evict", "on_disk"]
 
 log = logging.getLogger("mirror.evict")
 
@@ -32,33 +36,6 @@ class Limits:
     max_object: int = 1 << 62
 
 
-class Reservation:
-    """Bytes that one partial may write."""
-
-    __slots__ = ("_room", "count", "released", "written")
-
-    def __init__(self, room: Room) -> None:
-        self._room = room
-        self.count = 0
-        self.written = 0
-        self.released = False
-
-    async def grow(self, count: int, body: int | None = None) -> None:
-        """Reserve up to `count` bytes in all, for an object whose body has `body` of them (None: all).
-
-        NoRoom when even evicting would not make them free, or the body is larger than `max_object`.
-        """
-        size, most = count if body is None else body, self._room.limits.max_object
-        if size > most:
-            raise NoRoom(f"{size} bytes are more than max_object ({most})")
-        if count > self.count:
-            await self._room.take(self, count)
-
-    def release(self) -> None:
-        """Give back what was reserved; idempotent."""
-        self._room.give_back(self)
-
-
 class Room:
     """The bytes below the cache's path, and the order in which they were last used.
 
@@ -68,6 +45,9 @@ class Room:
     `promise` is told how much will be taken, before it is.
 
     While what stood on disk is still being found, the oldest of those found so far goes: ids are random, a sample.
+
+    A mirror that has a share of its own evicts within it: its own, least recently used first. While it is not known
+    what is stored of it, all that is stored counts, and nothing is evicted for it.
     """
 
     def __init__(
@@ -78,17 +58,18 @@ class Room:
         overhead: Callable[[], int] = lambda: 0,
     ) -> None:
         self.limits = limits
-        self.evict: Callable[[str], Awaitable[None]] | None = None
+        self.evict: Callable[[str], Awaitable[object]] | None = None
         self.evicted = 0
         self._free = free
         self._overhead = overhead
         self.promise: Callable[[int], Awaitable[None]] | None = None
+        self.shares = Shares()
         self._recency = Recency()
         self._unseen = 0  # bytes that stand on disk, at most, and were not found yet
         self._gone: set[str] = set()  # removed while others are being found
         self._reservations: set[Reservation] = set()
         self._ready = asyncio.Event()  # how much is taken is known, or an upper bound of it
-        self._counted = False
+        self._counted = self._whole = False
         self._told = asyncio.Event()  # more was found
         self._lock = asyncio.Lock()
 
@@ -116,6 +97,17 @@ class Room:
     def ready(self) -> bool:
         """Reservations do not wait."""
         return self._ready.is_set()
+
+    @property
+    def whole(self) -> bool:
+        """All that stood on disk at the start was found."""
+        return self._whole
+
+    def limit(self, limits: Limits, shares: Mapping[str, int]) -> None:
+        """From now on these hold, for mirrors by name the `shares`, in bytes. What is more goes with `fit`, or for what
+        comes next."""
+        self.limits = limits
+        self.shares.limit(shares)
 
     def assume(self, stored: int) -> None:
         """No more than `stored` bytes stood on disk at the start: reservations need not wait until all is counted."""
@@ -147,23 +139,34 @@ class Room:
         elif not self.ready:
             self.promise = None  # it would be told too little
         self._gone.clear()
-        self._counted = True
+        self._counted, self._whole = True, whole
         self._ready.set()
         self._told.set()
 
-    def add(self, name: str, size: int) -> None:
+    def add(self, name: str, size: int, mirror: str = "") -> None:
         """A blob or a kept partial of `size` bytes on disk stands now, most recently used."""
         self._recency.add(name, size)
+        self.shares.add(name, size, mirror)
 
     def remove(self, name: str) -> None:
         """It does not stand any more."""
         self._recency.remove(name)
+        self.shares.remove(name)
         if not self._counted:
             self._gone.add(name)
 
     def touch(self, name: str) -> None:
         """It was used now."""
         self._recency.touch(name)
+        self.shares.touch(name)
+
+    def size(self, name: str) -> int | None:
+        """Its bytes on disk, None when it does not stand, or was not found yet."""
+        return self._recency.of(name)
+
+    def told(self) -> tuple[int, int, int]:
+        """Bytes that are taken or promised, that may be, and that are free on the file system."""
+        return self.used, self.limits.max_size, self._free()
 
     def used_since(self, name: str) -> bool:
         """It was added or touched since the start, and is none of the next to go."""
@@ -173,12 +176,12 @@ class Room:
         """All names, least recently used first."""
         return self._recency.names()
 
-    def reservation(self) -> Reservation:
-        return Reservation(self)
+    def reservation(self, mirror: str = "") -> Reservation:
+        return Reservation(self, mirror)
 
-    def reopen(self, name: str) -> Reservation:
+    def reopen(self, name: str, mirror: str = "") -> Reservation:
         """A reservation that takes over the bytes of a kept partial, which is thereby no longer up for eviction."""
-        reservation = Reservation(self)
+        reservation = Reservation(self, mirror)
         reservation.count = reservation.written = self._recency.of(name) or 0
         self.remove(name)
         self._reservations.add(reservation)
@@ -187,19 +190,35 @@ class Room:
     async def take(self, reservation: Reservation, count: int) -> None:
         """See `Reservation.grow`."""
         await self._ready.wait()
+        share = self.shares.all.get(reservation.mirror)
+        if share is not None and self._over(share, reservation.mirror, count - reservation.count) > 0:
+            await share.settled()
         # One at a time: two that saw the same free bytes would both take them.
         async with self._lock:
             more = count - reservation.count
-            while (short := self._short(more)) > 0:
-                # Evicting all would not do: then nothing is evicted for it.
-                if short > self.stored or not await self._evict_oldest():
-                    raise NoRoom(f"no room for {more} bytes more: {short} bytes short, nothing left to evict")
+            await self._make_room(reservation.mirror, more)
             if self.promise is not None:
                 await self.promise(self.taken + more)
             if reservation.released:
                 raise StoreError("the partial was given up")
             reservation.count = count
             self._reservations.add(reservation)
+
+    async def _make_room(self, mirror: str, more: int) -> None:
+        """Evict until `more` bytes fit; NoRoom where evicting all would not do: then nothing is evicted for it."""
+        if (short := self._short(more)) > self.stored:
+            raise _no_room(more, short)
+        share = self.shares.all.get(mirror)
+        while share is not None and (over := self._over(share, mirror, more)) > 0:
+            if not share.known:
+                raise NoRoom(f"it is not known yet what is stored of {mirror}")
+            if over > share.recency.size:
+                raise NoRoom(f"no room for {more} bytes more in the share of {mirror}: {over} bytes short")
+            if not await self._evict(share.recency.oldest()):
+                raise _no_room(more, over)
+        while (short := self._short(more)) > 0:
+            if short > self.stored or not await self._evict_oldest():
+                raise _no_room(more, short)
 
     def give_back(self, reservation: Reservation) -> None:
         self._reservations.discard(reservation)
@@ -214,6 +233,24 @@ class Room:
             self.limits.min_free + promised + more - self._free(),
         )
 
+    def _over(self, share: Share, mirror: str, more: int = 0) -> int:
+        """Bytes by which that mirror would have more than its share, with `more` bytes; zero or less when not."""
+        stored = share.recency.size if share.known else self.stored
+        return stored + sum(r.count for r in self._reservations if r.mirror == mirror) + more - share.limit
+
+    async def fit(self) -> None:
+        """Evict what is above `max_size` and the shares that are known, as after they were made smaller."""
+        evicting = self._whole
+        while evicting:
+            async with self._lock:  # let go in between: others need not wait for all of it
+                evicting = await self._evict_above()
+
+    async def _evict_above(self) -> bool:
+        for mirror, share in self.shares.all.items():
+            if share.known and self._over(share, mirror) > 0 and share.recency.size:
+                return await self._evict(share.recency.oldest())
+        return self.used > self.limits.max_size and await self._evict(self._recency.oldest())
+
     async def note(self) -> None:
         """Tell how much is taken now, where that may be less than was promised."""
         async with self._lock:
@@ -226,7 +263,9 @@ class Room:
             self._told.clear()  # what is used now must not go before what nobody has found yet
             await self._told.wait()
             return True
-        name = self._recency.oldest()
+        return await self._evict(self._recency.oldest())
+
+    async def _evict(self, name: str | None) -> bool:
         if name is None or self.evict is None:
             return False
         try:
@@ -238,9 +277,14 @@ class Room:
         return True
 
 
-async def evict(store: BlobStore, index: Index, blob: str) -> None:
-    """Remove a blob and the entry that points at it: the entry first, so that nobody finds it without its bytes."""
-    opened = await store.open(blob)
+def _no_room(more: int, short: int) -> NoRoom:
+    return NoRoom(f"no room for {more} bytes more: {short} bytes short, nothing left to evict")
+
+
+async def evict(store: BlobStore, index: Index, blob: str) -> str:
+    """Remove a blob and the entry that points at it: the entry first, so that nobody finds it without its bytes. The
+    entry's key, "" where there is none."""
+    key, opened = "", await store.open(blob)
     if opened is not None:
         key = opened.entry.key
         await opened.close()
@@ -248,3 +292,4 @@ async def evict(store: BlobStore, index: Index, blob: str) -> None:
         if entry is not None and entry.blob == blob:
             await index.delete(key)
     await store.delete(blob)
+    return key

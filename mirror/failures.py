@@ -7,10 +7,19 @@ import ssl
 import aiohttp
 import httpx
 
-from .errors import OriginError, OriginForbidden, OriginRefused, OriginTimeout, OriginUnreachable
+from .errors import (
+    MirrorError,
+    OriginError,
+    OriginForbidden,
+    OriginRefused,
+    OriginResting,
+    OriginTimeout,
+    OriginUnreachable,
+    Truncated,
+)
 from .framing import host
 
-__all__ = ["NotPublic", "PrivateAddress", "reason", "refusal", "translated"]
+__all__ = ["NotPublic", "PrivateAddress", "fault", "reason", "refusal", "translated"]
 
 
 class PrivateAddress(OSError):
@@ -77,3 +86,21 @@ def reason(exc: Exception) -> str:
     """The cause in the transport's words where they come from the network; others may quote what we sent."""
     told = isinstance(exc, httpx.NetworkError | httpx.TimeoutException | httpx.RemoteProtocolError)
     return (told and str(exc)) or type(exc).__name__
+
+
+def fault(failure: MirrorError) -> str | None:
+    """What an upstream did wrong, as one of `measures.KINDS`; None where it did nothing: it was not asked."""
+    match failure:
+        case OriginUnreachable():
+            return "unreachable"
+        case OriginRefused():
+            return "refused"
+        case OriginTimeout():
+            return "timeout"
+        case Truncated():
+            return "broken_off"
+        case OriginResting() | OriginForbidden():
+            return None
+        case OriginError():
+            return "invalid"
+    return None

@@ -46,6 +46,7 @@ class Fill:
         self.placing = False  # it is here, and being stored
         self.started = loop.time()
         self.kept = 0  # bytes that were on disk already, from an earlier download of it
+        self._counted = fills.outside.counters.of(asked.mirror.name)
         self.fills = fills
         self._followers: set[Follower] = set()
         self._had = False
@@ -61,8 +62,8 @@ class Fill:
         return self.body is not None and self.body.failed is not None
 
     @property
-    def readers(self) -> int:
-        """How many read it, or wait for it."""
+    def followers(self) -> int:
+        """How many read it, or wait for it to begin."""
         return len(self._followers)
 
     def follow(self, interim: Interim | None = None) -> Follower:
@@ -137,6 +138,7 @@ class Fill:
                 opened = await opening.open()
             finally:
                 for url in opening.wrong:
+                    self._counted.refuted()
                     self.fills.distrust([url])
             match opened:
                 case Streaming():
@@ -166,6 +168,7 @@ class Fill:
         if self.body:
             self.body.fail(exc)
             if isinstance(exc, Mismatch):
+                self._counted.refuted()
                 self.fills.distrust(self.body.segments.sources)
         if not self.opened.done():
             self.opened.set_exception(exc)

@@ -58,6 +58,14 @@ class Fills:
         """All fills that have not ended, those of purged keys too."""
         return list(self._all)
 
+    def by_mirror(self) -> dict[str, tuple[int, int]]:
+        """Of each mirror that has any: how many run, and how many readers they have."""
+        found: dict[str, tuple[int, int]] = {}
+        for fill in self._all:
+            fills, followers = found.get(fill.asked.mirror.name, (0, 0))
+            found[fill.asked.mirror.name] = fills + 1, followers + fill.followers
+        return found
+
     def shared(self, key: str) -> bool:
         """False while it is remembered that this key's answers are for one client each (hit-for-miss)."""
         return self._unshared.get(key, 0.0) <= asyncio.get_running_loop().time()
@@ -69,6 +77,15 @@ class Fills:
     def unshare(self, key: str) -> None:
         """This key's answers may not be shared: the next requests go to the origin side by side."""
         _until(self._unshared, key, self.settings.unshared)
+
+    def become(self, settings: FillSettings) -> None:
+        """From now on these hold."""
+        self.settings = settings
+
+    def forget(self) -> None:
+        """What was found out of keys and URLs under other rules."""
+        self._unshared.clear()
+        self._distrusted.clear()
 
     def distrust(self, urls: Collection[str]) -> None:
         """The digest of what came from there was wrong: the others are asked meanwhile. Of several none is to blame."""

@@ -145,7 +145,7 @@ def relayed(errand: Errand, answer: Answer, reason: str, *, verbatim: bool) -> R
     if part is not None:
         head = replace(head, headers=head.headers.set("content-range", part))
     outcome = Outcome(fwd=reason, fwd_status=answer.head.status)
-    return Reply(head, length, Relayed(answer), outcome, verbatim=verbatim)
+    return Reply(head, length, Relayed(answer), outcome, verbatim=verbatim, key=errand.plan.key)
 
 
 def _announced(head: Head, known: int | None) -> int | None:

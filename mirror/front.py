@@ -12,6 +12,7 @@ from mirror.changes import Changes
 from mirror.counters import Counters
 from mirror.documents import Documents
 from mirror.elsewhere import NoFills, NoOrigin, ReadingEngine, ReadingOutside
+from mirror.operations.reloading import Loaded
 from mirror.settings import Config
 from mirror.signatures import Gpgv
 from mirror.stores.reading import ReadingStores, reading_stores
@@ -22,8 +23,10 @@ from mirror.web.proxy import Proxy
 class Front(App):
     """Raises Elsewhere where the holder has to answer. `changes` is in memory that is shared with the holder."""
 
-    def __init__(self, config: Config, changes: Changes, counters: Counters | None = None) -> None:
-        super().__init__(config, changes=changes, counters=counters)
+    def __init__(
+        self, config: Config, changes: Changes, counters: Counters | None = None, loaded: Loaded | None = None
+    ) -> None:
+        super().__init__(config, changes=changes, counters=counters, loaded=loaded)
         self._stores: ReadingStores | None = None
         self._uses = Uses(tells=True)
 
@@ -37,8 +40,8 @@ class Front(App):
         stack.push_async_callback(stores.close)
         outside = ReadingOutside(NoOrigin(), stores.store, stores.index, time.time, stores.store.changes, self._uses)
         fills = NoFills(outside)
-        engine = ReadingEngine(outside, fills, stores.facts, Documents(), Gpgv())
+        self._engine = engine = ReadingEngine(outside, fills, stores.facts, Documents(), Gpgv())
         stack.push_async_callback(engine.close)
-        config = self.config
-        self._proxy = Proxy(engine, config.mirrors, self._names, self._mounts, time.time, self._counters, self._tokens)
+        known = (self.config.mirrors, self._names, self._mounts, time.time, self._counters)
+        self._proxy = Proxy(engine, *known, self._tokens, self._gathered)
         stack.callback(self._proxy.close)

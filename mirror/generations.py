@@ -67,6 +67,10 @@ class Generations:
         self._signed: dict[str, tuple[str, str]] = {}  # key -> the digest that was checked last, and with which keyring
         self._checking = asyncio.Lock()
 
+    def forget(self) -> None:
+        """Which releases are signed, and which were refused: keyrings may be others now, or hold other keys."""
+        self._signed, self._refusals = {}, {}
+
     async def reply(self, errand: Errand) -> Reply:
         """A release document. A client that has waited long enough for a new one gets the one before."""
         key, client = errand.plan.key, errand.request.client
@@ -229,12 +233,13 @@ class Generations:
     async def _check(self, mirror: Mirror, document: str, entry: Entry, signature: Entry | None) -> None:
         if not mirror.keyring:
             return
+        signed_by = self._signed  # what is found out by a keyring that is read before `forget` does not count after it
         if signature is None and not document.endswith("/InRelease"):
             raise OriginError("it is not signed")
         signed = (entry,) if document.endswith("/InRelease") else (entry, signature)
         bodies = [await self._releases.body(each) for each in signed if each is not None]
         await self._signatures.check(mirror.keyring, *bodies)
-        self._signed[entry.key] = (entry.digest, mirror.keyring)
+        signed_by[entry.key] = (entry.digest, mirror.keyring)
 
     async def _prefetch(self, mirror: Mirror, entry: Entry, new: Release, old: Release) -> None:
         """Store the new bytes of all indexes whose old bytes are stored: those that clients have used."""

@@ -89,7 +89,7 @@ async def _taken_out(outside: Outside, plan: Plan, inside: Inside) -> Reply | No
     now = outside.wall()
     told = Head(200, Headers().set("last-modified", entry.head.headers.get("last-modified") or ""), now, now)
     head = client_head(plan, told, len(body))
-    return Reply(head, len(body), InMemory(body), Outcome(hit=True, detail="inside"))
+    return Reply(head, len(body), InMemory(body), Outcome(hit=True, detail="inside"), key=plan.key)
 
 
 def _read(read: Callable[[bytes], bytes], file: bytes, digest: Digest) -> bytes:

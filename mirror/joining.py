@@ -65,10 +65,11 @@ class Joining:
             other = await self._forwarding.confirm(errand, opened.head, reason)
             if other is not None:
                 return other
+        outcome = _outcome(opened, follower, reason)
         if isinstance(opened, Whole):
             source = Storing(opened.body, opened.stored)
-            return Reply(opened.head, len(opened.body), source, _outcome(opened, follower, reason))
-        return Reply(opened.head, opened.total, follower, _outcome(opened, follower, reason))
+            return Reply(opened.head, len(opened.body), source, outcome, key=fill.key)
+        return Reply(opened.head, opened.total, follower, outcome, key=fill.key)
 
     def _shared(self, errand: Errand, fill: Fill, opened: Found | Streaming | Whole) -> bool:
         """Whether what another's request brought is for this one, too."""

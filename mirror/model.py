@@ -84,7 +84,8 @@ class Mirror:
     (name, value) that carries the credentials for these upstreams, and for nobody else. Of `http` mirrors: `follow`
     follows redirects instead of handing them on, `client_auth` hands on a client's credentials and cookies. `reach`
     says where requests may go. `keyring` is the file of the keys that must have signed an APT archive's releases, ""
-    where that is the clients' affair alone. `access` "token": clients have to show one.
+    where that is the clients' affair alone. `access` "token": clients have to show one. `max_size`: bytes on disk that
+    may be stored of it, None where it has no share of its own.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Mirror:
     reach: Reach = field(default_factory=Reach)
     keyring: str = ""
     access: str = "anyone"
+    max_size: int | None = None
 
     def route(self, plan: Plan) -> Route:
         """How the requests of a plan travel: with the credentials, when all of its addresses have the origin (scheme,

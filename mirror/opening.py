@@ -117,10 +117,10 @@ class Opening:
         try:
             return await self._decide(answer, known, self.asked.others)
         except OriginError as exc:
-            if len(self.plan.urls) == 1:
-                raise
             if isinstance(exc, Mismatch):
                 self.wrong.add(answer.url)
+            if len(self.plan.urls) == 1:
+                raise
             failure = type(exc)(f"{urlsplit(answer.url).netloc.rpartition('@')[2]}: {exc}")
             self.useless.add(answer.url)
             if self.useless.issuperset(self.plan.urls):

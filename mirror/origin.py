@@ -8,22 +8,22 @@ import random as dice
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import httpx
 
 from .answer import Answer, shut
 from .breaker import Health, asked_pause
-from .cookieless import Client
+from .counters import Counters
 from .errors import MirrorError, OriginError, OriginRefused, OriginTimeout, OriginUnreachable, Unavailable
-from .failures import refusal
+from .failures import fault, refusal
 from .framing import end_to_end, host, reason_phrase, received, redirected, server
 from .model import Head, Headers
 from .ports import Interim, Upload
 from .question import Question
 from .reach import Route
 from .search import Search
-from .transport import OriginSettings, default_transport
+from .succession import Shared
+from .transport import OriginSettings
 from .upstreams import Turn, Upstreams
 
 __all__ = ["Answer", "Health", "Origin", "OriginSettings"]
@@ -58,32 +58,42 @@ class Origin:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = dice.random,
         clock: Callable[[], float] = time.monotonic,
-        fetched: Callable[[str, int], None] = lambda _mirror, _count: None,
+        counters: Counters | None = None,
     ) -> None:
-        """`fetched` is told for which mirror so many bytes of a body have come."""
+        """`counters` are told what came for which mirror, and what went wrong."""
         self._settings = settings
-        self._transport = transport
+        self._shared = Shared(transport)
         self._wall = wall
         self._sleep = sleep
         self._random = random
         self._upstreams = Upstreams(settings, clock)
-        self._fetched = fetched
-        self._client: httpx.AsyncClient | None = None
+        self._clock = clock
+        self._counters = counters or Counters(())
         self._probes: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Start the client; ConfigError where its settings cannot be used."""
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs URLs whole, with the secrets in their queries
-        self._client = Client(transport=self._transport or default_transport(self._settings), trust_env=False)
+        self._shared.prepare(self._settings)()
+
+    def prepare(self, settings: OriginSettings) -> Callable[[], None]:
+        """Make ready what other settings need; the call of what is returned has all new requests go by them, while the
+        open answers go on as they are. Blocks; ConfigError where they cannot be used."""
+        succeed = self._shared.prepare(settings)
+
+        def commit() -> None:
+            self._settings = settings
+            self._upstreams.become(settings)
+            succeed()
+
+        return commit
 
     async def close(self) -> None:
         """Close all connections; answers that are still open break off."""
         for probe in self._probes:
             probe.cancel()
         await asyncio.gather(*self._probes, return_exceptions=True)
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._shared.close()
 
     @property
     def in_use(self) -> dict[str, int]:
@@ -195,6 +205,7 @@ class Origin:
         except MirrorError as exc:
             gate.leave()
             _blame(turn, trail, exc)
+            self._count(question, exc)
             return exc
         except BaseException:
             gate.leave()
@@ -206,7 +217,8 @@ class Origin:
         return answer
 
     async def _ask(self, trail: _Trail, turn: Turn, question: Question) -> Answer:
-        limit = self._settings.head_timeout
+        limit, began = self._settings.head_timeout, self._clock()
+        counted = self._counters.of(question.route.mirror)
         try:
             async with asyncio.timeout(limit) as deadline:
                 response, requested_at = await self._follow(trail, question.counting(deadline, limit))
@@ -215,11 +227,18 @@ class Origin:
         status, phrase = response.status_code, reason_phrase(response)
         head = Head(status, end_to_end(received(response)), requested_at, self._wall(), phrase)
         try:
-            fetched = partial(self._fetched, question.route.mirror)
-            return Answer(response, head, turn.url, self._settings, turn.upstream.gate, fetched)
+            answer = Answer(response, head, turn.url, self._settings, turn.upstream.gate, counted)
         except OriginError:
             await shut(response)
             raise
+        counted.told(self._clock() - began)
+        if status >= 500:
+            counted.failed("status_5xx")
+        return answer
+
+    def _count(self, question: Question, failure: MirrorError) -> None:
+        if (kind := fault(failure)) is not None:
+            self._counters.of(question.route.mirror).failed(kind)
 
     async def _follow(self, trail: _Trail, question: Question) -> tuple[httpx.Response, float]:
         for _ in range(_MAX_REDIRECTS + 1):
@@ -234,11 +253,8 @@ class Origin:
         raise OriginError(f"{host(source)} redirected more than {_MAX_REDIRECTS} times")
 
     async def _send(self, target: httpx.URL, question: Question) -> httpx.Response:
-        if self._client is None:
-            raise Unavailable("the client for origins is not open")
         try:
-            request = question.request(target, self._settings.user_agent)
-            return await self._client.send(request, stream=True)
+            return await self._shared.send(lambda: question.request(target, self._settings.user_agent))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as exc:
             raise refusal(exc, target) from exc
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from mirror import variants
 from mirror.changes import Changes
+from mirror.counters import Counters
 from mirror.errors import OriginError
 from mirror.heads import client_head, stored_head, validators
 from mirror.httpcache import vary
@@ -46,6 +47,7 @@ class Outside:
     wall: Clock
     changes: Changes = field(default_factory=Changes)
     uses: Uses = field(default_factory=Uses)
+    counters: Counters = field(default_factory=lambda: Counters(()))
 
     async def freshened(self, plan: Plan, request: Request, known: Entry, fresh: Freshen, head: Head) -> Found:
         """The origin confirmed the `known` entry: put it in its place, renewed, if it is there still.
@@ -109,7 +111,7 @@ class Outside:
                 await self.index.delete(entry.key)
             return None
         self.used(entry.blob).hits += 1
-        return Reply(stored_head(plan, entry), entry.size, blob, outcome, digest=entry.digest)
+        return Reply(stored_head(plan, entry), entry.size, blob, outcome, digest=entry.digest, key=plan.key)
 
     def used(self, blob: str) -> Use:
         """It is in use, and thereby the last to be evicted; see `Uses.of`."""

@@ -36,7 +36,7 @@ class Pairs:
         if not given or now is None or now.digest == given or (release, given) not in self._older:
             return None
         head, body = self._older[release, given]
-        return Reply(head, len(body), InMemory(body), Outcome(hit=True, detail="generation"))
+        return Reply(head, len(body), InMemory(body), Outcome(hit=True, detail="generation"), key=key)
 
     async def adopt(self, mirror: Mirror, document: str, entry: Entry, adopt: Adopt, *, lasting: bool) -> Entry | None:
         """`entry` is one of the two: the other is fetched, adopted with it, and takes its place just before it. The

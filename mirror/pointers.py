@@ -20,6 +20,7 @@ __all__ = ["CLIENTS", "SUITE", "NotMergeable", "Setting", "commands", "ecosystem
 
 # `yarn` is Yarn 1 and Yarn 4: each has a file of its own.
 CLIENTS = ("pip", "uv", "poetry", "npm", "pnpm", "yarn", "apt", "curl")
+TOKEN = "TOKEN"  # noqa: S105  stands where everybody writes his own
 SUITE = "SUITE"  # stands where nobody knows the release that a machine runs
 
 
@@ -53,7 +54,35 @@ def welcome(mirror: Mirror, address: str) -> list[str]:
 
 
 def commands(client: str, mirror: Mirror, address: str) -> list[str]:
-    """The lines for a shell (for apt: for its sources) that point the client at the mirror."""
+    """The lines for a shell (for apt: its sources) that point the client at the mirror, and where its token goes."""
+    return [*_pointing(client, mirror, address), *token(client, mirror, address)]
+
+
+def token(client: str, mirror: Mirror, address: str) -> list[str]:
+    """Where a client keeps the token that the mirror asks for; nothing where it asks for none."""
+    here = f"{address}/{mirror.name}/"
+    host = urlsplit(address).hostname or ""
+    if mirror.access == "anyone":
+        return []
+    match client:
+        case "pip" | "uv":
+            return [f"machine {host} login mirror password {TOKEN}    (in ~/.netrc)"]
+        case "poetry":
+            return [f"poetry config http-basic.mirror mirror {TOKEN}"]
+        case "npm" | "pnpm":
+            return [f"{client} config set //{here.partition('://')[2]}:_authToken {TOKEN}"]
+        case "yarn":
+            return [
+                f"//{here.partition('://')[2]}:_authToken={TOKEN}    (Yarn 1: in ~/.npmrc)",
+                f'npmAuthToken: "{TOKEN}"    (Yarn 4: in ~/.yarnrc.yml)',
+            ]
+        case "apt":
+            return [f"machine {here} login mirror password {TOKEN}    (in /etc/apt/auth.conf.d/mirror.conf)"]
+        case _:
+            return [f"with -u mirror:{TOKEN}"]
+
+
+def _pointing(client: str, mirror: Mirror, address: str) -> list[str]:
     here = f"{address}/{mirror.name}/"
     parts = urlsplit(address)
     trust = parts.netloc if parts.scheme == "http" else ""

@@ -87,7 +87,7 @@ class Reply:
 
     `verbatim`: conditions and ranges were the origin's to answer; the reply goes out as it is. `digest`: the sha256 of
     the stored bytes, "" while they are not stored. `lasting` is None where the same request may mean something else
-    the next time.
+    the next time. `key`: under which it is stored, or would be; "" where there is no such key.
     """
 
     head: Head
@@ -97,6 +97,7 @@ class Reply:
     verbatim: bool = False
     digest: str = ""
     lasting: Lasting | None = None
+    key: str = ""
 
 
 def ready(answer: Ready, now: float) -> Reply:

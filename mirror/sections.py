@@ -15,6 +15,7 @@ from typing import Any
 
 from mirror import certificate, credentials, values
 from mirror.errors import ConfigError
+from mirror.logs import PARTS
 from mirror.rights import Role, digest
 
 NAME = r"[a-z0-9][a-z0-9-]*"
@@ -63,6 +64,12 @@ def section_readers(folder: Path) -> dict[str, Readers]:
             "page": values.flag,
             "reads": _access,
         },
+        "log": {
+            "level": log_level,
+            "format": lambda value: values.choice(value, "text", "json"),
+            "file": _or_empty(partial(values.place, folder=folder), None),
+            "levels": _levels,
+        },
         "upstream": {
             "connect_timeout": above_zero,
             "head_timeout": above_zero,
@@ -92,7 +99,24 @@ def mirror_readers(folder: Path) -> Readers:
         "keyring": _or_empty(partial(_keyring, folder=folder), ""),
         "auth": partial(credentials.auth, folder=folder),
         "access": _access,
+        "max_size": _or_empty(partial(values.size, positive=True), None),
     }
+
+
+def log_level(value: object) -> str:
+    """A level of the log."""
+    return values.choice(value, "debug", "info", "warning", "error")
+
+
+def log_part(value: object) -> str:
+    """What has a level of its own in the log."""
+    return values.choice(value, *PARTS)
+
+
+def _levels(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ConfigError([f'{values.shown(value)} is not a table (write {{ origin = "debug" }})'])
+    return {log_part(name): log_level(level) for name, level in value.items()}
 
 
 def token_readers() -> Readers:

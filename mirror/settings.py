@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -77,6 +77,17 @@ class AdminSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSettings:
+    """[log]: `format` is text or json; `file` is absolute, None for standard error; `levels`: of parts (`logs.PARTS`)
+    that have one of their own."""
+
+    level: str = "info"
+    format: str = "text"
+    file: Path | None = None
+    levels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamSettings:
     """[upstream]: timeouts in seconds, `min_rate` in bytes per second, `proxy` a URL (with its credentials) or ""."""
 
@@ -99,6 +110,12 @@ class Config:
     upstream: UpstreamSettings
     mirrors: tuple[Mirror, ...]
     path: Path
+    log: LogSettings = field(default_factory=LogSettings)
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """Mirrors that have a share of the cache, and its bytes."""
+        return {mirror.name: mirror.max_size for mirror in self.mirrors if mirror.max_size is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,12 +163,14 @@ def places(client: str, machine: Machine) -> dict[str, Path]:
 def shown(setup: Setup) -> str:
     """What to write where: the text of each file below its path, and the commands that do the same, as comments."""
     commands = [line for each in setup.mirrors for line in pointers.commands(setup.client, each, setup.address)]
+    tokens = _tokens(setup)
     found = places(setup.client, setup.machine)
     if not found:
         return "\n".join(commands)
     texts = [f"# {found[name]}\n{setting.text}" for name, setting in setup.settings.items()]
-    if setup.client != "apt" and commands:
-        texts.append("\n".join(f"# or: {line}" for line in commands))
+    lines = [f"# or: {line}" for line in commands if setup.client != "apt" and line not in tokens]
+    if lines or tokens:
+        texts.append("\n".join((*lines, *(f"# token: {line}" for line in tokens))))
     return "\n".join(texts).rstrip("\n")
 
 
@@ -216,7 +218,12 @@ def _besides(setup: Setup) -> list[str]:
         lines += [
             f"{path}: names the same archive: disable it there (`Enabled: no`, or a # before deb)" for path in others
         ]
-    return [*lines, *setup.auto]
+    asked = [f"the mirror asks for a token: {line}" for line in _tokens(setup)]
+    return [*lines, *asked, *setup.auto]
+
+
+def _tokens(setup: Setup) -> list[str]:
+    return [line for each in setup.mirrors for line in pointers.token(setup.client, each, setup.address)]
 
 
 def _sources(setup: Setup) -> list[Path]:

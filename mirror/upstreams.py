@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .breaker import Breaker, Health, asked_pause
 from .errors import OriginResting
@@ -97,9 +97,17 @@ class Upstreams:
             self._known[name] = self._new(name)
         return self._known[name]
 
+    def become(self, settings: OriginSettings) -> None:
+        """From now on so many connections each; those that there are, and who waits for one, do not count."""
+        before, self._settings = self._settings, settings
+        if (before.max_connections, before.max_waiting) != (settings.max_connections, settings.max_waiting):
+            self._known = {name: replace(known, gate=self._gate()) for name, known in self._known.items()}
+
+    def _gate(self) -> Gate:
+        return Gate(self._settings.max_connections, self._settings.max_waiting)
+
     def _new(self, name: str) -> Upstream:
-        gate = Gate(self._settings.max_connections, self._settings.max_waiting)
-        return Upstream(name, gate, Breaker(name, self._clock))
+        return Upstream(name, self._gate(), Breaker(name, self._clock))
 
     def order(self, urls: Sequence[str], *, instead: bool) -> Order:
         """In the order of preference those that are there; then those that are busy, unless there is something to serve

@@ -198,6 +198,7 @@ BAD = [
         '[mirrors.a]\necosystem = "npm"\nupstream = "http://upstream.test"\nkeyring = ""',
         "4: [mirrors.a] keyring: only apt mirrors have it",
     ),
+    ('[mirrors.a]\necosystem = "any"\nmax_size = "0B"', '3: [mirrors.a] max_size: "0B" must be more than 0'),
     ('[mirrors.a]\necosystem = "apt"\nkeyring = "none.gpg"', '3: [mirrors.a] keyring: "none.gpg": no such file'),
     ("[mirrors.a]\nttl = '1s'", "1: [mirrors.a] ecosystem: missing (one of http, any, pypi, npm, apt)"),
     ('[mirrors.a]\necosystem = "http"', "1: [mirrors.a] upstream: an http mirror needs a URL"),
@@ -322,3 +323,10 @@ def test_a_key_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Path, "open", denied)  # root may read everything
     with pytest.raises(ConfigError, match=r'"one.key" cannot be read: Permission denied'):
         certificate.key("one.key", tmp_path)
+
+
+def test_a_mirror_may_have_a_share_of_the_cache(tmp_path: Path) -> None:
+    plain = '[mirrors.{}]\necosystem = "any"\nmax_size = "{}"\n'
+    config = read(tmp_path, plain.format("a", "5GB") + plain.format("b", "") + plain.format("c", "1KiB"))
+    assert [mirror.max_size for mirror in config.mirrors] == [5_000_000_000, None, 1024]
+    assert config.shares == {"a": 5_000_000_000, "c": 1024}

@@ -63,14 +63,14 @@ def test_where_a_mirror_is_not_for_everybody_looking_is_not_unless_that_is_said(
     assert cautions(said) == ['[admin] reads = "anyone": everybody may see what is stored of o']
 
 
-NO_TOKEN = "there is no token (`mirror token` makes one, and the lines for this file)"
+WANTING = "there is no token (`mirror token` makes one, and the lines for this file)"
 BAD = [
     (
         '[admin.tokens.ci]\nrole = "boss"\nhash = "swordfish"',
         [
             '2: [admin.tokens.ci] role: "boss" is not one of read, operate, admin',
-            "3: [admin.tokens.ci] hash: not a hash (write sha256: and 64 hex digits; `mirror token` shows that of a new "
-            "token)",
+            "3: [admin.tokens.ci] hash: not a hash (write sha256: and 64 hex digits; `mirror token` shows that of a "
+            "new token)",
         ],
     ),
     (
@@ -92,8 +92,8 @@ BAD = [
     (f'[admin]\ntoken = "swordfish"\n{CI}', ["5: [admin.tokens.ci] hash: the same token as [admin] token"]),
     ('[admin]\npage = "no"', ['2: [admin] page: "no" is neither true nor false']),
     ('[admin]\nreads = "all"', ['2: [admin] reads: "all" is not one of anyone, token']),
-    ('[admin]\nreads = "token"', [f"2: [admin] reads: {NO_TOKEN}"]),
-    ('[mirrors.a]\necosystem = "any"\naccess = "token"', [f"3: [mirrors.a] access: {NO_TOKEN}"]),
+    ('[admin]\nreads = "token"', [f"2: [admin] reads: {WANTING}"]),
+    ('[mirrors.a]\necosystem = "any"\naccess = "token"', [f"3: [mirrors.a] access: {WANTING}"]),
     ('[mirrors.a]\necosystem = "any"\naccess = "no"', ['3: [mirrors.a] access: "no" is not one of anyone, token']),
     (
         '[admin]\ntoken = "env:MIRROR_TEST_NONE"\nreads = "token"',

@@ -190,3 +190,21 @@ def test_apt_file_has_a_stanza_for_each_mirror() -> None:
     assert "/ubuntu-archive-keyring.gpg" in ubuntu
     assert "Signed-By" not in other
     assert "\nSuites: SUITE SUITE-updates\n" in settings("apt", mirrors, HTTP)[0].text
+
+
+@pytest.mark.parametrize(
+    ("client", "ecosystem", "line"),
+    [
+        ("pip", "pypi", "machine localhost login mirror password TOKEN    (in ~/.netrc)"),
+        ("uv", "pypi", "machine localhost login mirror password TOKEN    (in ~/.netrc)"),
+        ("poetry", "pypi", "poetry config http-basic.mirror mirror TOKEN"),
+        ("npm", "npm", "npm config set //localhost:8000/m/:_authToken TOKEN"),
+        ("pnpm", "npm", "pnpm config set //localhost:8000/m/:_authToken TOKEN"),
+        ("yarn", "npm", 'npmAuthToken: "TOKEN"    (Yarn 4: in ~/.yarnrc.yml)'),
+        ("apt", "apt", f"machine {HTTP}/m/ login mirror password TOKEN    (in /etc/apt/auth.conf.d/mirror.conf)"),
+        ("curl", "any", "with -u mirror:TOKEN"),
+    ],
+)
+def test_where_a_mirror_asks_for_a_token_its_place_is_told(client: str, ecosystem: str, line: str) -> None:
+    assert commands(client, Mirror("m", ecosystem, access="token"), HTTP)[-1] == line
+    assert "TOKEN" not in "".join(commands(client, Mirror("m", ecosystem), HTTP))

@@ -59,9 +59,9 @@ def test_all_tokens_are_looked_at_wherever_the_right_one_stands(monkeypatch: pyt
 
 @pytest.mark.parametrize("text", ["Bearer {t}", "bearer  {t} ", "Basic {b}", "basic {b}"])
 def test_a_token_is_shown_as_a_bearers_or_as_a_password(text: str) -> None:
-    secret = "t-OPERATE"
-    coded = base64.b64encode(f"any:{secret}".encode()).decode()
-    assert tokens().role([text.format(t=secret, b=coded)], "a") == Role.OPERATE
+    operate = "t-OPERATE"
+    coded = base64.b64encode(f"any:{operate}".encode()).decode()
+    assert tokens().role([text.format(t=operate, b=coded)], "a") == Role.OPERATE
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mirror.clients import Machine
+from mirror.model import Mirror
+from mirror.setup import Setup, shown
 from tests.instruments.house import FILES, House
 
 
@@ -179,3 +182,10 @@ def test_apt_without_a_code_name_is_printed_and_not_written(house: House) -> Non
     assert "Suites: SUITE " in house.run("apt")[1]
     assert house.run("apt", "--write")[0] == 1
     assert not (house.home / FILES["apt"][0]).exists()
+
+
+def test_what_is_shown_says_where_the_token_goes(tmp_path: Path) -> None:
+    mirror = Mirror("pypi", "pypi", access="token")
+    said = shown(Setup("pip", Machine({"HOME": str(tmp_path)}, tmp_path, ""), "http://mirror.test", (mirror,)))
+    assert said.endswith("\n# token: machine mirror.test login mirror password TOKEN    (in ~/.netrc)")
+    assert said.count("TOKEN") == 1

@@ -22,6 +22,7 @@ from mirror.operations.jobs import Jobs
 from mirror.operations.places import Places
 from mirror.operations.purging import Purged, Purging
 from mirror.operations.reached import Reached
+from mirror.operations.reloading import Reloading
 from mirror.operations.running import Looks
 from mirror.operations.selecting import Selection
 from mirror.operations.warming import Warming
@@ -32,11 +33,13 @@ __all__ = ["Around", "Held", "Operations", "Purged", "Selection"]
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What else of the running server is looked at: the engine, the room that the cache has, how the upstreams do."""
+    """What else of the running server is looked at: the engine, the room that the cache has, how the upstreams do, its
+    configuration."""
 
     engine: Engine
     room: Room
     health: Callable[[], Mapping[str, Health]]
+    reloading: Reloading | None = None
 
 
 class Operations:
@@ -53,22 +56,31 @@ class Operations:
         *,
         around: Around,
     ) -> None:
-        places = Places(mirrors)
-        names = tuple(places.mirrors)
-        counters, wall = counters or Counters(names), fills.outside.wall
-        self.mirrors = mirrors
+        self._places = places = Places(mirrors)
+        counters, wall = counters or Counters(tuple(places.mirrors)), fills.outside.wall
         self.room = around.room
+        self.reloading = around.reloading
         self.jobs = Jobs(wall)
         self.purge = Purging(store, index, fills, places, self.jobs, clock).purge
         self.entries = Entries(index, places, fills.outside.uses, wall, clock)
-        self.stats = Holdings(index, counters, names, wall).stats
+        self.stats = Holdings(index, counters, places, wall).stats
         looks = Looks(fills, asyncio.get_running_loop().time)
-        reached = Reached(mirrors, around.health, wall)
-        asking = Asking(mirrors)
-        self.explain = Explaining(asking, around.engine.foresee, looks, reached, wall).explain
+        self._reached = reached = Reached(mirrors, around.health, wall)
+        self._asking = asking = Asking(mirrors)
+        self.explain = Explaining(asking, around.engine.foresee, self.entries, looks, reached, wall).explain
         warming = Warming(asking, around.engine, reached, self.jobs, wall)
         self.warm, self.refresh = warming.warm, warming.refresh
         self.fills = looks.fills
         self.running = fills.running
         self.history = History(counters, wall)
         self.upstreams = reached.upstreams
+
+    @property
+    def mirrors(self) -> tuple[Mirror, ...]:
+        return tuple(self._places.mirrors.values())
+
+    def become(self, mirrors: tuple[Mirror, ...]) -> None:
+        """From now on there are these mirrors."""
+        self._places.become(mirrors)
+        self._reached.become(mirrors)
+        self._asking.become(mirrors)

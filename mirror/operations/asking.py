@@ -16,6 +16,10 @@ class Asking:
     """Knows the mirrors by their names, and by the URLs of their upstreams."""
 
     def __init__(self, mirrors: tuple[Mirror, ...]) -> None:
+        self.become(mirrors)
+
+    def become(self, mirrors: tuple[Mirror, ...]) -> None:
+        """From now on there are these mirrors."""
         self._mirrors = {mirror.name: mirror for mirror in mirrors}
         self._mounts = Mounts(mirrors)
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Literal
 
-from mirror import variants
 from mirror.foreseeing import Foreseen
 from mirror.httpcache.decision import failed
-from mirror.httpcache.freshness import NEGATIVE, Reckoned, reckoned
+from mirror.httpcache.freshness import Reckoned, reckoned
 from mirror.model import Entry, Headers, Mirror, Plan, Ready, Request, Rule
 from mirror.operations import reasons
 from mirror.operations.asking import Asking
+from mirror.operations.entries import Entries, Listed
 from mirror.operations.reached import Reached, Upstream
 from mirror.operations.running import Looks, Running
 from mirror.operations.shown import shown
@@ -23,20 +22,16 @@ _SHOWN = (
     *("last-modified", "location", "vary"),
 )
 
-State = Literal["fresh", "stale", "expired", "negative"]
-
 Foresee = Callable[[Mirror, Request], Awaitable[Foreseen]]
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is stored for the request. `ttl` None: it never gets stale; `state`: fresh, stale, expired (by an operator)
-    or negative (a 404 or 410); `headers` some of its fields; `blob_present`: its bytes are there."""
+    """What is stored for the request: as it is listed, how its freshness comes about by the rule of this request, some
+    of its fields, and whether its bytes are there."""
 
-    entry: Entry
+    listed: Listed
     reckoned: Reckoned
-    url: str
-    state: State
     headers: dict[str, str]
     blob_present: bool
 
@@ -67,9 +62,12 @@ class Explained:
 class Explaining:
     """Explains. `foresee` is the engine's."""
 
-    def __init__(self, asking: Asking, foresee: Foresee, looks: Looks, reached: Reached, wall: Clock) -> None:
+    def __init__(
+        self, asking: Asking, foresee: Foresee, entries: Entries, looks: Looks, reached: Reached, wall: Clock
+    ) -> None:
         self._asking = asking
         self._foresee = foresee
+        self._entries = entries
         self._looks = looks
         self._reached = reached
         self._wall = wall
@@ -107,12 +105,16 @@ class Explaining:
             upstreams=tuple(shown(url, address) for url in urls),
             learns=found.learns,
             rule=plan.rule,
-            stored=_stored(entry, plan.rule, now, gone=found.gone) if entry else None,
+            stored=self._stored(entry, plan.rule, now, gone=found.gone) if entry else None,
             digest=digest,
             fill=self._looks.look(found.fill) if found.fill else None,
             upstream_states=states,
             error=str(found.error) if found.error else None,
         )
+
+    def _stored(self, entry: Entry, rule: Rule, now: float, *, gone: bool) -> Stored:
+        listed, reckoning = self._entries.listed(entry), reckoned(entry, rule, now)
+        return Stored(listed, reckoning, _fields(entry.head.headers), not gone)
 
 
 def kind(plan: Plan) -> str:
@@ -136,19 +138,6 @@ def _local(address: str, mirror: Mirror, ready: Ready) -> Explained:
         return Explained(address, mirror, "redirect", f"the canonical name is {location}", redirect=location)
     reason = f"this server answers that itself, with {ready.status}"
     return Explained(address, mirror, "local", reason, error=reason if ready.status >= 400 else None)
-
-
-def _stored(entry: Entry, rule: Rule, now: float, *, gone: bool) -> Stored:
-    found = reckoned(entry, rule, now)
-    state: State
-    if entry.head.status in NEGATIVE:
-        state = "negative"
-    elif found.expired:
-        state = "expired"
-    else:
-        state = "fresh" if found.ttl > 0 else "stale"
-    url = shown(entry.url, variants.address(entry.key))
-    return Stored(entry, found, url, state, _fields(entry.head.headers), not gone)
 
 
 def _fields(headers: Headers) -> dict[str, str]:

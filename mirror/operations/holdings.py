@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirror.counters import Count, Counters
+from mirror.counters import NOBODY, Count, Counters
+from mirror.operations.places import Places
 from mirror.ports import Clock, Index
 
 RECENT = 5.0
@@ -23,18 +24,24 @@ class Held:
 class Holdings:
     """The sums, which cost a walk over all entries, and the counts."""
 
-    def __init__(self, index: Index, counters: Counters, names: tuple[str, ...], wall: Clock) -> None:
+    def __init__(self, index: Index, counters: Counters, places: Places, wall: Clock) -> None:
         self._index = index
         self._counters = counters
-        self._names = names
+        self._places = places
         self._wall = wall
         self._sums: dict[str, tuple[int, int]] = {}
         self._summed_at = float("-inf")
 
     async def stats(self) -> dict[str, Held]:
-        """By mirror (NOBODY: requests for none). What is stored was summed up at most RECENT seconds ago."""
-        now = self._wall()
-        if not 0 <= now - self._summed_at < RECENT:
-            self._sums = {name: await self._index.sums(f"/{name}/") for name in self._names}
+        """By mirror (NOBODY: requests for none, or for mirrors that there were). What is stored was summed up at most
+        RECENT seconds ago."""
+        now, names = self._wall(), tuple(self._places.mirrors)
+        if not 0 <= now - self._summed_at < RECENT or names != tuple(self._sums):
+            self._sums = {name: await self._index.sums(f"/{name}/") for name in names}
             self._summed_at = now
-        return {name: Held(count, *self._sums.get(name, (0, 0))) for name, count in self._counters.totals().items()}
+        totals = self._counters.totals()
+        nobody = sum((count for name, count in totals.items() if name not in names), Count())
+        return {
+            **{name: Held(totals.get(name, Count()), *self._sums.get(name, (0, 0))) for name in names},
+            NOBODY: Held(nobody, 0, 0),
+        }

@@ -12,6 +12,10 @@ class Places:
     """The mirrors by name. All methods raise RequestError, which names what cannot be meant."""
 
     def __init__(self, mirrors: tuple[Mirror, ...]) -> None:
+        self.become(mirrors)
+
+    def become(self, mirrors: tuple[Mirror, ...]) -> None:
+        """From now on there are these."""
         self.mirrors = {mirror.name: mirror for mirror in mirrors}
 
     def mirror(self, address: str) -> Mirror:

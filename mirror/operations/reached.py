@@ -33,9 +33,13 @@ class Reached:
     """Knows the upstreams of the configuration, and of others those that were asked lately."""
 
     def __init__(self, mirrors: tuple[Mirror, ...], health: Callable[[], Mapping[str, Health]], wall: Clock) -> None:
-        self._any = [mirror for mirror in mirrors if mirror.ecosystem == "any"]
         self._health = health
         self._began = wall()
+        self.become(mirrors)
+
+    def become(self, mirrors: tuple[Mirror, ...]) -> None:
+        """From now on there are these mirrors."""
+        self._any = [mirror for mirror in mirrors if mirror.ecosystem == "any"]
         self._named: dict[str, list[str]] = {}
         for mirror in mirrors:
             for name in dict.fromkeys(map(server, mirror.upstreams)):

@@ -74,7 +74,7 @@ class Looks:
             there=there,
             total=body.total if body else None,
             rate=self._rate(fill, there, now),
-            readers=fill.readers,
+            readers=fill.followers,
             segments=body.segments.running if body else 0,
             age=max(0.0, now - fill.started),
             stored=fill.published and fill.asked.plan.rule.store and not (body and body.detached),

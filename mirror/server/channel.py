@@ -4,6 +4,8 @@ A message is one byte that says what it is, and what belongs to that:
     C   a connection, as a descriptor; the bytes that were read from it and not answered. Where they are many, they are
         in a file in memory, as a second descriptor, because a message has to be sent whole or not at all.
     U   blobs that were used: JSON, {blob: [wall clock in seconds, hits]}
+    L   from the holder, in a file in memory: a configuration (operations/reloading.py `Loaded`, pickled: both ends are
+        of one program, which nobody else can write to); back, its number in digits: it is in force there
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 
 log = logging.getLogger("mirror.server")
@@ -40,9 +43,17 @@ class Channel:
         end.setblocking(False)
         self._end = end
         self._turn = asyncio.Lock()
+        self._loaded: Callable[[bytes], None] = lambda _: None
 
-    def listen(self, taken: Callable[[socket.socket, bytes], None], used: Callable[[Used], None]) -> None:
-        """Call `taken` with each connection that comes, and `used` with what others have used."""
+    def listen(
+        self,
+        taken: Callable[[socket.socket, bytes], None],
+        used: Callable[[Used], None],
+        loaded: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
+        """Call `taken` with each connection that comes, `used` with what others have used, and `loaded` with what is
+        said of a configuration."""
+        self._loaded = loaded
         asyncio.get_running_loop().add_reader(self._end.fileno(), self._receive, taken, used)
 
     def deafen(self) -> None:
@@ -63,6 +74,8 @@ class Channel:
                 taken(socket.socket(fileno=fds[0]), _written(fds[1]) if len(fds) > 1 else message[1:])
             elif message[:1] == b"U":
                 used(json.loads(message[1:]))
+            elif message[:1] == b"L":
+                self._loaded(_written(fds[0]) if fds else message[1:])
 
     async def hand_over(self, connection: int, data: bytes) -> None:
         """Send a descriptor, which stays the caller's, and what was read from it: in turn, when there is room."""
@@ -74,13 +87,17 @@ class Channel:
         """As `hand_over`, if there is room now."""
         if len(data) < MOST:
             return self._sent(b"C" + data, connection)
-        file = os.memfd_create("read", os.MFD_CLOEXEC)
-        try:
-            with os.fdopen(file, "wb", closefd=False) as written:
-                written.write(data)
+        with in_memory(data) as file:
             return self._sent(b"C", connection, file)
-        finally:
-            os.close(file)
+
+    def tell_loaded(self, pickled: bytes) -> bool:
+        """Tell which configuration is in force; False where there is no room for it now."""
+        with in_memory(pickled) as file:
+            return self._sent(b"L", file)
+
+    def told_loaded(self, number: int) -> None:
+        """Answer that: it is in force here."""
+        self._sent(b"L%d" % number)
 
     def tell_used(self, blobs: Used) -> None:
         """Tell which blobs were used; what there is no room for is not told."""
@@ -99,6 +116,18 @@ class Channel:
                 raise
             return False
         return True
+
+
+@contextmanager
+def in_memory(data: bytes) -> Iterator[int]:
+    """A file in memory that holds this."""
+    file = os.memfd_create("read", os.MFD_CLOEXEC)
+    try:
+        with os.fdopen(file, "wb", closefd=False) as written:
+            written.write(data)
+        yield file
+    finally:
+        os.close(file)
 
 
 def _written(file: int) -> bytes:

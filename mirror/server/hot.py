@@ -33,8 +33,10 @@ class Reply(Protocol):
     def lasts(self, now: float) -> bool: ...
     def shape(self, now: float) -> tuple[Any, str, float]: ...
     def at_hand(self) -> Blob | None: ...
-    def line(self, client: str, status: int, count: int, behind: str, spent: float = 0.0) -> str: ...
-    def sent(self, now: float, line: str, count: int) -> None: ...
+    def line(
+        self, client: str, status: int, count: int, outcome: str, spent: float = 0.0, whole: bool = True
+    ) -> Any: ...
+    def sent(self, now: float, line: Any, count: int) -> None: ...
 
 
 class Kept:
@@ -51,7 +53,8 @@ class Kept:
         self.part: tuple[int, int] | None = None
         self._until = 0.0
         self._told: tuple[int, int, str] = (0, 0, "")
-        self._client, self._line = "", ""
+        self._client: str = ""
+        self._line: Any = None
 
     def ready(self, now: float) -> bool:
         """`wire` and `part` are right at `now` (wall clock); False where the reply is right no more."""
@@ -70,12 +73,12 @@ class Kept:
 
     def sent_part(self, client: str, now: float, count: int, spent: float, *, whole: bool) -> None:
         """So many bytes of `part` went out to that client, too."""
-        status, _, behind = self._told
-        line = self.reply.line(client, status, count, behind if whole else f" incomplete{behind}", spent)
+        status, _, outcome = self._told
+        line = self.reply.line(client, status, count, outcome, spent, whole)
         self.reply.sent(now, line, count)
 
     def _encode(self, now: float) -> None:
-        shape, behind, self._until = self.reply.shape(now)
+        shape, outcome, self._until = self.reply.shape(now)
         whole, body = self.reply.body, b""
         for piece in shape.pieces:
             if isinstance(piece, bytes):
@@ -85,7 +88,7 @@ class Kept:
             else:
                 self.part = piece
         self.wire = b"".join((*status_line(shape.status, shape.reason), *field_lines(shape.fields), b"\r\n", body))
-        self._told, self._client = (shape.status, len(body), behind), ""
+        self._told, self._client = (shape.status, len(body), outcome), ""
 
 
 class Hot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import resource
+import signal
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
 
@@ -13,6 +14,12 @@ KEPT = 16 << 20
 
 MAPPED = 4 << 20
 """Bytes from which a block is mapped for itself."""
+
+
+def wait_for_a_reload() -> None:
+    """To be called first of all: who asks for the configuration to be read again before somebody can see to it has what
+    is wanted, and must not end the server by that."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def prepare() -> None:

@@ -11,47 +11,60 @@ import mmap
 import os
 import signal
 import socket
-import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 from mirror.changes import SIZE, Changes
+from mirror.operations.reloading import Loaded
 from mirror.server import process
-from mirror.server.run import BACKLOG
-from mirror.server.worker import READY, Place, work
-from mirror.settings import ServerSettings
-from mirror.values import Address
+from mirror.server.beats import Beats
+from mirror.server.listeners import listening
+from mirror.server.systemd import Notify
+from mirror.server.upward import told
+from mirror.server.worker import READY, RETIRE, TOLD, Place, work
 
 log = logging.getLogger("mirror.server")
 
-WATCHED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, READY)
+WATCHED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, RETIRE, READY, TOLD)
 
 LONG = 2.0
 """Seconds; who dies earlier than that has not lived long."""
 LONGEST_PAUSE = 10.0
 """Seconds before another one takes the place of one that never lives long."""
 
-MakeApp = Callable[[Changes, int, bool], Any]
-"""The application, with marks that all processes share, and the number of its rows of counters, which it alone writes
-(of GENERATIONS for each worker); of the holder (True), or a front."""
+LOOK_EVERY = 2.0
+"""Seconds between looks whether the workers' event loops turn."""
+HUNG = 15
+"""Looks, one after the other, at one that does not, after which the worker is killed: half a minute."""
+
+MakeApp = Callable[[Loaded, Changes, int, bool], Any]
+"""The application, with the configuration in force, marks that all processes share, and the number of its rows of
+counters, which it alone writes (of GENERATIONS for each worker); of the holder (True), or a front."""
 
 GENERATIONS = 4
 """Processes that may be at one place at the same time: those that drain, and their successor."""
 
 
-def supervise(settings: ServerSettings, make: MakeApp) -> int:
-    """Serve with `settings.workers` processes until told to stop; the exit code."""
+def supervise(
+    loaded: Loaded,
+    make: MakeApp,
+    sockets: Sequence[socket.socket] = (),
+    notify: Notify | None = None,
+    learned: Callable[[Loaded], None] = lambda _: None,
+) -> int:
+    """Serve with as many processes as are configured until told to stop; the exit code. `sockets` listen already, and
+    are shared by all. `learned` is called in this process with each configuration that is put in force."""
     process.prepare()
+    server = loaded.config.server
     try:
-        listeners = listening(settings.listen, settings.workers)
+        listeners = [tuple(sockets)] * server.workers if sockets else listening(server.listen, server.workers)
     except OSError as exc:
-        log.error("cannot listen at %s: %s", settings.listen, exc.strerror or exc)  # noqa: TRY400  no trace of ours
+        log.error("cannot listen at %s: %s", server.listen, exc.strerror or exc)  # noqa: TRY400  no trace of ours
         return 1
-    return Supervisor(settings, make, listeners).run()
+    return Supervisor(loaded, make, listeners, notify or Notify(), learned).run()
 
 
 @dataclass(slots=True)
@@ -60,6 +73,7 @@ class Child:
 
     pid: int
     place: Place
+    row: int
     began: float
     ready: bool = False
 
@@ -67,12 +81,24 @@ class Child:
 class Supervisor:
     """See the module."""
 
-    def __init__(self, settings: ServerSettings, make: MakeApp, listeners: list[tuple[socket.socket, ...]]) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        loaded: Loaded,
+        make: MakeApp,
+        listeners: list[tuple[socket.socket, ...]],
+        notify: Notify,
+        learned: Callable[[Loaded], None],
+    ) -> None:
+        self._loaded = loaded
+        self._learned = learned
         self._make = make
+        self._notify = notify
         self._changes = Changes(mmap.mmap(-1, SIZE))
+        self._beats = Beats(len(listeners) * GENERATIONS)
+        self._told_end, up = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._told_end.setblocking(False)
         life, self._life = os.pipe()
-        self._places = _places(listeners, life)
+        self._places = _places(listeners, life, up)
         self._children: dict[int, Child] = {}  # all, by process id
         self._at: dict[int, Child] = {}  # who serves at a place, or is about to
         self._before: dict[int, Child] = {}  # who goes on at a place until its successor is ready
@@ -82,39 +108,86 @@ class Supervisor:
         self._renewing: list[int] = []
         self._complete = False  # all have been ready once
         self._ending = False
+        self._reloading = False  # the holder was told to read the configuration again, or is to be
+        self._looked = 0.0
         self._code = 0
         self._mask: set[int] = set()
 
     def run(self) -> int:
         self._mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED))
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it waits for us from now on; one that is ignored would not
         self._due = {place.number: 0.0 for place in self._places}
         while self._children or self._due:
             self._start_due()
-            told = signal.sigtimedwait(WATCHED, self._patience())
-            if told is not None:
-                self._told(told.si_signo, told.si_pid)
+            heard = signal.sigtimedwait(WATCHED, self._patience())
+            if heard is not None:
+                self._heard(heard.si_signo, heard.si_pid)
             self._bury()
             self._renew()
+            self._look()
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         return self._code
 
     def _patience(self) -> float:
-        return max(0.0, min(self._due.values(), default=time.monotonic() + 3600) - time.monotonic())
+        look = min(LOOK_EVERY, self._notify.alive or LOOK_EVERY)
+        return max(0.0, min(self._due.values(), default=time.monotonic() + look) - time.monotonic())
 
-    def _told(self, number: int, pid: int) -> None:
+    def _heard(self, number: int, pid: int) -> None:
         if number in (signal.SIGTERM, signal.SIGINT):
             self._end(0)
         elif number == signal.SIGHUP and not self._ending:
+            self._reloading = True
+            self._notify.reloading()
+            self._reload()
+        elif number == RETIRE and not self._ending:
             log.info("all workers are renewed, one after the other")
             self._renewing = [place.number for place in (*self._places[1:], self._places[0])]
+        elif number == TOLD:
+            self._learn()
         elif number == READY and (child := self._children.get(pid)):
-            child.ready = True
-            self._complete = self._complete or self._all_ready()
-            if (before := self._before.pop(child.place.number, None)) is not None:
-                self._signal(before, signal.SIGHUP)
+            self._is_ready(child)
+
+    def _is_ready(self, child: Child) -> None:
+        child.ready = True
+        if not self._complete and self._all_ready():
+            self._complete = True
+            self._notify.ready("serves")
+        if (before := self._before.pop(child.place.number, None)) is not None:
+            self._signal(before, RETIRE)
+        if child.place.holder and self._reloading:
+            self._reload()
+
+    def _reload(self) -> None:
+        """Have the holder read the configuration again: it tells all others, and us. One that does not serve yet is
+        told when it does; the successor of one that dies is told anew."""
+        holder = self._at.get(0)
+        if holder is not None and holder.ready:
+            self._signal(holder, signal.SIGHUP)
+
+    def _learn(self) -> None:
+        for news in told(self._told_end):
+            if isinstance(news, Loaded):
+                self._loaded = news
+                self._learned(news)
+            if self._reloading:
+                self._reloading = False
+                self._notify.ready(f"serves by the configuration before: {news}" if isinstance(news, str) else "serves")
+
+    def _look(self) -> None:
+        """Whether event loops turn: a worker whose does not is killed, and another one takes its place."""
+        now = time.monotonic()
+        if now - self._looked >= LOOK_EVERY and not self._ending:
+            self._looked = now
+            for child in self._at.values():
+                if child.ready and self._beats.missed(child.row) == HUNG:
+                    log.error("worker %d (process %d) hangs; it is killed", child.place.number, child.pid)
+                    self._signal(child, signal.SIGKILL)
+        if (holder := self._at.get(0)) is not None and holder.ready:
+            self._notify.lives()
 
     def _end(self, code: int) -> None:
         """Have all end; those that are told so twice do not wait for downloads."""
+        self._notify.stopping()
         self._code = self._code or code
         self._ending = True
         self._due, self._renewing = {}, []
@@ -132,21 +205,25 @@ class Supervisor:
             self._start(self._places[number])
 
     def _start(self, place: Place) -> None:
+        self._learn()  # what the others know, the new one has to know too
         self._generations[place.number] += 1
+        row = place.number * GENERATIONS + self._generations[place.number] % GENERATIONS
+        self._beats.forget(row)
         pid = os.fork()
         if pid == 0:
-            self._become(place)
-        self._children[pid] = self._at[place.number] = Child(pid, place, time.monotonic())
+            self._become(place, row)
+        self._children[pid] = self._at[place.number] = Child(pid, place, row, time.monotonic())
 
-    def _become(self, place: Place) -> NoReturn:
+    def _become(self, place: Place, row: int) -> NoReturn:
         """The child's whole life. What the supervisor's callers would do after it is not the child's to do."""
         code = 1
         try:
             os.setpgid(0, 0)  # an interrupt from the keyboard is for the supervisor, which tells the others
             os.close(self._life)
+            process.wait_for_a_reload()
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
-            row = place.number * GENERATIONS + self._generations[place.number] % GENERATIONS
-            code = work(self._make(self._changes, row, place.holder), self._settings, place)
+            app = self._make(self._loaded, self._changes, row, place.holder)
+            code = work(app, self._loaded.config.server, place, self._beats.of(row))
         except SystemExit as exc:
             code = exc.code if isinstance(exc.code, int) else 1
         except BaseException:
@@ -192,57 +269,13 @@ class Supervisor:
         before = self._at[number]
         self._start(self._places[number])
         if number == 0:  # which cannot be ready before the lease is let go
-            self._signal(before, signal.SIGHUP)
+            self._signal(before, RETIRE)
         else:
             self._before[number] = before
 
 
-def _places(listeners: list[tuple[socket.socket, ...]], life: int) -> list[Place]:
+def _places(listeners: list[tuple[socket.socket, ...]], life: int, up: socket.socket) -> list[Place]:
     pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in listeners[1:]]
-    holder = Place(0, listeners[0], tuple(ours for ours, _ in pairs), life)
-    fronts = zip(listeners[1:], pairs, strict=True)
-    return [holder, *(Place(number, some, (end,), life) for number, (some, (_, end)) in enumerate(fronts, 1))]
-
-
-def listening(listen: Address, count: int) -> list[tuple[socket.socket, ...]]:
-    """Listening sockets for so many workers: of their own, among which the kernel divides connections; of a path, one
-    that they share. OSError where there can be none."""
-    if listen.path:
-        return [(_at_path(listen.path),)] * count
-    known = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    found = list(dict.fromkeys((family, address) for family, _, _, _, address in known))
-    for family, address in found:
-        _bound(family, address, shared=False).close()  # a port that may be shared would be shared with others, too
-    return [tuple(_listening(_bound(*where, shared=True)) for where in found) for _ in range(count)]
-
-
-def _bound(family: int, address: Any, *, shared: bool) -> socket.socket:
-    opened = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        opened.bind(address)
-    except BaseException:
-        opened.close()
-        raise
-    return opened
-
-
-def _at_path(path: Path) -> socket.socket:
-    mode = 0o666
-    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
-        mode = stat.S_IMODE(path.stat().st_mode)
-        path.unlink()
-    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    opened.bind(str(path))
-    path.chmod(mode)
-    return _listening(opened)
-
-
-def _listening(opened: socket.socket) -> socket.socket:
-    opened.setblocking(False)
-    opened.listen(BACKLOG)
-    return opened
+    ends = [tuple(ours for ours, _ in pairs), *((theirs,) for _, theirs in pairs)]
+    places = zip(listeners, ends, strict=True)
+    return [Place(number, some, end, life, os.getpid(), up) for number, (some, end) in enumerate(places)]

@@ -14,21 +14,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial as bind
 from pathlib import Path
 
 from mirror.changes import Changes
+from mirror.counters import Counters
 from mirror.errors import StoreError
 from mirror.evict import Limits, Room, evict
 from mirror.stores.counting import Pace
 from mirror.stores.disk import DiskStore
 from mirror.stores.facts import FileFacts
-from mirror.stores.files import sync_folders
+from mirror.stores.leasing import locked, taken_away
+from mirror.stores.sharing import learn
 from mirror.stores.shelf import Durability
 from mirror.stores.sqlite import DiskcacheIndex
 from mirror.stores.sweeping import orphans, sweep
@@ -47,11 +48,16 @@ USE_NOTED_EVERY = 60.0
 
 
 def open_stores(
-    path: Path, limits: Limits, durability: Durability = "full", changes: Changes | None = None, patience: float = 0.0
+    path: Path,
+    limits: Limits,
+    durability: Durability = "full",
+    changes: Changes | None = None,
+    patience: float = 0.0,
+    counters: Counters | None = None,
 ) -> Stores:
     """All stores below `path`, within `limits`; nothing is touched before `start`, which waits up to `patience` seconds
-    for a server that lets the path go."""
-    changes = changes or Changes()
+    for a server that lets the path go. What is evicted is counted in `counters`."""
+    changes, counters = changes or Changes(), counters or Counters(())
     index = DiskcacheIndex(path / "index.v1", changes=changes)
     facts = FileFacts(path / "facts.v1", changes)
     room = Room(
@@ -60,7 +66,13 @@ def open_stores(
         overhead=lambda: index.bytes_on_disk() + facts.bytes_on_disk() + FOLDERS + store.folders,
     )
     store = DiskStore(path, room, durability, changes=changes)
-    room.evict = bind(evict, store, index)
+
+    async def leave(name: str) -> None:
+        size = room.size(name) or 0
+        key = await evict(store, index, name)
+        counters.of(key[1:].partition("/")[0]).evicted(size)
+
+    room.evict = leave
     taken = Taken(path / "taken", limits.max_size, store.run, sync=durability != "none")
     room.promise = taken.promise
     return Stores(store, index, facts, room, taken, path, changes, patience)
@@ -80,6 +92,7 @@ class Stores:
     patience: float = 0.0
     _lock: int = field(default=-1, init=False)
     _clean: bool = field(default=False, init=False)  # index and blobs are known to agree
+    _limited: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def start(self) -> None:
@@ -89,7 +102,7 @@ class Stores:
             try:
                 _make_private(self.path)
                 self._lock = await self._lease()
-                self._clean = _taken_away(self.path / "clean")
+                self._clean = taken_away(self.path / "clean")
             except OSError as exc:
                 raise StoreError(f"cannot use the cache at {self.path}: {exc.strerror or exc}") from exc
             await self.store.start()
@@ -107,11 +120,11 @@ class Stores:
         self._task = asyncio.get_running_loop().create_task(self._attend())
 
     async def _lease(self) -> int:
-        """See `_locked`."""
+        """See `locked`."""
         waited = 0.0
         while True:
             try:
-                return _locked(self.path / "lock")
+                return locked(self.path / "lock")
             except StoreError:
                 if waited >= self.patience:
                     raise
@@ -140,9 +153,30 @@ class Stores:
             self._clean = False
             self.room.counted(whole=False)  # whoever wants to store waits for it
         while True:
+            await self._hold_limits()
             await self.room.note()
-            await asyncio.sleep(USE_NOTED_EVERY)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(USE_NOTED_EVERY):
+                    await self._limited.wait()
             await self.store.note_use()
+
+    def limit(self, limits: Limits, shares: Mapping[str, int]) -> None:
+        """From now on these hold, for mirrors by name the `shares`, in bytes; what is more goes soon, behind the
+        requests."""
+        self.taken.limit(limits.max_size)
+        self.room.limit(limits, shares)
+        self._limited.set()
+
+    async def _hold_limits(self) -> None:
+        """Evict what is more than limits and shares allow."""
+        self._limited.clear()
+        if not self.room.whole:
+            return
+        try:
+            await learn(self.store, self.index, self.room, Pace())
+        except StoreError as exc:
+            log.warning("it is not known what is stored of the mirrors with a share: %s", exc)
+        await self.room.fit()
 
     async def _mend(self, blobs: list[str]) -> None:
         """Until it is done, what is wrong with the index is a miss, and a blob that nothing points at is not found."""
@@ -197,30 +231,3 @@ def _make_private(path: Path) -> None:
         raise StoreError(f"everybody may write to the cache at {path}: what is there cannot be trusted")
     if mode & 0o077:
         path.chmod(0o700)
-
-
-def _locked(path: Path) -> int:
-    """A descriptor that holds the lock until it is closed; StoreError when another process has it."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, str(os.getpid()).encode(), 0)
-    except BlockingIOError as exc:
-        pid = os.pread(fd, 20, 0).decode("ascii", "replace") or "unknown"
-        os.close(fd)
-        raise StoreError(f"another server (process {pid}) uses the cache at {path.parent}") from exc
-    except OSError:
-        os.close(fd)
-        raise
-    return fd
-
-
-def _taken_away(path: Path) -> bool:
-    """True when the marker stood there. It is gone for good then: a power cut must not bring it back."""
-    try:
-        path.unlink()
-    except FileNotFoundError:
-        return False
-    sync_folders({path.parent})
-    return True

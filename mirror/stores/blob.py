@@ -89,13 +89,14 @@ class FileBlob:
         self.leave()
 
 
-def open_blob(path: Path) -> tuple[int, Entry] | None:
-    """Descriptor and entry of the blob file at `path`; None when there is none, or what is there is no whole blob.
+def open_blob(path: Path, flags: int = 0) -> tuple[int, Entry] | None:
+    """Descriptor and entry of the blob file at `path`, opened with `flags` too; None when there is none, or what is
+    there is no whole blob.
 
     Links, devices and other owners' files are not followed (a planted file is never served). Blocks.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | flags)
     except OSError:
         return None
     try:
@@ -109,8 +110,8 @@ def open_blob(path: Path) -> tuple[int, Entry] | None:
 
 
 def entry_of(path: Path) -> Entry | None:
-    """The entry of `open_blob`. Blocks."""
-    opened = open_blob(path)
+    """The entry of `open_blob`. That is no use of the blob: its access time stays. Blocks."""
+    opened = open_blob(path, getattr(os, "O_NOATIME", 0))
     if opened is None:
         return None
     os.close(opened[0])

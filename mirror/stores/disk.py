@@ -23,6 +23,7 @@ from mirror.evict import Room, on_disk
 from mirror.extents import Extents
 from mirror.model import Digest, Entry
 from mirror.ports import Note
+from mirror.shares import mirror_of
 from mirror.stores.blob import FileBlob, entry_of, open_blob
 from mirror.stores.codec import load_note
 from mirror.stores.counting import Pace, count
@@ -88,10 +89,11 @@ class DiskStore:
         return found
 
     def create(self, note: Note) -> FilePartial:
-        return FilePartial(self._shelf.fresh(), note, self._executor, self._keeping, self._room.reservation())
+        reservation = self._room.reservation(mirror_of(note.key))
+        return FilePartial(self._shelf.fresh(), note, self._executor, self._keeping, reservation)
 
     async def put(self, note: Note, body: bytes) -> Entry:
-        reservation = self._room.reservation()
+        reservation = self._room.reservation(mirror_of(note.key))
         try:
             await reservation.grow(on_disk(len(body) + FOOTER_ROOM), len(body))
             entry, count = await self.run(self._shelf.put, note, body)
@@ -99,14 +101,14 @@ class DiskStore:
             raise StoreError(f"cannot store {note.key}: {exc.strerror or exc}") from exc
         finally:
             reservation.release()
-        self._room.add(entry.blob, count)
+        self._room.add(entry.blob, count, mirror_of(entry.key))
         return entry
 
     async def resume(self, key: str) -> FilePartial | None:
         name = self._kept.pop(key, None)
         if name is None:
             return None
-        reservation = self._room.reopen(name)
+        reservation = self._room.reopen(name, mirror_of(key))
         path = self._shelf.partials / name
         try:
             note, extents = load_note(await self.run(path.with_suffix(".json").read_bytes))
@@ -160,6 +162,10 @@ class DiskStore:
     async def recent(self) -> list[str]:
         """The blobs that were stored last, before and since the start; some may be gone."""
         return await self.run(self._shelf.recent.blobs)
+
+    def kept(self, prefix: str) -> list[str]:
+        """Names of the partials that are kept for keys that begin with `prefix`."""
+        return [name for key, name in self._kept.items() if key.startswith(prefix)]
 
     async def note_use(self) -> None:
         """Write down when blobs were last used, as their files' access times, so that a restart knows the order."""
@@ -216,7 +222,7 @@ class DiskStore:
         except OSError as exc:
             raise StoreError(f"cannot store {partial.note.key}: {exc.strerror or exc}") from exc
         partial.reservation.release()
-        self._room.add(entry.blob, count)
+        self._room.add(entry.blob, count, mirror_of(entry.key))
         return entry
 
     async def _verified(self, partial: FilePartial, size: int, digest: Digest | None) -> None:
@@ -256,7 +262,7 @@ class DiskStore:
         partial.reservation.release()
         older = self._kept.pop(partial.note.key, None)
         self._kept[partial.note.key] = partial.path.name
-        self._room.add(partial.path.name, size)
+        self._room.add(partial.path.name, size, mirror_of(partial.note.key))
         await self._drop([older] if older else [])
         return None
 

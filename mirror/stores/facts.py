@@ -88,7 +88,7 @@ class FileFacts:
         lines = dict(filter(None, map(_line, facts)))
         body = b"".join(lines[name] for name in sorted(lines))
         first = json.dumps({"slot": slot, "source": source, "count": len(lines), "size": len(body)})
-        path = self._path / mirror / _file(slot)
+        path = self._path / mirror / file_of(slot)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_suffix(f".{secrets.token_hex(4)}.draft")
         self._drafts.add(draft.name)
@@ -117,7 +117,7 @@ class FileFacts:
         return await self._run(self._source, mirror, slot)
 
     def _source(self, mirror: str, slot: str) -> str | None:
-        with contextlib.suppress(FileNotFoundError), self._opened(mirror, _file(slot)) as document:
+        with contextlib.suppress(FileNotFoundError), self._opened(mirror, file_of(slot)) as document:
             return document.source if document.slot == slot else None
         return None
 
@@ -125,7 +125,7 @@ class FileFacts:
         return await self._run(self._find, mirror, slots, name)
 
     def _find(self, mirror: str, slots: Sequence[str], name: str) -> Fact | None:
-        names = [_file(slot) for slot in slots]
+        names = [file_of(slot) for slot in slots]
         if not slots:
             with self._lock:
                 names = [*reversed(self._listed(mirror))]  # the newest document is right where two disagree
@@ -234,7 +234,8 @@ def _fact(name: str, url: str, digest: str, size: bytes) -> Fact:
     return Fact(name, url, Digest(algorithm, value) if digest else None, int(size) if size else None)
 
 
-def _file(slot: str) -> str:
+def file_of(slot: str) -> str:
+    """The name of the file that has the facts of a slot."""
     return hashlib.sha256(slot.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
-
 from mirror.stores.counting import Pace
 from mirror.stores.disk import DiskStore
+from mirror.stores.ids import Ids
 from mirror.stores.sqlite import DiskcacheIndex
 
 PORTION = 500
@@ -15,46 +13,22 @@ OPENED = 20
 """Blobs that are opened in one go; a millisecond or two."""
 
 
-class Referenced:
-    """Ids of blobs, eight bytes each. What is no id as this store makes them (16 hex digits) is never in it."""
-
-    def __init__(self) -> None:
-        self._ids = [array("Q") for _ in range(256)]
-
-    def add(self, blob: str) -> None:
-        if (value := _value(blob)) is not None:
-            self._ids[value >> 56].append(value)
-
-    def sort(self, first: int) -> None:
-        """Those whose first byte it is; all must be sorted before anybody looks for one."""
-        self._ids[first] = array("Q", sorted(self._ids[first]))
-
-    def __contains__(self, blob: str) -> bool:
-        value = _value(blob)
-        if value is None:
-            return False
-        ids = self._ids[value >> 56]
-        at = bisect_left(ids, value)
-        return at < len(ids) and ids[at] == value
-
-
-def _value(blob: str) -> int | None:
-    try:
-        return int(blob, 16) if len(blob) == 16 else None
-    except ValueError:
-        return None
-
-
-async def orphans(index: DiskcacheIndex, blobs: list[str], pace: Pace) -> list[str]:
-    """Those of `blobs` that no entry of the index points at. StoreError when the index cannot be read."""
-    referenced = Referenced()
-    async for some in index.blobs():
+async def gathered(index: DiskcacheIndex, prefix: str, pace: Pace) -> Ids:
+    """The blobs of all entries whose keys begin with `prefix`. StoreError when the index cannot be read."""
+    referenced = Ids()
+    async for some in index.blobs(prefix):
         for blob in some:
             referenced.add(blob)
         await pace.rest()
     for first in range(256):
         referenced.sort(first)
         await pace.rest()
+    return referenced
+
+
+async def orphans(index: DiskcacheIndex, blobs: list[str], pace: Pace) -> list[str]:
+    """Those of `blobs` that no entry of the index points at. StoreError when the index cannot be read."""
+    referenced = await gathered(index, "", pace)
     found: list[str] = []
     for start in range(0, len(blobs), PORTION):
         found += [blob for blob in blobs[start : start + PORTION] if blob not in referenced]

@@ -23,12 +23,16 @@ class Taken:
 
     def __init__(self, path: Path, limit: int, run: Run, *, sync: bool) -> None:
         self._path = path
-        self._limit = limit
-        self._step = max(1, min(STEP, limit // 64))
+        self.limit(limit)
         self._run = run
         self._sync = sync
         self._noted = -1  # what the file says; less than nothing: not known
         self._writing = asyncio.Lock()  # two at the same time could end in either order
+
+    def limit(self, limit: int) -> None:
+        """The cache is one of at most so many bytes from now on."""
+        self._limit = limit
+        self._step = max(1, min(STEP, limit // 64))
 
     def read(self) -> int | None:
         """What is taken at most; None when that is not known. Blocks."""

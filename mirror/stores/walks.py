@@ -38,9 +38,9 @@ class Walks:
             if entries:
                 yield entries
 
-    async def blobs(self) -> AsyncIterator[list[str]]:
-        """The blobs of all entries, as `scan` gives the entries."""
-        async for texts in self._texts(""):
+    async def blobs(self, prefix: str = "") -> AsyncIterator[list[str]]:
+        """The blobs of these entries, as `scan` gives the entries."""
+        async for texts in self._texts(prefix):
             yield [blob_of(text) for text in texts]
 
     async def _texts(self, prefix: str) -> AsyncIterator[list[str]]:

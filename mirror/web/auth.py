@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from mirror.errors import TooOften, Unproven
 from mirror.rights import Role, Tokens, loopback
+from mirror.settings import AdminSettings
 
 __all__ = ["Rights", "Role"]
 
@@ -18,15 +19,19 @@ _THROUGH_PROXY = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
 
 
 class Rights:
-    """Checks requests. `ours` says whether a Host, for that request, is a name of this server's; `reads`: looking needs
-    a token, too; `proxied`: the key of [server] that says that a proxy stands in front, or ""."""
+    """Checks requests. `ours` says whether a Host, for that request, is a name of this server's."""
 
-    def __init__(
-        self, tokens: Tokens, ours: Callable[[str, Request], bool], *, reads: bool = False, proxied: str = ""
-    ) -> None:
+    def __init__(self, tokens: Tokens, ours: Callable[[str, Request], bool]) -> None:
         self._tokens = tokens
         self._ours = ours
-        self._reads = reads
+        self._reads = False
+        self._proxied = ""
+
+    def become(self, admin: AdminSettings, proxied: str) -> None:
+        """From now on it is as `admin` says; the mirrors, which share the tokens, see it too. `proxied`: the key of
+        [server] that says that a proxy stands in front, or ""."""
+        self._tokens.known = admin.known
+        self._reads = admin.reads == "token"
         self._proxied = proxied
 
     def needs(self, role: Role) -> Any:
@@ -38,7 +43,8 @@ class Rights:
         return Depends(check)
 
     def check(self, request: Request, role: Role) -> None:
-        """Raise HTTPException 401, 403 or 429 unless the request may do it. Looking is free, unless `reads`.
+        """Raise HTTPException 401, 403 or 429 unless the request may do it. Looking is free, unless a token
+        is asked for that, too.
 
         Else, with a token configured: one that carries the role must be shown (`Authorization: Bearer T`, or Basic with
         T as password). With none: loopback clients only, who ask for a name that is this server's own (a page whose own

@@ -11,13 +11,13 @@ from typing import Any
 from mirror.counters import Counted
 from mirror.engine import Engine
 from mirror.httpcache.freshness import age
+from mirror.masking import masked
 from mirror.model import Request
 from mirror.outside import whole
 from mirror.ports import Blob
 from mirror.reply import ROUNDING, InMemory, Lasting, Reply
 from mirror.uses import Use
-from mirror.web import access
-from mirror.web.access import Gathered
+from mirror.web.access import Asked, Gathered, Line
 from mirror.web.replies import Send
 from mirror.web.shapes import Shape, shape
 
@@ -38,7 +38,16 @@ def lasts(reply: Reply, request: Request) -> bool:
     """Whether the same request would get this reply again."""
     if reply.lasting is None or request.method not in ("GET", "HEAD"):
         return False
-    return reply.size is not None and not reply.verbatim and not any(name in request.headers for name in _NEVER)
+    if reply.size is None or reply.verbatim or any(name in request.headers for name in _NEVER):
+        return False
+    return reply.size <= SMALL or "," not in (request.headers.get("range") or "")  # of a file one run of bytes is sent
+
+
+def different(key: str, request: Request) -> str:
+    """A key where it is another than the address that was asked for, else ""."""
+    name, _, path = key[1:].partition("/")
+    asked = request.path + (f"?{request.query}" if request.query else "")
+    return masked(key) if key and (f"/{path}" != asked or not request.base.endswith(f"/{name}")) else ""
 
 
 async def small(reply: Reply) -> Reply:
@@ -69,7 +78,7 @@ class Prepared:
         engine: Engine,
         reply: Reply,
         request: Request,
-        line: str,
+        asked: Asked,
         log: Gathered,
         counted: Counted,
         serve: Serve,
@@ -82,7 +91,9 @@ class Prepared:
         self._lasting: Lasting = reply.lasting
         self._until = reply.lasting.until - ROUNDING
         self._since = engine.since
-        self._line = line
+        self._asked = asked
+        self._word = reply.outcome.x_cache
+        self._key = different(reply.key, request)
         self._log = log
         self.counted = counted
         self._answered = counted.answers(reply.outcome.x_cache)
@@ -94,12 +105,12 @@ class Prepared:
         return now < self._until and not self._since(self._lasting.mark)
 
     def shape(self, now: float) -> tuple[Shape, str, float]:
-        """The response at `now`, what the log says behind it, and until when both are the same: Age and the ttl of
+        """The response at `now`, what became of the request, and until when both are the same: Age and the ttl of
         Cache-Status are whole seconds. That it is asked for is noted as a use of what is stored."""
         self._use = self._engine.used(self._lasting)
         reply, left = self._at(now), self._lasting.ttl(now)
         change = min(1 - age(reply.head, now) % 1, left % 1 if left != inf else 1.0) - ROUNDING
-        return shape(reply, self.request, now), f" [{reply.outcome}]", now + change
+        return shape(reply, self.request, now), str(reply.outcome), now + change
 
     def at_hand(self) -> Blob | None:
         """The body's file, open, where that takes no waiting."""
@@ -117,11 +128,13 @@ class Prepared:
         outcome = replace(self._reply.outcome, ttl=whole(self._lasting.ttl(now)))
         return replace(self._reply, outcome=outcome, lasting=None)
 
-    def line(self, client: str, status: int, count: int, behind: str, spent: float = 0.0) -> str:
-        """What the log says when it is sent to that client in so many seconds."""
-        return access.text(client, f"{self._line}{status} ", count, spent, behind)
+    def line(self, client: str, status: int, count: int, outcome: str, spent: float = 0.0, whole: bool = True) -> Line:
+        """What the log says when it is sent to that client in so many seconds, of which none pass before its first
+        byte."""
+        mirror = self.counted.mirror
+        return Line(self._asked, client, status, count, spent, 0.0, outcome, self._word, mirror, self._key, whole)
 
-    def sent(self, now: float, line: str, count: int) -> None:
+    def sent(self, now: float, line: Line, count: int) -> None:
         """The server has sent it, of the body so many bytes."""
         self._answered(count)
         self._use.hits += 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +14,13 @@ from mirror.engine import Engine
 from mirror.errors import Elsewhere, MirrorError, NotFound, RequestError
 from mirror.model import Headers, Mirror, Request
 from mirror.mounts import Mounts
-from mirror.outcome import Outcome
 from mirror.ports import Clock, Hop, Upload
 from mirror.reply import Reply
 from mirror.rights import Tokens
 from mirror.web import access
 from mirror.web.doors import let_in
-from mirror.web.prepared import PREPARED, Prepared, lasts, small
+from mirror.web.ended import Ended
+from mirror.web.prepared import PREPARED, Prepared, different, lasts, small
 from mirror.web.replies import INTERIM, ZERO_COPY, Interims, Send, Sent, send_error, send_reply
 
 log = access.log
@@ -77,24 +76,27 @@ class Proxy:
         wall: Clock,
         counters: Counters | None = None,
         tokens: Tokens | None = None,
+        gathered: access.Gathered | None = None,
     ) -> None:
         self._engine = engine
-        self._mirrors = {mirror.name: mirror for mirror in mirrors}
+        self.become(mirrors, names, mounts)
         self._counters = counters or Counters([*self._mirrors])
-        self._names = names
-        self._mounts = mounts
-        self._gathered = access.Gathered()
+        self._gathered = gathered or access.Gathered()
         self._wall = wall
         self._tokens = tokens or Tokens()
+
+    def become(self, mirrors: tuple[Mirror, ...], names: Names, mounts: Mounts) -> None:
+        """From now on requests are for these."""
+        self._mirrors = {mirror.name: mirror for mirror in mirrors}
+        self._names = names
+        self._mounts = mounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._serve(scope, receive, send, None)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, prepared: Prepared | None) -> None:
-        sent, started = Sent(zero_copy=ZERO_COPY in scope.get("extensions", ())), time.monotonic()
-        outcome: Outcome | None = Outcome(detail="error")
-        error = False
-        counted = prepared.counted if prepared is not None else self._counters.of(NOBODY)
+        sent, name = Sent(zero_copy=ZERO_COPY in scope.get("extensions", ())), self._gathered.ids.of(scope)
+        ended = Ended(sent, prepared.counted if prepared is not None else self._counters.of(NOBODY))
         interims = Interims(send) if INTERIM in scope.get("extensions", ()) else None
         try:
             reply = await prepared.reply(self._wall()) if prepared is not None else None
@@ -102,34 +104,36 @@ class Proxy:
                 request = prepared.request
             else:
                 mirror, request = self._request(scope)
-                counted = self._counters.of(mirror.name)
+                ended.counted = self._counters.of(mirror.name)
                 reply = await self._engine.answer(mirror, request, Hop(_upload(request, receive), interims))
-                reply = await self._prepare(scope, reply, mirror, request, counted)
-            outcome = reply.outcome
+                reply = await self._prepare(scope, reply, mirror, request, ended.counted)
+            ended.outcome, ended.key = reply.outcome, different(reply.key, request)
             await send_reply(reply, request, send, sent, self._wall(), interims)
         except MirrorError as exc:
-            outcome, error = Outcome(detail=type(exc).__name__), True
+            ended.failed(type(exc).__name__)
             if sent.status:  # the head is out: the server resets the connection
                 log.warning("%s: broken off after %d bytes: %s", access.address(scope), sent.count, exc)
             else:
-                await send_error(exc, scope["method"], send, sent, self._wall())
+                await send_error(exc, scope["method"], send, sent, self._wall(), name)
         except ConnectionError:  # the client has left
             raise
         except Elsewhere:  # whoever answers logs it
-            outcome = None
+            ended.outcome = None
             raise
         except Exception:
-            error = True
+            ended.failed("error")
             log.exception("%s: an error of the mirror's own", access.address(scope))
             if not sent.status:
-                await send_error(MirrorError("an error of the mirror's own"), scope["method"], send, sent, self._wall())
+                own = MirrorError("an error of the mirror's own")
+                await send_error(own, scope["method"], send, sent, self._wall(), name)
         finally:
-            if outcome is not None:
-                counted.answered("ERROR" if error else outcome.x_cache, sent.count)
-                if log.isEnabledFor(logging.INFO):
-                    line = access.line(scope, sent, time.monotonic() - started, outcome)
-                    self._gathered.add(self._wall(), line)
-                    self._gathered.write()
+            ended.count()
+            self._tell(scope, ended, name)
+
+    def _tell(self, scope: Scope, ended: Ended, name: str) -> None:
+        if ended.outcome is not None and log.isEnabledFor(logging.INFO):
+            self._gathered.add(self._wall(), ended.line(scope, name))
+            self._gathered.write()
 
     async def _prepare(self, scope: Scope, reply: Reply, mirror: Mirror, request: Request, counted: Counted) -> Reply:
         """Give a server that keeps prepared replies this one, if the same request would get it again."""
@@ -137,8 +141,10 @@ class Proxy:
         if keep is None or mirror.access != "anyone" or not lasts(reply, request):  # bytes prove no right
             return reply
         reply = await small(reply)
-        line = f'"{request.method} {access.address(scope)}" '
-        keep(Prepared(self._engine, reply, request, line, self._gathered, counted, self._serve))
+        if self._mirrors.get(mirror.name) is not mirror:  # it was answered by rules that hold no more
+            return reply
+        asked = access.Asked.of(scope, access.given(scope))
+        keep(Prepared(self._engine, reply, request, asked, self._gathered, counted, self._serve))
         return reply
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -29,12 +30,19 @@ WINDOW = 2 * 1024 * 1024
 
 @dataclass(slots=True)
 class Sent:
-    """What went out: the status, and the body's bytes so far. `zero_copy`: this server sends a file's bytes itself."""
+    """What went out: the status, and the body's bytes so far; `first`: when the first of them was at hand, or the end
+    of an answer without a body (monotonic; 0: not yet). `zero_copy`: this server sends a file's bytes itself."""
 
     status: int = 0
     count: int = 0
     complete: bool = False
     zero_copy: bool = False
+    first: float = 0.0
+
+    def begun(self) -> None:
+        """There are bytes to be sent."""
+        if not self.first:
+            self.first = time.monotonic()
 
 
 async def send_reply(
@@ -67,6 +75,7 @@ async def _start(send: Send, sent: Sent, found: Shape) -> None:
 
 
 async def _end(send: Send, sent: Sent, body: bytes = b"") -> None:
+    sent.begun()
     await send({"type": "http.response.body", "body": body})
     sent.count += len(body)
     sent.complete = True
@@ -84,6 +93,7 @@ async def _body(pieces: AsyncGenerator[Piece, None], send: Send, sent: Sent) -> 
 
 
 async def _bytes(piece: bytes | memoryview, send: Send, sent: Sent) -> None:
+    sent.begun()
     await send({"type": "http.response.body", "body": piece, "more_body": True})
     sent.count += len(piece)
 
@@ -94,17 +104,21 @@ async def _span(span: Span, send: Send, sent: Sent) -> None:
     while at < end:
         count = min(WINDOW, end - at)
         if sent.zero_copy and span.in_memory(at, count):
+            sent.begun()
             await send({"type": ZERO_COPY, "file": span.fd, "offset": at, "count": count, "more_body": True})
         else:
             async for chunk in span.chunks(at, count):
+                sent.begun()
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         at += count
         sent.count += count
 
 
-async def send_error(error: MirrorError, request_method: str, send: Send, sent: Sent, now: float) -> None:
-    """An error of ours as `application/problem+json`."""
-    fields, body = problem(error.status, str(error))
+async def send_error(
+    error: MirrorError, request_method: str, send: Send, sent: Sent, now: float, name: str = ""
+) -> None:
+    """An error of ours as `application/problem+json`. `name`: the request's, see `web/access.py`."""
+    fields, body = problem(error.status, str(error), name)
     if error.status == 400:  # whoever asks so may mean more by it than we read
         fields = fields.set("connection", "close")
     if error.status in (429, 502, 503, 504):

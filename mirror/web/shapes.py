@@ -9,11 +9,13 @@ import json
 import secrets
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from urllib.parse import quote
 
 from mirror.httpcache.conditional import evaluate, not_modified
 from mirror.httpcache.fields import format_date
 from mirror.httpcache.freshness import age
 from mirror.httpcache.ranges import Part, Parts, Unsatisfiable, content_range, multipart, select, unsatisfied
+from mirror.masking import masked
 from mirror.model import VIA, Headers, Request
 from mirror.reply import Reply
 
@@ -106,17 +108,25 @@ def fields(reply: Reply, now: float) -> Headers:
     return headers.set("cache-status", status).set("x-cache", reply.outcome.x_cache).set("via", via)
 
 
-def problem(status: int, detail: str) -> tuple[Headers, bytes]:
-    """Fields and body of an error of ours (RFC 9457); `error` repeats `detail`, which is what npm prints."""
-    title = HTTPStatus(status).phrase
+def problem(status: int, detail: str, name: str = "") -> tuple[Headers, bytes]:
+    """Fields and body of an error of ours (RFC 9457); `error` repeats `detail`, which is what npm prints. `name`: the
+    request's, by which it is found in the log."""
+    title, detail = HTTPStatus(status).phrase, masked(detail)
     text = {"type": "about:blank", "title": title, "status": status, "detail": detail, "error": detail}
+    text |= {"instance": instance(name)} if name else {}
     body = json.dumps(text, ensure_ascii=False).encode("utf-8", "backslashreplace")
     described = {
         "content-type": "application/problem+json",
         "content-length": str(len(body)),
         "cache-control": "no-store",
     }
+    described |= {"x-request-id": name} if name else {}
     return Headers.of(described), body
+
+
+def instance(name: str) -> str:
+    """A request's name as a URI reference (RFC 9457 §3.1.5)."""
+    return quote(name, safe="")
 
 
 def value_bytes(value: str) -> bytes:

@@ -170,7 +170,9 @@ async def test_a_path_has_one_server(tmp_path: Path) -> None:
 
 
 async def test_the_lock_of_a_killed_server_is_free(tmp_path: Path) -> None:
-    code = "import os,sys; from pathlib import Path; from mirror.stores import _locked; _locked(Path(sys.argv[1])); "
+    code = (
+        "import os,sys; from pathlib import Path; from mirror.stores.leasing import locked; locked(Path(sys.argv[1])); "
+    )
     killed = [sys.executable, "-c", code + "os.kill(os.getpid(), 9)", str(tmp_path / "lock")]
     child = await asyncio.create_subprocess_exec(*killed)
     assert await child.wait() == -9

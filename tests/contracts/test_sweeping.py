@@ -13,8 +13,9 @@ from mirror.errors import StoreError
 from mirror.model import Entry
 from mirror.stores import open_stores
 from mirror.stores.counting import Pace
+from mirror.stores.ids import Ids
 from mirror.stores.sqlite import DiskcacheIndex
-from mirror.stores.sweeping import Referenced, orphans, sweep
+from mirror.stores.sweeping import orphans, sweep
 from tests.contracts.samples import entry, keys, stored
 from tests.contracts.test_stores import LIMITS, crash, opened, settled
 from tests.contracts.test_stores_start import counted, filled
@@ -138,7 +139,7 @@ class TestSweep:
 
 
 def test_what_is_no_id_is_referenced_by_nobody() -> None:
-    referenced = Referenced()
+    referenced = Ids()
     for blob in ("", "00ff", "g" * 16, "ff" * 8, "00" * 8):
         referenced.add(blob)
     assert [blob in referenced for blob in ("00ff", "g" * 16, "ff" * 8, "00" * 8, "01" * 8)] == [

@@ -194,7 +194,7 @@ def test_all_are_replaced_and_no_request_fails(server: Served, origin: Abroad) -
         connections = [stack.enter_context(Kept(server.port)) for _ in range(12)]
         for kept in connections:
             kept.ask(HOT)
-        os.kill(server.pid, signal.SIGHUP)
+        os.kill(server.pid, signal.SIGUSR2)
         number, deadline = 0, time.monotonic() + PATIENCE
         while before & set(server.workers()) or len(server.workers()) < 3:
             assert time.monotonic() < deadline

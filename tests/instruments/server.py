@@ -32,6 +32,8 @@ class Served:
         (folder / "config.toml").write_text(
             f'[server]\nlisten = "127.0.0.1:{self.port}"\nworkers = {workers}\n{config}'
         )
+        self.program = [sys.executable, "-m", "mirror"]
+        self.environment: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._told_before = 0
 
@@ -58,9 +60,10 @@ class Served:
         """Start it, and wait until it is ready."""
         assert self._process is None
         self._told_before = len(self.log()) if (self.folder / "log").exists() else 0
-        command = [sys.executable, "-m", "mirror", "serve", "--config", str(self.folder / "config.toml")]
+        command = [*self.program, "serve", "--config", str(self.folder / "config.toml")]
+        environment = os.environ | self.environment
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=environment)
         deadline = time.monotonic() + 30
         while self._status() != 200:
             if self._process.poll() is not None or time.monotonic() > deadline:

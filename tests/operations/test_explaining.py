@@ -315,7 +315,11 @@ async def test_no_credentials_are_told(house: House) -> None:
     found = await house.explain(url)
     assert found.stored is not None
     assert found.stored.headers["location"] == "https://files.test/a?..."
-    told = str(replace(found, mirror=Mirror("o", "http"), stored=None)) + str(found.stored.headers) + found.stored.url
+    told = (
+        str(replace(found, mirror=Mirror("o", "http"), stored=None))
+        + str(found.stored.headers)
+        + str(found.stored.listed)
+    )
     assert "hidden" not in told
     assert "pw" not in told
 

@@ -28,6 +28,12 @@ class Readiness:
     draining = False
 
 
+class Run:
+    """What a server asks of its application."""
+
+    readiness = Readiness()
+
+
 @pytest.fixture
 async def both(make_world: Callable[..., World]) -> AsyncIterator[Both]:
     async with both_of(make_world()) as opened:
@@ -238,7 +244,7 @@ async def test_a_server_looks_by_itself(application: Application) -> None:
         application, hot=Hot(), limits=Limits(head_time=0.1), http=MirrorProtocol, ws="none", lifespan="off",
         log_config=None, port=0,
     )  # fmt: skip
-    server = Server(config, Readiness(), 0.0)
+    server = Server(config, Run(), 0.0)
     task = asyncio.create_task(server.serve())
     await eventually(lambda: server.started)
     reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())

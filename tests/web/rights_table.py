@@ -163,8 +163,8 @@ INTRODUCTION = f"""\
 # Who may do what
 
 Tokens have a role: `read` (look at what is stored and counted, and use mirrors with `access = "token"`), `operate`
-(purge and the like, too), `admin` (everything). `mirror token --role ROLE NAME` makes one, shows it once, and says which
-lines make it known; the server keeps its SHA-256 alone. The plain `[admin] token` has the role `admin`.
+(purge and the like, too), `admin` (everything). `mirror token --role ROLE NAME` makes one, shows it once, and says
+which lines make it known; the server keeps its SHA-256 alone. The plain `[admin] token` has the role `admin`.
 
 A token is shown as `Authorization: Bearer TOKEN`, or as the password of any user (`Basic`), which every client can do.
 Through the server as a proxy it is `Proxy-Authorization`. What is shown to this server goes to no upstream.

@@ -14,8 +14,10 @@ import pytest
 
 from mirror.app import App
 from mirror.config import load
+from mirror.settings import AdminSettings
 from tests.instruments.origin import Origin
 from tests.web.rights_table import (
+    ABROAD,
     COLUMNS,
     COMMAND,
     FILE,
@@ -51,16 +53,21 @@ class Clients:
     """Clients of the application, each at an address of its own: wrong tokens of one are not another's."""
 
     def __init__(self, app: App) -> None:
-        self._app = app
+        self.app = app
+        self.extensions: dict[str, Any] = {}
         self._numbers = count(1)
 
     async def ask(self, who: Who, what: What, body: bytes = b"", number: int = 0, **fields: str) -> httpx.Response:
         """The answer to this request by that client."""
         address = f"{who.network}.{number or next(self._numbers)}"
-        transport = httpx.ASGITransport(self._app, client=(address, 4321))  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(self._extended, client=(address, 4321))  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+            del client.headers["connection"]  # with which no reply is prepared
             sent = dict(who.fields) | ({"Content-Type": what.kind} if what.kind else {}) | fields
             return await client.request(what.method, what.target, headers=sent, content=body)
+
+    async def _extended(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app({**scope, "extensions": self.extensions}, receive, send)
 
     async def row(self, who: Who, cells: str) -> str:
         """The statuses where the cells have some."""
@@ -120,6 +127,23 @@ async def test_what_was_fetched_for_one_token_is_there_for_another(closed: tuple
     assert (refused.headers["cache-control"], len(refused.json()["detail"]) > 10) == ("no-store", True)
 
 
+async def test_a_reply_for_those_who_show_a_token_is_never_prepared_for_the_bytes_of_a_request(
+    closed: tuple[Clients, Origin],
+) -> None:
+    asking, _ = closed
+    kept: list[object] = []
+    asking.extensions = {"mirror.prepared": kept.append}
+    for _ in range(2):
+        for name in ("open", "closed"):
+            answer = await asking.ask(Who(HERE, (bearer("read"),)), What("GET", f"/{name}/{FILE}"))
+            assert answer.status_code == 200
+        assert (await asking.ask(Who(), What("GET", f"/closed/{FILE}"))).status_code == 401
+    assert kept == []
+    for _ in range(2):
+        await asking.ask(Who(), What("GET", f"/open/{FILE}"))
+    assert len(kept) == 1  # a hit of a mirror for everybody is
+
+
 async def test_what_is_open_still_hands_its_clients_credentials_on(closed: tuple[Clients, Origin]) -> None:
     asking, origin = closed
     await asking.ask(Who(HERE, (("Authorization", "Bearer theirs"),)), What("GET", "/open/obj/c/10"))
@@ -138,6 +162,23 @@ async def test_after_ten_wrong_tokens_only_a_right_one_is_looked_at(closed: tupl
         assert (await asking.ask(wrong, what)).status_code == 401  # from another address
         assert (await asking.ask(Who(), what, number=99)).status_code == 401  # who shows none is asked for one
         assert (await asking.ask(right, what, number=99)).status_code == 200
+
+
+async def test_rights_become_others_in_place_for_mirrors_too(tmp_path: Path) -> None:
+    """As a configuration that is read again has them."""
+    async with clients(tmp_path, SERVERS["Tokens"]) as (asking, _):
+        admin, nobody = Who(ABROAD, (bearer("admin"),)), Who(ABROAD)
+        stats, file = What("GET", "/-/api/stats"), What("GET", f"/closed/{FILE}")
+        rights = asking.app._rights
+        rights.become(AdminSettings("another-one", reads="token"), "")
+        for who, what, status in ((nobody, stats, 401), (admin, stats, 401), (admin, file, 401)):
+            assert (await asking.ask(who, what)).status_code == status
+        another = Who(ABROAD, (("Authorization", "Bearer another-one"),))
+        for what in (stats, file):
+            assert (await asking.ask(another, what)).status_code == 200
+        rights.become(AdminSettings(), "hosts")
+        for what, status in ((stats, 200), (COLUMNS["purge"], 403), (file, 401)):
+            assert (await asking.ask(Who(), what, PURGE * bool(what.kind))).status_code == status
 
 
 async def test_a_body_that_is_too_large_is_not_read(closed: tuple[Clients, Origin]) -> None:

@@ -5,7 +5,20 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from mirror.operations import Operations
-from mirror.web.api import clients, entries, events, explain, fills, history, jobs, purge, stats, upstreams, warm
+from mirror.web.api import (
+    clients,
+    entries,
+    events,
+    explain,
+    fills,
+    history,
+    jobs,
+    purge,
+    reload,
+    stats,
+    upstreams,
+    warm,
+)
 from mirror.web.api.about import About
 from mirror.web.api.documented import refusals
 from mirror.web.api.events import Feed
@@ -27,4 +40,6 @@ def routes(operations: Operations, rights: Rights, about: About, feed: Feed) -> 
     router.include_router(warm.routes(operations, rights))
     router.include_router(upstreams.routes(operations, rights))
     router.include_router(clients.routes(operations, rights, about))
+    if operations.reloading is not None:
+        router.include_router(reload.routes(operations.reloading, rights))
     return router

@@ -10,11 +10,10 @@ from mirror.web.proxy import Names
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """`started` by the monotonic clock; `loaded_at`, when its configuration was read, in POSIX seconds; `workers`
-    processes; `ending`: whether it ends, or makes room for another, so that no answer may last."""
+    """`started` by the monotonic clock; `workers` processes; `names` are those of now; `ending`: whether it ends, or
+    makes room for another, so that no answer may last."""
 
     started: float
-    loaded_at: float
     workers: int
-    names: Names
+    names: Callable[[], Names]
     ending: Callable[[], bool]

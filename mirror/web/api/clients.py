@@ -41,7 +41,7 @@ def routes(operations: Operations, rights: Rights, about: About) -> APIRouter:
     @router.get("/clients", dependencies=[rights.needs(Role.READ)])
     async def clients(request: Request) -> ClientsAnswer:
         """What to write where, for each client; the address is the one by which this request came."""
-        address = about.names.base(request.scope, Headers.of(request.headers.items()))
+        address = about.names().base(request.scope, Headers.of(request.headers.items()))
         return ClientsAnswer(address=address, mirrors=[_of(mirror, address) for mirror in operations.mirrors])
 
     return router

@@ -12,6 +12,7 @@ from mirror.model import Rule
 from mirror.operations import Operations
 from mirror.operations.explaining import Explained, Stored
 from mirror.operations.reasons import arithmetic
+from mirror.web.api.entries import EntryAnswer
 from mirror.web.api.fills import FillAnswer
 from mirror.web.api.upstreams import UpstreamAnswer
 from mirror.web.auth import Rights, Role
@@ -66,44 +67,17 @@ class FreshnessAnswer(BaseModel):
         )
 
 
-class StoredAnswer(BaseModel):
+class StoredAnswer(EntryAnswer):
     """What is stored for the request, as `entries` tells it, with some of its fields."""
 
-    key: str
-    mirror: str
-    url: str
-    status: int
-    size: int
-    type: str
-    stored_at: float
-    age: float
-    ttl: float | None
-    state: Literal["fresh", "stale", "expired", "negative"]
-    tags: list[str]
-    digest: str
     headers: dict[str, str]
-    blob_present: bool
+    blob_present: bool = Field(description="whether its bytes are there")
 
     @classmethod
-    def of(cls, stored: Stored, mirror: str) -> StoredAnswer:
+    def about(cls, stored: Stored) -> StoredAnswer:
         """The same, as JSON has it."""
-        entry = stored.entry
-        return cls(
-            key=entry.key,
-            mirror=mirror,
-            url=stored.url,
-            status=entry.head.status,
-            size=entry.size,
-            type=entry.head.headers.get("content-type") or "",
-            stored_at=entry.head.received_at,
-            age=stored.reckoned.age,
-            ttl=_finite(stored.reckoned.ttl),
-            state=stored.state,
-            tags=list(entry.tags),
-            digest=f"sha256:{entry.digest}",
-            headers=stored.headers,
-            blob_present=stored.blob_present,
-        )
+        told = EntryAnswer.of(stored.listed).model_dump()
+        return cls(**told, headers=stored.headers, blob_present=stored.blob_present)
 
 
 class ExplainAnswer(BaseModel):
@@ -144,7 +118,7 @@ class ExplainAnswer(BaseModel):
             "rule": RuleAnswer.of(found.rule) if found.rule else None,
             "decision": found.decision,
             "reason": found.reason,
-            "entry": StoredAnswer.of(found.stored, found.mirror.name) if found.stored else None,
+            "entry": StoredAnswer.about(found.stored) if found.stored else None,
             "freshness": FreshnessAnswer.of(found.stored) if found.stored else None,
             "digest": found.digest,
             "fill": FillAnswer.of(found.fill) if found.fill else None,

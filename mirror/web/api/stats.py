@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from mirror.counters import OUTCOMES
 from mirror.model import Mirror
 from mirror.operations import Held, Operations
+from mirror.operations.reloading import Reloading
 from mirror.web.api.about import About
 from mirror.web.api.upstreams import UpstreamAnswer
 from mirror.web.auth import Rights, Role
@@ -76,15 +77,15 @@ class CacheStats(BaseModel):
 
 
 class ConfigStats(BaseModel):
-    """The configuration that is in use."""
+    """The configuration in force: since when (POSIX seconds), and why the last attempt to read another one failed."""
 
-    loaded_at: float = Field(description="POSIX seconds")
-    error: str | None = Field(description="why a newer one is not in use")
+    loaded_at: float
+    error: str | None
 
 
 class Stats(BaseModel):
-    """Since the server was started, over all its processes. `totals` also has what was asked of no mirror; `uptime` in
-    seconds."""
+    """Since the server was started, over all its processes. `totals` also has what was asked of no mirror, or of one
+    that there is no more; `uptime` in seconds."""
 
     version: str
     uptime: float
@@ -93,7 +94,7 @@ class Stats(BaseModel):
     upstreams: list[UpstreamAnswer]
     cache: CacheStats
     fills: int = Field(description="downloads that run now")
-    config: ConfigStats
+    config: ConfigStats | None
     workers: int
 
 
@@ -117,7 +118,7 @@ async def tell(operations: Operations, about: About) -> Stats:
             evicted=room.evicted,
         ),
         fills=len(operations.running()),
-        config=ConfigStats(loaded_at=about.loaded_at, error=None),
+        config=_config(operations.reloading),
         workers=about.workers,
     )
 
@@ -133,6 +134,10 @@ def routes(operations: Operations, rights: Rights, about: About) -> APIRouter:
         return await tell(operations, about)
 
     return router
+
+
+def _config(reloading: Reloading | None) -> ConfigStats | None:
+    return ConfigStats(loaded_at=reloading.loaded.at, error=reloading.error or None) if reloading else None
 
 
 def _sum(each: list[Counts]) -> Counts:

@@ -1,0 +1,48 @@
+"""A request from its beginning to its end: what is counted of it then, and said in the log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mirror.counters import Counted
+from mirror.outcome import Outcome
+from mirror.web.access import Asked, Line
+from mirror.web.replies import Sent
+
+
+@dataclass(slots=True)
+class Ended:
+    """What there is to tell. `outcome` None: nothing, another process answers it. `word`: as X-Cache says it, or ERROR;
+    "": that of the outcome."""
+
+    sent: Sent
+    counted: Counted
+    outcome: Outcome | None = field(default_factory=lambda: Outcome(detail="error"))
+    key: str = ""
+    word: str = ""
+    began: float = field(default_factory=time.monotonic)
+
+    def failed(self, detail: str) -> None:
+        """It ends with an error of ours, or breaks off."""
+        self.outcome, self.word = Outcome(detail=detail), "ERROR"
+
+    @property
+    def first(self) -> float:
+        """Seconds until the first byte; where there was none, until now."""
+        return (self.sent.first or time.monotonic()) - self.began
+
+    def count(self) -> None:
+        """Count it."""
+        if self.outcome is not None:
+            self.counted.answered(self.word or self.outcome.x_cache, self.sent.count, self.first)
+
+    def line(self, scope: Mapping[str, Any], name: str) -> Line:
+        """What the log says; `name`: the request's."""
+        client = (scope.get("client") or ("-",))[0]
+        spent, sent = time.monotonic() - self.began, self.sent
+        word = self.word or (self.outcome.x_cache if self.outcome is not None else "")
+        told = (sent.status, sent.count, spent, self.first, str(self.outcome), word)
+        return Line(Asked.of(scope, name), client, *told, self.counted.mirror, self.key, sent.complete)
