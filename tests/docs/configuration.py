@@ -22,8 +22,8 @@ _MORE = re.compile(r"^(?:# )?#?\s{10,}#?\s*(.+)$")
 INTRODUCTION = """\
 # Configuration
 
-`config.toml`, or the file that `--config` or `$MIRROR_CONFIG` names. Every key has a default; an unknown key is an error, with the
-one that it resembles. `mirror check` says all that is wrong, with line and key.
+`config.toml`, or the file that `--config` or `$MIRROR_CONFIG` names. Every key has a default; an unknown key is an
+error, with the one that it resembles. `mirror check` says all that is wrong, with line and key.
 
 | kind | how it is written |
 |---|---|
