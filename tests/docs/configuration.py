@@ -100,7 +100,7 @@ def _sections() -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    return text[:1].upper() + text[1:].replace("|", "\\|")
+    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":
