@@ -14,6 +14,7 @@ from mirror.config import AdminSettings, CacheSettings, Config, ServerSettings, 
 from mirror.errors import ConfigError, Unavailable
 from mirror.model import Mirror
 from mirror.reach import Reach
+from mirror.settings import LogSettings
 from mirror.values import Address
 from tests.instruments.tls import certified
 
@@ -60,6 +61,7 @@ def test_the_file_that_comes_along_says_exactly_the_defaults(tmp_path: Path) -> 
     config = load(path, discover=found)
     bare = read(tmp_path, MIRROR)
     assert (config.server, config.admin, config.upstream) == (bare.server, bare.admin, bare.upstream)
+    assert config.log == bare.log == LogSettings()
     assert config.cache == dataclasses.replace(bare.cache, path=path.parent / "cache")
     assert [(mirror.name, mirror.ecosystem, mirror.ttl) for mirror in config.mirrors] == [
         ("pypi", "pypi", 600.0),
@@ -322,3 +324,33 @@ def test_a_key_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Path, "open", denied)  # root may read everything
     with pytest.raises(ConfigError, match=r'"one.key" cannot be read: Permission denied'):
         certificate.key("one.key", tmp_path)
+
+
+def test_what_the_log_is_like_is_read(tmp_path: Path) -> None:
+    config = read(
+        tmp_path,
+        f"""
+        [log]
+        level = "warning"
+        format = "json"
+        file = "log/mirror.jsonl"
+        levels = {{ origin = "debug", access = "info" }}
+        {MIRROR}""",
+    )
+    levels = {"origin": "debug", "access": "info"}
+    assert config.log == LogSettings("warning", "json", tmp_path / "log/mirror.jsonl", levels)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('level = "loud"', '[log] level: "loud" is not one of debug, info, warning, error'),
+        ('format = "xml"', '[log] format: "xml" is not one of text, json'),
+        ('levels = { origin = "loud" }', '[log] levels: "loud" is not one of debug, info, warning, error'),
+        ('levels = { nobody = "info" }', '[log] levels: "nobody" is not one of access, '),
+        ('levels = "info"', '[log] levels: "info" is not a table'),
+    ],
+)
+def test_what_the_log_cannot_be_like_is_said(tmp_path: Path, line: str, problem: str) -> None:
+    (found,) = problems(tmp_path, f"{MIRROR}[log]\n{line}\n")
+    assert problem in found
