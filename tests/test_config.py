@@ -14,6 +14,7 @@ from mirror.config import AdminSettings, CacheSettings, Config, ServerSettings, 
 from mirror.errors import ConfigError, Unavailable
 from mirror.model import Mirror
 from mirror.reach import Reach
+from mirror.settings import LogSettings
 from mirror.values import Address
 from tests.instruments.tls import certified
 
@@ -60,6 +61,7 @@ def test_the_file_that_comes_along_says_exactly_the_defaults(tmp_path: Path) -> 
     config = load(path, discover=found)
     bare = read(tmp_path, MIRROR)
     assert (config.server, config.admin, config.upstream) == (bare.server, bare.admin, bare.upstream)
+    assert config.log == bare.log == LogSettings()
     assert config.cache == dataclasses.replace(bare.cache, path=path.parent / "cache")
     assert [(mirror.name, mirror.ecosystem, mirror.ttl) for mirror in config.mirrors] == [
         ("pypi", "pypi", 600.0),
@@ -325,8 +327,39 @@ def test_a_key_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         certificate.key("one.key", tmp_path)
 
 
+<<<<<<< HEAD
 def test_a_mirror_may_have_a_share_of_the_cache(tmp_path: Path) -> None:
     plain = '[mirrors.{}]\necosystem = "any"\nmax_size = "{}"\n'
     config = read(tmp_path, plain.format("a", "5GB") + plain.format("b", "") + plain.format("c", "1KiB"))
     assert [mirror.max_size for mirror in config.mirrors] == [5_000_000_000, None, 1024]
     assert config.shares == {"a": 5_000_000_000, "c": 1024}
+=======
+def test_what_the_log_is_like_is_read(tmp_path: Path) -> None:
+    config = read(
+        tmp_path,
+        f"""
+        [log]
+        level = "warning"
+        format = "json"
+        file = "log/mirror.jsonl"
+        levels = {{ origin = "debug", access = "info" }}
+        {MIRROR}""",
+    )
+    levels = {"origin": "debug", "access": "info"}
+    assert config.log == LogSettings("warning", "json", tmp_path / "log/mirror.jsonl", levels)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('level = "loud"', '[log] level: "loud" is not one of debug, info, warning, error'),
+        ('format = "xml"', '[log] format: "xml" is not one of text, json'),
+        ('levels = { origin = "loud" }', '[log] levels: "loud" is not one of debug, info, warning, error'),
+        ('levels = { nobody = "info" }', '[log] levels: "nobody" is not one of access, '),
+        ('levels = "info"', '[log] levels: "info" is not a table'),
+    ],
+)
+def test_what_the_log_cannot_be_like_is_said(tmp_path: Path, line: str, problem: str) -> None:
+    (found,) = problems(tmp_path, f"{MIRROR}[log]\n{line}\n")
+    assert problem in found
+>>>>>>> metrics

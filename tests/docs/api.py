@@ -15,8 +15,8 @@ COMMAND = "python -m tests.docs.api > docs/api.md"
 INTRODUCTION = """\
 # Admin API
 
-Below `/-/api`; OpenAPI at `/-/api/openapi.json`, a plain page of it at `/-/api/docs`. The page at `/-/` and the commands
-are its clients. Sizes are bytes, durations seconds, times POSIX seconds. Errors are `application/problem+json` with
+Below `/-/api`; OpenAPI at `/-/api/openapi.json`, a plain page of it at `/-/api/docs`. Page and commands are clients
+of it. Sizes are bytes, durations seconds, times POSIX seconds. Errors are `application/problem+json` with
 `detail` and, the same text, `error`. Unknown parameters and fields are errors.
 
 Who may do what is in [Rights](rights.md). Changes are POST or DELETE, with a body in JSON:
