@@ -327,13 +327,13 @@ def test_a_key_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         certificate.key("one.key", tmp_path)
 
 
-<<<<<<< HEAD
 def test_a_mirror_may_have_a_share_of_the_cache(tmp_path: Path) -> None:
     plain = '[mirrors.{}]\necosystem = "any"\nmax_size = "{}"\n'
     config = read(tmp_path, plain.format("a", "5GB") + plain.format("b", "") + plain.format("c", "1KiB"))
     assert [mirror.max_size for mirror in config.mirrors] == [5_000_000_000, None, 1024]
     assert config.shares == {"a": 5_000_000_000, "c": 1024}
-=======
+
+
 def test_what_the_log_is_like_is_read(tmp_path: Path) -> None:
     config = read(
         tmp_path,
@@ -362,4 +362,3 @@ def test_what_the_log_is_like_is_read(tmp_path: Path) -> None:
 def test_what_the_log_cannot_be_like_is_said(tmp_path: Path, line: str, problem: str) -> None:
     (found,) = problems(tmp_path, f"{MIRROR}[log]\n{line}\n")
     assert problem in found
->>>>>>> metrics
