@@ -34,7 +34,7 @@ from mirror.settings import Config, FillSettings
 from mirror.signatures import Gpgv
 from mirror.stores import Stores, open_stores
 from mirror.uses import Uses
-from mirror.web import api, health, metrics
+from mirror.web import api, health, metrics, page
 from mirror.web.access import Gathered
 from mirror.web.api import reference, watching
 from mirror.web.api.about import About
@@ -105,6 +105,8 @@ class App:
         self._site.add_exception_handler(RequestValidationError, _invalid)
         self._site.add_exception_handler(HTTPException, _refused)
         self._site.include_router(health.routes(self.readiness), prefix="/-")
+        if config.admin.page:
+            self._site.include_router(page.routes(), prefix="/-")
         self._site.include_router(reference.routes(self._site.openapi))
         self._below = Entrance(self._site, self._rights)
 
@@ -113,7 +115,7 @@ class App:
             await self._site(scope, receive, send)  # type: ignore[arg-type]
         elif refused := self._refused(scope := self._proxied(scope)):
             await self._beside.refuse(refused, scope, send)
-        elif scope["raw_path"].startswith(b"/-/"):
+        elif scope["raw_path"].startswith(b"/-/") or scope["raw_path"] == b"/-":
             await self._beside.answer(self._below, scope, receive, send)
         elif scope["method"] == "PURGE" and self._purge:
             await self._beside.answer(self._purge, scope, receive, send)
@@ -186,7 +188,7 @@ class App:
             self._patience,
             self._counters,
         )
-        stores.limit(_limits(config), config.shares)
+        stores.room.become(_limits(config), config.shares)
         await stores.start()
         self._touch = stores.store.touch
         stack.push_async_callback(stores.close)
@@ -207,7 +209,7 @@ class App:
         self._purge = PurgeByMethod(operations, self._rights)
         self.reloading.parts += [
             lambda loaded: origin.prepare(_origin_settings(loaded.config)),
-            lambda loaded: partial(stores.limit, _limits(loaded.config), loaded.config.shares),
+            lambda loaded: partial(stores.become, _limits(loaded.config), loaded.config.shares),
             lambda loaded: partial(operations.become, loaded.config.mirrors),
             lambda loaded: partial(fills.become, self._fills(loaded.config)),
         ]

@@ -25,6 +25,14 @@ def certificates(value: object, folder: Path) -> Path:
     return path
 
 
+def first(path: Path) -> str:
+    """The server's own certificate (PEM) of such a file; "" where it cannot be told."""
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    text = path.read_text(encoding="ascii", errors="replace")
+    _, found, rest = text.partition(begin)
+    return f"{begin}{rest.partition(end)[0]}{end}\n" if found else ""
+
+
 def key(value: object, folder: Path) -> Path:
     """The absolute path of the PEM file with its key."""
     return _read(value, folder)

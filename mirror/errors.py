@@ -159,6 +159,14 @@ class Offline(MirrorError):
     status = 504
 
 
+class Unanswered(MirrorError):
+    """A server did not do what the command line asked it for; `status` is its answer's, 0 where there was none."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
+
+
 class StoreError(MirrorError):
     """The disk refused; clients do not see it, because the engine then passes the body through."""
 

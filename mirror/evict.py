@@ -103,11 +103,11 @@ class Room:
         """All that stood on disk at the start was found."""
         return self._whole
 
-    def limit(self, limits: Limits, shares: Mapping[str, int]) -> None:
+    def become(self, limits: Limits, shares: Mapping[str, int]) -> None:
         """From now on these hold, for mirrors by name the `shares`, in bytes. What is more goes with `fit`, or for what
         comes next."""
         self.limits = limits
-        self.shares.limit(shares)
+        self.shares.become(shares)
 
     def assume(self, stored: int) -> None:
         """No more than `stored` bytes stood on disk at the start: reservations need not wait until all is counted."""
@@ -160,9 +160,9 @@ class Room:
         self._recency.touch(name)
         self.shares.touch(name)
 
-    def size(self, name: str) -> int | None:
-        """Its bytes on disk, None when it does not stand, or was not found yet."""
-        return self._recency.of(name)
+    def size(self, name: str) -> int:
+        """Bytes on disk of what stands by that name; 0 when nothing does."""
+        return self._recency.of(name) or 0
 
     def told(self) -> tuple[int, int, int]:
         """Bytes that are taken or promised, that may be, and that are free on the file system."""
@@ -238,18 +238,19 @@ class Room:
         stored = share.recency.size if share.known else self.stored
         return stored + sum(r.count for r in self._reservations if r.mirror == mirror) + more - share.limit
 
-    async def fit(self) -> None:
-        """Evict what is above `max_size` and the shares that are known, as after they were made smaller."""
+    async def fit(self, *, free: bool = False) -> None:
+        """Evict what is above `max_size` and the shares that are known, `free`: below `min_free` too."""
         evicting = self._whole
         while evicting:
             async with self._lock:  # let go in between: others need not wait for all of it
-                evicting = await self._evict_above()
+                evicting = await self._evict_above(free=free)
 
-    async def _evict_above(self) -> bool:
+    async def _evict_above(self, *, free: bool) -> bool:
         for mirror, share in self.shares.all.items():
             if share.known and self._over(share, mirror) > 0 and share.recency.size:
                 return await self._evict(share.recency.oldest())
-        return self.used > self.limits.max_size and await self._evict(self._recency.oldest())
+        above = self._short(0) if free else self.used - self.limits.max_size
+        return above > 0 and await self._evict(self._recency.oldest())
 
     async def note(self) -> None:
         """Tell how much is taken now, where that may be less than was promised."""

@@ -37,7 +37,7 @@ class Lines(logging.Handler):
         except Exception:
             self.handleError(record)
         else:
-            self._sink.write(f"{masked(text)}\n")
+            self._sink.write(f"{text if self.json else masked(text)}\n")  # `Objects` has looked: escapes hide ends
 
     def many(self, level: str, name: str, events: Iterable[tuple[float, str]]) -> None:
         """Lines (wall clock in seconds, message) as `FORMAT` has them, in one write: a record for each would cost more

@@ -85,7 +85,7 @@ class Shares:
         self.all: dict[str, Share] = {}
         self._latest: deque[tuple[str, str]] = deque(maxlen=LATEST)
 
-    def limit(self, sizes: Mapping[str, int]) -> None:
+    def become(self, sizes: Mapping[str, int]) -> None:
         """The mirrors that have a share from now on, and its bytes; what is stored of a new one is not known."""
         self.all = {mirror: self.all.get(mirror) or Share(size) for mirror, size in sizes.items()}
         for mirror, size in sizes.items():

@@ -7,6 +7,8 @@ import mmap
 import pytest
 
 from mirror.counters import NOBODY, OUTCOMES, SPARE, Counters
+from mirror.measures import KINDS, OF_A_MIRROR, OF_A_PROCESS, width
+from mirror.pulse import ALIVE, WINDOW, Pulse, vital
 
 
 def test_what_is_counted_is_told_by_mirror() -> None:
@@ -49,6 +51,64 @@ def test_processes_that_share_memory_tell_the_sum_and_a_successor_goes_on() -> N
         assert counters.totals()["b"].served == 1111
         assert counters.totals()["a"].served == 0
         assert counters.totals()[NOBODY].requests["ERROR"] == 3
+
+
+def test_a_request_is_in_one_bucket_and_requests_are_the_sum_of_them() -> None:
+    counters = Counters(["a"])
+    counted = counters.of("a")
+    counted.answered("MISS", 5, 0.0002)
+    counted.answered("MISS", 5, 0.0003)  # a bound belongs to its bucket
+    counted.answered("MISS", 5, 100.0)
+    counted.answers("HIT")(7)
+    row = counters.sums()["a"]
+    first = OF_A_MIRROR["first_byte"]
+    assert first.buckets(row, "MISS") == [0, 2, *[0] * 9, 1]
+    assert first.seconds(row, "MISS") == 100.0005
+    assert (first.buckets(row, "HIT")[0], first.seconds(row, "HIT")) == (1, 0)
+    assert counters.totals()["a"].requests["MISS"] == 3
+
+
+def test_no_two_measures_share_a_slot() -> None:
+    for layout in (OF_A_MIRROR, OF_A_PROCESS):
+        ends = [(measure.at, measure.end) for measure in layout.values()]
+        assert [begin for begin, _ in ends] == [0, *(end for _, end in ends[:-1])]
+        assert width(layout) == ends[-1][1]
+
+
+def test_what_upstreams_do_wrong_is_counted_by_kind() -> None:
+    counters = Counters(["a"])
+    counters.of("a").failed("timeout")
+    counters.of("a").refuted()
+    counters.of("a").evicted(4096)
+    row = counters.sums()["a"]
+    failed = OF_A_MIRROR["failed"]
+    assert {kind: row[failed.place(kind)] for kind in KINDS if row[failed.place(kind)]} == {"timeout": 1, "mismatch": 1}
+    assert [row[OF_A_MIRROR[name].at] for name in ("refuted", "evicted", "evicted_bytes")] == [1, 1, 4096]
+
+
+def test_who_has_said_nothing_for_a_while_counts_as_gone_but_its_lags_stay() -> None:
+    now = [100.0]
+    slots = memoryview(bytearray(8 * width(OF_A_PROCESS))).cast("Q")
+    pulse = Pulse(slots, lambda: now[0])
+    pulse(0.5, 3)
+    told = vital([slots.tolist()], lambda: now[0])
+    assert (told.alive, told.connections, told.lag) == (1, 3, 0.5)
+    now[0] += WINDOW
+    pulse(0.1, 2)
+    assert vital([slots.tolist()], lambda: now[0]).lag == 0.5
+    now[0] += WINDOW
+    pulse(-0.1, 2)
+    assert vital([slots.tolist()], lambda: now[0]).lag == 0.1
+    now[0] += ALIVE
+    told = vital([slots.tolist()], lambda: now[0])
+    assert (told.alive, told.connections, told.lag) == (0, 0, 0)
+    assert sum(OF_A_PROCESS["lag"].buckets(told.row)) == 3
+
+
+def test_a_server_was_started_when_its_first_process_was() -> None:
+    memory = bytearray(Counters.size(["a"], 2))
+    first = Counters(["a"], memory, 0, 2)
+    assert Counters(["a"], memory, 1, 2).began == first.began > 0
 
 
 def test_a_mirror_that_comes_later_has_the_same_row_in_all_processes_and_finds_it_again() -> None:

@@ -27,10 +27,7 @@ from mirror.masking import masked
         ("http://s3cret@host/x", "http://***@host/x"),
         ("/get/https/user:s3cret@host/x", "/get/https/***@host/x"),
         ("/get/https/s3cret@host/x", "/get/https/***@host/x"),
-        (
-            "see 'https://a:b@h/?sig=c' and \"http://h/?auth=d\", too",
-            "see 'https://***@h/?sig=***' and \"http://h/?auth=***\", too",
-        ),
+        ("'https://a:b@h/?sig=c' \"http://h/?auth=d\", too", "'https://***@h/?sig=***' \"http://h/?auth=***\", too"),
         ("user:s3cret@host", "***@host"),
     ],
 )  # fmt: skip

@@ -27,7 +27,7 @@ def known(limit: int = 100, free: int = 1 << 40, **shares: int) -> tuple[Room, l
         gone.append(name)
 
     room.evict = evict
-    room.limit(room.limits, shares)
+    room.become(room.limits, shares)
     room.count([])
     for share in room.shares.all.values():
         share.begin()
@@ -107,7 +107,7 @@ class TestSmaller:
             room.add(f"m{n}", 20, "m")
             room.add(f"o{n}", 20, "o")
         room.touch("m0")
-        room.limit(Limits(1000), {"m": 45})
+        room.become(Limits(1000), {"m": 45})
         await room.fit()
         assert gone == ["m1", "m2", "m3"]
 
@@ -115,7 +115,7 @@ class TestSmaller:
         room, gone = known(1000)
         for n in range(5):
             room.add(f"m{n}", 20, "m")
-        room.limit(Limits(50), {})
+        room.become(Limits(50), {})
         await room.fit()
         assert gone == ["m0", "m1", "m2"]
 
@@ -124,14 +124,14 @@ class TestSmaller:
         running = room.reservation("m")
         await running.grow(60)
         room.add("m1", 20, "m")
-        room.limit(Limits(1000), {"m": 50})
+        room.become(Limits(1000), {"m": 50})
         await room.fit()
         assert gone == ["m1"]
         assert room.taken == 60
 
     async def test_a_share_that_is_taken_back_binds_nobody(self) -> None:
         room, _ = known(1000, m=50)
-        room.limit(Limits(1000), {})
+        room.become(Limits(1000), {})
         await room.reservation("m").grow(500)
 
 
@@ -143,7 +143,7 @@ class TestNotKnown:
     async def test_all_that_is_stored_counts_and_nothing_is_evicted(self) -> None:
         room, gone = known(1000)
         room.add("o1", 60, "o")
-        room.limit(Limits(1000), {"m": 100})
+        room.become(Limits(1000), {"m": 100})
         await room.reservation("m").grow(40)
         with pytest.raises(NoRoom, match="not known"):
             await room.reservation("m").grow(1)
@@ -153,7 +153,7 @@ class TestNotKnown:
         monkeypatch.setattr(sharing, "PATIENCE", 60.0)
         room, _ = known(1000)
         room.add("o1", 100, "o")
-        room.limit(Limits(1000), {"m": 100})
+        room.become(Limits(1000), {"m": 100})
         waiting = asyncio.create_task(room.reservation("m").grow(40))
         for _ in range(5):
             await asyncio.sleep(0)
@@ -164,7 +164,7 @@ class TestNotKnown:
     async def test_only_the_first_ones_wait(self) -> None:
         room, _ = known(1000)
         room.add("o1", 100, "o")
-        room.limit(Limits(1000), {"m": 100})
+        room.become(Limits(1000), {"m": 100})
         loop = asyncio.get_running_loop()
         with pytest.raises(NoRoom):
             await room.reservation("m").grow(40)
@@ -176,7 +176,7 @@ class TestNotKnown:
 
     async def test_while_the_cache_is_counted_the_upper_bound_counts(self) -> None:
         room = Room(Limits(1000), free=lambda: 1 << 40)
-        room.limit(room.limits, {"m": 100})
+        room.become(room.limits, {"m": 100})
         room.assume(90)
         await room.reservation("m").grow(10)
         with pytest.raises(NoRoom):
@@ -348,7 +348,7 @@ def test_what_is_learnt_is_what_stands_in_the_order_of_use_whatever_happens_mean
         some = [
             lambda part=happens[at : at + often]: [do(*one) for one in part] for at in range(0, len(happens), often)
         ]
-        room.limit(room.limits, {"m": 1 << 20, "n": 1 << 20})
+        room.become(room.limits, {"m": 1 << 20, "n": 1 << 20})
         standing: Any = Standing(keys, some)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("mirror.stores.sharing.PORTION", 2)
@@ -364,7 +364,7 @@ async def test_what_was_stored_before_there_was_a_share_and_put_into_the_index_b
     # 1. A blob is stored. 2. Its mirror gets a share. 3. The index is read. 4. The blob's entry is put.
     room, _ = known(1 << 30)
     room.add(name(1), 7, "m")
-    room.limit(room.limits, {"m": 1 << 20})
+    room.become(room.limits, {"m": 1 << 20})
     standing: Any = Standing({}, [])
     await learn(standing, standing, room, standing)
     assert room.shares.all["m"].recency.size == 7

@@ -16,6 +16,16 @@ COMMANDS = {
     "check": "say all that is wrong with the configuration",
     "setup": "show, write or take back what points a client at the mirror",
     "token": "make a token for clients and the admin API",
+    "stats": "show what was answered, fetched and saved, and what is stored",
+    "ls": "list what is stored",
+    "explain": "say how a request would be answered now, and why",
+    "purge": "remove, or expire, what is stored",
+    "warm": "fetch what a lock file or a list of addresses names, before anybody asks for it",
+    "refresh": "ask the upstreams again, now",
+    "fills": "show the downloads that run now",
+    "jobs": "show what runs beside the requests, or stop it",
+    "reload": "have the server read its configuration again",
+    "completion": "print what makes a shell complete commands and options",
     "fsck": "check what is stored, and repair it, while no server runs",
 }
 """What there is, and what it does, in the order in which `--help` lists it."""

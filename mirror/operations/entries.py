@@ -20,7 +20,7 @@ from mirror.uses import Uses
 PATIENCE = 1.0
 """Seconds after which a page ends where it is."""
 
-AT_ONCE = 200
+AT_ONCE = 100
 """Entries that are asked for together, and looked at before others have their turn."""
 
 State = Literal["fresh", "stale", "expired", "negative"]

@@ -160,15 +160,16 @@ class Stores:
                     await self._limited.wait()
             await self.store.note_use()
 
-    def limit(self, limits: Limits, shares: Mapping[str, int]) -> None:
+    def become(self, limits: Limits, shares: Mapping[str, int]) -> None:
         """From now on these hold, for mirrors by name the `shares`, in bytes; what is more goes soon, behind the
         requests."""
-        self.taken.limit(limits.max_size)
-        self.room.limit(limits, shares)
+        self.taken.become(limits.max_size)
+        self.room.become(limits, shares)
         self._limited.set()
 
     async def _hold_limits(self) -> None:
         """Evict what is more than limits and shares allow."""
+        changed = self._limited.is_set()
         self._limited.clear()
         if not self.room.whole:
             return
@@ -176,7 +177,7 @@ class Stores:
             await learn(self.store, self.index, self.room, Pace())
         except StoreError as exc:
             log.warning("it is not known what is stored of the mirrors with a share: %s", exc)
-        await self.room.fit()
+        await self.room.fit(free=changed)
 
     async def _mend(self, blobs: list[str]) -> None:
         """Until it is done, what is wrong with the index is a miss, and a blob that nothing points at is not found."""

@@ -125,7 +125,8 @@ def some(execute: Execute, wanted: Wanted, after: str, limit: int) -> tuple[list
     page begins behind (None: there is none). No more than 5,000 keys are looked at, of which the index alone is read
     where they are not wanted by their key; a tag may be another's value."""
     where, bounds = _between(wanted.prefix, after)
-    keys = f"SELECT rowid AS at, key FROM Cache WHERE {where} ORDER BY key LIMIT {PORTION}"  # noqa: S608
+    most = PORTION if wanted.search or wanted.tag else limit + 1
+    keys = f"SELECT rowid AS at, key FROM Cache WHERE {where} ORDER BY key LIMIT {most}"  # noqa: S608
     tests, parameters = "1", []
     if wanted.search:
         tests, parameters = "instr(lower(some.key), lower(?))", [wanted.search]
@@ -140,7 +141,7 @@ def some(execute: Execute, wanted: Wanted, after: str, limit: int) -> tuple[list
     texts = [text for _, text in found[:limit] if isinstance(text, str)]
     if len(found) > limit:
         return texts, found[limit - 1][0]
-    last = execute(f"SELECT key FROM Cache WHERE {where} ORDER BY key LIMIT 1 OFFSET {PORTION - 1}", bounds)  # noqa: S608
+    last = execute(f"SELECT key FROM Cache WHERE {where} ORDER BY key LIMIT 1 OFFSET {most - 1}", bounds)  # noqa: S608
     return texts, next((key for (key,) in last.fetchall()), None)
 
 

@@ -23,14 +23,14 @@ class Taken:
 
     def __init__(self, path: Path, limit: int, run: Run, *, sync: bool) -> None:
         self._path = path
-        self.limit(limit)
+        self.become(limit)
         self._run = run
         self._sync = sync
         self._noted = -1  # what the file says; less than nothing: not known
         self._writing = asyncio.Lock()  # two at the same time could end in either order
 
-    def limit(self, limit: int) -> None:
-        """The cache is one of at most so many bytes from now on."""
+    def become(self, limit: int) -> None:
+        """From now on there are so many bytes at most."""
         self._limit = limit
         self._step = max(1, min(STEP, limit // 64))
 

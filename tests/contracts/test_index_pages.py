@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -161,6 +162,29 @@ class TestSwaps:
         await index.put(confirmed)
         assert await index.swap([(old, None)]) == [confirmed]
         assert await keys(index) == []
+
+    async def test_what_is_deleted_between_the_look_and_the_change_does_not_come_back(
+        self, on_disk: DiskcacheIndex, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        old = entry()
+        await on_disk.put(old)
+        await on_disk.close()
+        again = DiskcacheIndex(on_disk._path)
+        await again.start()
+        ask, asked = again._ask, []
+
+        async def slow(call: Any, *args: Any) -> Any:
+            found = await ask(call, *args)
+            asked.append(call)
+            if len(asked) == 1:
+                await again.delete("/m/a")
+                assert again._hot.peek("/m/a") is None  # its row is gone: nothing is remembered
+            return found
+
+        monkeypatch.setattr(again, "_ask", slow)
+        assert await again.swap([(old, replace(old, size=9))]) == [None]
+        assert await keys(again) == []
+        await again.close()
 
     async def test_it_holds_when_it_is_opened_again(self, on_disk: DiskcacheIndex) -> None:
         entries = [entry(f"/m/{n:04}", blob=f"{n:04x}") for n in range(1200)]

@@ -29,7 +29,7 @@ ROOM = 16_384
 
 async def started(path: Path, **shares: int) -> Stores:
     stores = open_stores(path, LIMITS, "none")
-    stores.limit(LIMITS, shares)
+    stores.room.become(LIMITS, shares)
     await stores.start()
     return stores
 
@@ -102,11 +102,11 @@ async def test_a_share_that_is_made_smaller_while_it_runs_is_held_soon(tmp_path:
     entries = await filled(tmp_path)
     stores = await known(tmp_path)
     stores.store.touch(entries["/o/1"].blob, 9.0)
-    stores.limit(LIMITS, {"o": 2 * ONE + ROOM})
+    stores.become(LIMITS, {"o": 2 * ONE + ROOM})
     await until(lambda: there(tmp_path, entries) == ["/m/0", "/o/1", "/m/2", "/m/4", "/o/5"])
-    stores.limit(LIMITS, {"o": ONE})
+    stores.become(LIMITS, {"o": ONE})
     await until(lambda: there(tmp_path, entries) == ["/m/0", "/o/1", "/m/2", "/m/4"])
-    stores.limit(LIMITS, {})
+    stores.become(LIMITS, {})
     for n in range(3):
         await put(stores, f"/o/new{n}")
     assert there(tmp_path, entries) == ["/m/0", "/o/1", "/m/2", "/m/4"]
@@ -163,7 +163,7 @@ async def test_where_the_index_cannot_be_read_nothing_is_evicted_for_a_share(
         raise StoreError("the index cannot be read")
 
     monkeypatch.setattr("mirror.stores.sharing.gathered", broken)
-    stores.limit(LIMITS, {"m": ONE})
+    stores.become(LIMITS, {"m": ONE})
     with pytest.raises(NoRoom, match="not known"):
         await put(stores, "/m/6")
     await put(stores, "/o/6")

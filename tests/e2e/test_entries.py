@@ -18,7 +18,7 @@ from tests.instruments.origin import origin_process
 from tests.instruments.server import Served, http_mirror, served
 
 COUNT = 20_000
-PATIENCE = 20.0
+PATIENCE = 60.0
 BOUND = 4.0
 """Seconds within which everything is answered: what takes longer goes on as a job after 2 s, or in the next page after
 1 s; the rest is the machine's."""
@@ -129,13 +129,17 @@ def test_hits_are_counted(many: tuple[Served, Made], asking: Asking) -> None:
     assert abs(entry["last_access"] - time.time()) < 60
 
 
-def test_a_dry_run_a_soft_purge_and_a_purge_of_all_go_through(many: tuple[Served, Made], asking: Asking) -> None:
-    told = asking.purged(mirrors=["o"], dry_run=True)
-    assert told["matched"] == COUNT + 1
+def test_a_soft_purge_goes_through(many: tuple[Served, Made], asking: Asking) -> None:
     soft = asking.purged(globs=["/o/made/**"], soft=True)
     assert (soft["matched"], soft["purged"], len(soft["entries"])) == (COUNT, COUNT, 100)
     [entry] = asking.entries(prefix=f"/o{many[1].path(3)}")["entries"]
     assert entry["state"] == "expired"
+    assert asking.slowest < BOUND
+
+
+def test_a_purge_of_all_frees_what_a_dry_run_told(asking: Asking) -> None:
+    told = asking.purged(mirrors=["o"], dry_run=True)
+    assert told["matched"] == COUNT + 1
     gone = asking.purged(globs=["/o/made/*/*[02468].bin"])
     assert gone["purged"] == COUNT // 2
     rest = asking.purged(everything=True)

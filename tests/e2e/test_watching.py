@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
@@ -246,3 +247,27 @@ def test_what_cannot_be_warmed_is_refused_by_name(pair: tuple[Served, Abroad]) -
     assert "urls" in post(server, "warm", {"urls": []}, 400)["detail"]
     assert "url" in post(server, "refresh", {"url": ["/o/x"]}, 400)["detail"]
     assert "no job" in told(server, "warm/none", 404)["detail"]
+
+
+def opening(server: Served) -> bytes:
+    """The beginning of a stream, to its first event; all of one that is empty."""
+    listening, found = Listening(server), b""
+    while (line := listening.answer.readline()) and b"data" not in found:
+        found += line
+    listening.close()
+    return found
+
+
+def test_a_stream_makes_room_for_a_new_process(tmp_path: Path) -> None:
+    with origin_process() as origin, served(tmp_path / "mirror", http_mirror(origin.address), workers=2) as server:
+        listening = Listening(server)
+        listening.next("stats")
+        began = time.monotonic()
+        server.signal(signal.SIGHUP)
+        assert listening.answer.read().endswith(b"\n\n")
+        assert time.monotonic() - began < 15
+        listening.close()
+        deadline = time.monotonic() + 20
+        while b"data" not in (first := opening(server)):  # as a browser does, after an empty stream
+            assert time.monotonic() < deadline, first
+            time.sleep(0.1)  # another process

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from pathlib import Path
 
 from mirror.shares import mirror_of
@@ -100,3 +101,17 @@ async def test_what_is_larger_than_the_share_streams_through(tmp_path: Path) -> 
         reading = await read(errand(server, "o", "big", 30 * MB).url, seed="big", size=30 * MB)
         again = await read(errand(server, "o", "big", 30 * MB).url, seed="big", size=30 * MB)
         assert (reading.verdict, again.verdict, again.headers.get("x-cache")) == ("ok", "ok", "HIT")
+
+
+async def test_a_share_that_is_made_smaller_in_the_configuration_is_held_without_a_restart(tmp_path: Path) -> None:
+    with origin_process() as origin, served(tmp_path, two(origin.url())) as server:
+        everybody = [errand(server, mirror, f"r{n}", MB) for mirror in "mo" for n in range(6)]
+        assert (await fleet(12, everybody)).count("ok") == 12
+        config = server.folder / "config.toml"
+        config.write_text(config.read_text().replace('max_size = "20MB"', 'max_size = "3MB"'))
+        server.signal(signal.SIGHUP)
+        async with asyncio.timeout(20):
+            while taken(server.cache, "m") > 3 * MB:  # noqa: ASYNC110  another process tells nobody
+                await asyncio.sleep(0.02)
+        assert taken(server.cache, "m") >= 2 * MB
+        assert taken(server.cache, "o") >= 6 * MB

@@ -106,16 +106,17 @@ class TestPages:
     @pytest.mark.parametrize(
         ("asked", "expected"),
         [
-            ({"mirror": "o"}, ["/o/a", "/o/b"]),
+            ({"mirror": "npm"}, ["/npm/react full"]),
             ({"prefix": "/o/a"}, ["/o/a"]),
-            ({"prefix": "/"}, ["/npm/react full", "/o/a", "/o/b"]),
+            ({"prefix": "/"}, ["/npm/react full", "/o/a", "/o/b", "/o/c", "/o/d", "/o/e"]),
             ({"mirror": "o", "prefix": "/o/b"}, ["/o/b"]),
-            ({"mirror": "o", "prefix": "/"}, ["/o/a", "/o/b"]),
+            ({"mirror": "npm", "prefix": "/"}, ["/npm/react full"]),
             ({"mirror": "o", "prefix": "/npm/"}, []),
             ({"tag": "npm:react"}, ["/npm/react full"]),
             ({"search": "REACT"}, ["/npm/react full"]),
             ({"state": "negative"}, ["/o/b"]),
             ({"state": "negative", "limit": 1}, ["/o/b"]),
+            ({"state": "fresh"}, ["/npm/react full", "/o/c", "/o/d", "/o/e"]),
             ({"state": "stale"}, ["/o/a"]),
             ({"state": "expired"}, []),
         ],
@@ -124,6 +125,8 @@ class TestPages:
         await stored.put("/o/a", tags=())
         await stored.put("/o/b", tags=(), status=404)
         await stored.put("/npm/react full", tags=("npm:react",))
+        for name in "cde":
+            await stored.put(f"/o/{name}", tags=(), headers=MAX_AGE)
         assert await keys(stored, **asked) == expected
 
     async def test_a_page_ends_where_its_time_is_over_and_the_cursor_goes_on(
@@ -137,6 +140,13 @@ class TestPages:
         assert (first.entries, first.complete, stored.index.pages) == ([], False, 2)
         assert first.cursor is not None
         assert await keys(stored, state="negative", cursor=first.cursor) == ["/o/54"]
+
+    async def test_a_page_of_a_state_has_no_more_than_its_limit(self, stored: Stored) -> None:
+        for n in range(5):
+            await stored.put(f"/o/{n}", status=404)
+        first = await stored.entries.page(Question(state="negative", limit=2))
+        assert ([each.key for each in first.entries], first.complete) == (["/o/0", "/o/1"], True)
+        assert await keys(stored, state="negative", limit=2, cursor=first.cursor) == ["/o/2", "/o/3", "/o/4"]
 
     async def test_an_entry_that_stands_comes_once_whatever_is_written(self, stored: Stored) -> None:
         for n in range(0, 20, 2):

@@ -51,6 +51,7 @@ def means(glob: str, text: str) -> bool:
         ("/o/a", "/o/a\n", False),
         ("/O/*", "/o/a", False),
         ("**/six-1.0*", "/pypi/files/x/six-1.0.tar.gz", True),
+        ("**a**b**", "/aba", True),
         ("**/a*b", "/ax/ab", True),  # the first `/a` is not the one
     ],
 )

@@ -79,13 +79,15 @@ class Feed:
 
     @contextmanager
     def listen(self) -> Iterator[Listener]:
-        """One more listener, who begins with the newest events. Unavailable when there are too many, or this server is
-        about to end."""
-        if self._ending():
-            raise Unavailable("this server is about to end")
+        """One more listener, who begins with the newest events; Unavailable when there are too many. While the server
+        ends it is told nothing: a browser asks again after an empty stream, and never after a refusal."""
         if len(self._listeners) >= MOST:
             raise Unavailable(f"{MOST} listen already")
         listener = Listener()
+        if self._ending():
+            listener.over.set()
+            yield listener
+            return
         for kind, (_, frame) in self._newest.items():
             listener.tell(kind, frame)
         self._listeners.add(listener)
