@@ -102,11 +102,14 @@ async def tell(operations: Operations, about: About) -> Stats:
     """What the route tells."""
     found = {name: Counts.of(held) for name, held in (await operations.stats()).items()}
     totals = _sum(list(found.values()))
+    # A mirror that came while what is stored was summed up is not among them.
+    known = [mirror for mirror in operations.mirrors if mirror.name in found]
+    mirrors = {mirror.name: MirrorStats.about(found[mirror.name], mirror) for mirror in known}
     room = operations.room
     return Stats(
         version=version("mirror"),
         uptime=time.monotonic() - about.started,
-        mirrors={mirror.name: MirrorStats.about(found[mirror.name], mirror) for mirror in operations.mirrors},
+        mirrors=mirrors,
         totals=totals,
         upstreams=[UpstreamAnswer.of(known) for known in operations.upstreams()],
         cache=CacheStats(
