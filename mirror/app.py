@@ -105,8 +105,7 @@ class App:
         self._site.add_exception_handler(RequestValidationError, _invalid)
         self._site.add_exception_handler(HTTPException, _refused)
         self._site.include_router(health.routes(self.readiness), prefix="/-")
-        if config.admin.page:
-            self._site.include_router(page.routes(), prefix="/-")
+        self._site.include_router(page.routes(lambda: self.config.admin.page), prefix="/-")
         self._site.include_router(reference.routes(self._site.openapi))
         self._below = Entrance(self._site, self._rights)
 

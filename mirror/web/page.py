@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from mirror.httpcache.fields import entity_tags, same_weakly
@@ -75,9 +76,14 @@ def parts() -> dict[str, Part]:
     return found
 
 
-def routes() -> APIRouter:
-    """The routes of the page."""
-    router = APIRouter(include_in_schema=False)
+def routes(shown: Callable[[], bool] = lambda: True) -> APIRouter:
+    """The routes of the page; `shown`: whether there is to be one now."""
+
+    async def asked() -> None:
+        if not shown():
+            raise HTTPException(404, "this server has no page ([admin] page = false)")
+
+    router = APIRouter(include_in_schema=False, dependencies=[Depends(asked)])
     known = parts()
 
     @router.api_route("", methods=["GET", "HEAD"])

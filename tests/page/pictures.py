@@ -12,8 +12,9 @@ from tests.page.serving import serving
 from tests.page.stub import Stub
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
-DESKTOP = {"width": 1280, "height": 1000}
-PHONE = {"width": 400, "height": 860}
+DESKTOP = {"width": 1200, "height": 860}
+SMALL = {"width": 1100, "height": 760}
+PHONE = {"width": 390, "height": 844}
 
 
 async def _plain(seen: Sight) -> None:
@@ -38,8 +39,8 @@ SHOTS = {
     "page-light": (DESKTOP, "light", _plain, False),
     "page-dark": (DESKTOP, "dark", _plain, False),
     "page-phone": (PHONE, "light", _plain, False),
-    "page-purge": (DESKTOP, "light", _purge, False),
-    "page-explain": (DESKTOP, "dark", _explain, False),
+    "page-purge": (SMALL, "light", _purge, False),
+    "page-explain": (SMALL, "dark", _explain, False),
     "whole-light": (DESKTOP, "light", _plain, True),
     "whole-phone": (PHONE, "dark", _plain, True),
 }

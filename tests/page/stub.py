@@ -149,7 +149,7 @@ class Answers:
         told |= {"upstreams": ["https://python.upstream.test/simple/httpx/"], "decision": "hit" if found else "miss"}
         told |= {"reason": "It is stored and fresh." if found else "Nothing is stored under this key."}
         told |= {"entry": stored, "freshness": fresh if found else None, "digest": found and found["digest"]}
-        told |= {"upstream_states": upstreams(self._stub.began, False)[3:]}
+        told |= {"upstream_states": upstreams(self._stub.began, False)[:1]}
         return told | {"fill": None, "policy": None, "redirect": None, "error": None}
 
     def warm(self, body: dict[str, Any]) -> dict[str, Any]:

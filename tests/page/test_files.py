@@ -75,6 +75,10 @@ def test_without_the_page_there_is_nothing_but_the_api(tmp_path: Path) -> None:
     with served(tmp_path, config) as server:
         assert [ask(server, path)[0].status for path in ("/-", "/-/", "/-/ui/main.js")] == [404, 404, 404]
         assert ask(server, "/-/api/stats")[0].status == 200
+        file = server.folder / "config.toml"
+        file.write_text(file.read_text().replace("page = false", "page = true"))
+        assert ask(server, "/-/api/reload", "POST")[0].status == 200
+        assert ask(server, "/-/")[0].status == 200
 
 
 @pytest.mark.parametrize("workers", [3])

@@ -86,6 +86,25 @@ async def test_when_the_server_is_gone_the_page_says_so_and_comes_back_by_itself
         server.stop()
 
 
+async def test_a_configuration_that_is_refused_is_told_until_a_good_one_is_read(
+    browser: Browser, tmp_path: Path, origin: Abroad
+) -> None:
+    with served(tmp_path / "mirror", http_mirror(origin.address)) as server:
+        file = server.folder / "config.toml"
+        good = file.read_text()
+        file.write_text(f"{good}\nttl = 'soon'\n")
+        async with sight(browser, server.address) as seen:
+            await seen.open()
+            await seen.page.click("#reload")
+            await seen.told("#reloaded", "Not reloaded")
+            await seen.told(".trouble", "The new configuration was refused")
+            await seen.told(".trouble", "soon")
+            file.write_text(f"{good}\nttl = '7m'\n")
+            await seen.page.click(".trouble button")
+            await seen.told("#reloaded", "Reloaded; changed: mirrors.o.ttl.")
+            await seen.until("document.querySelectorAll('.trouble').length === 0")
+
+
 async def test_where_there_are_no_events_the_page_asks(browser: Browser, mirror: Served) -> None:
     served_before = "document.querySelector('#total-served dd').title"
     async with sight(browser, mirror.address) as seen:
