@@ -16,6 +16,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_families
 from prometheus_client.parser import text_string_to_metric_families as families
 
+from mirror.server.worker import RETIRE
 from tests.instruments.counting import Ask, Sums, count
 from tests.instruments.owners import Kept
 from tests.instruments.process import Abroad, origin_process
@@ -167,7 +168,7 @@ def test_what_was_counted_stays_when_processes_die_and_are_renewed_and_nobody_lo
             os.kill(server.workers()[-1], signal.SIGKILL)
             until(lambda before=before: len(server.workers()) == 2 and set(server.workers()) != before)
         else:
-            os.kill(server.pid, signal.SIGHUP)
+            os.kill(server.pid, RETIRE)
             until(lambda before=before: len(server.workers()) == 2 and not before & set(server.workers()))
         until(lambda: answers(server))
     agree(server, sums)
