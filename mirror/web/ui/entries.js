@@ -34,18 +34,27 @@ async function load(more = false) {
   const { signal } = asked;
   set($("entries-table"), "aria-busy", "true");
   try {
-    const wanted = { ...query(), limit: more ? PAGE : FIRST, cursor: more ? cursor : "" };
-    const page = await call("entries", { query: wanted, signal });
-    if (!more) clear();
-    $("entries").append(...page.entries.map(line));
-    cursor = page.cursor;
-    shown += page.entries.length;
-    told(page.complete);
-    if (more) $("entries").children[shown - page.entries.length]?.querySelector("button").focus();
+    const before = more ? shown : 0;
+    await gather(more ? cursor : "", more ? PAGE : FIRST, signal, more);
+    if (more) $("entries").children[before]?.querySelector("button").focus();
   } catch (error) {
     if (error.name !== "AbortError") text($("entries-count"), `The entries cannot be told: ${error.message}`);
   } finally {
     if (!signal.aborted) set($("entries-table"), "aria-busy", null);
+  }
+}
+
+/** The next `limit` entries after `from`. The server ends a page after a second, however few it has found by then:
+ * it is asked on until they are there, or it has looked at all. */
+async function gather(from, limit, signal, keep) {
+  for (let [found, more] = [0, true]; more; keep = true) {
+    const page = await call("entries", { query: { ...query(), limit: limit - found, cursor: from }, signal });
+    if (!keep) clear();
+    $("entries").append(...page.entries.map(line));
+    [found, from, cursor] = [found + page.entries.length, page.cursor, page.cursor];
+    shown += page.entries.length;
+    more = !page.complete && cursor !== null && found < limit;
+    told(more);
   }
 }
 
@@ -56,15 +65,19 @@ function clear() {
   choose();
 }
 
-function told() {
-  $("more").hidden = !cursor;
+function told(searching) {
+  $("more").hidden = !cursor || searching;
   set($("entries-table"), "hidden", shown === 0);
-  const { search, mirror, state: wanted } = query();
-  const filtered = search || mirror || wanted;
-  const none = filtered ? "No entry matches." : "Nothing is stored yet. What clients ask for will appear here.";
-  const words = shown ? `${counted(shown, "entry", "entries")} shown${cursor ? ", there are more" : ""}` : none;
-  text($("entries-count"), words);
-  if (document.activeElement === $("search")) say(words);
+  text($("entries-count"), words(searching));
+  if (document.activeElement === $("search") && !searching) say(words(false));
+}
+
+function words(searching) {
+  const found = counted(shown, "entry", "entries");
+  if (searching) return `${found} found, still searching …`;
+  if (shown) return `${found} shown${cursor ? ", there are more" : ""}`;
+  const filtered = Object.values(query()).some(Boolean);
+  return filtered ? "No entry matches." : "Nothing is stored yet. What clients ask for will appear here.";
 }
 
 function freshness({ ttl }) {
