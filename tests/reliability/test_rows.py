@@ -23,7 +23,8 @@ def test_a_row_holds_when_its_tests_passed_and_tells_its_figures_once_and_only_i
     node = "tests/test_a.py::test_b"
     outcomes = [Outcome(f"{node}[{n}]", {3: "two places", 4: ""}, "passed", ("0 kept",)) for n in (1, 2)]
     text = page(Seen(*MACHINE, tuple(outcomes)))
-    assert "Seen: **holds (2 cases)**" in section(text, 3)
+    assert "Seen: **holds in part (2 cases)**" in section(text, 3)
+    assert "Seen: **holds (2 cases)**" in section(text, 4)
     assert section(text, 3).count("- 0 kept\n") == section(text, 3).count("- two places\n") == 1
     assert f"- `{node}`, 2 cases\n" in section(text, 3)
     assert "two places" not in section(text, 4)
