@@ -50,8 +50,8 @@ def _section(row: Row, outcomes: list[Outcome]) -> Iterator[str]:
     figures = dict.fromkeys(text for one in outcomes for text in (one.rows[row.number], *one.figures) if text)
     if figures:
         yield from (*(f"- {figure}" for figure in figures), "")
-    if row.without:
-        yield from (f"Not shown: {row.without}", "")
+    for reason in filter(None, (row.lacking, "" if outcomes else row.without)):
+        yield from (f"Not shown: {reason}", "")
     if outcomes:
         yield from (f"Tests (`scripts/test --row={row.number}`):", "", *_tests(outcomes), "")
     yield from (f"Peers: {row.peers or 'not looked at.'}", "")
@@ -73,7 +73,7 @@ def _verdict(row: Row, outcomes: list[Outcome]) -> str:
     cases = f"{len(ran)} case{'s' * (len(ran) > 1)}"
     if failed := sum(one.outcome == "failed" for one in ran):
         return f"fails ({failed} of {cases})"
-    whole = not row.without and any(not one.rows[row.number] for one in ran)
+    whole = not row.lacking and any(not one.rows[row.number] for one in ran)
     return f"{'holds' if whole else 'holds in part'} ({cases})"
 
 

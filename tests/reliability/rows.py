@@ -9,13 +9,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One promise. `without`: why no test here shows it, or which part of it none shows; empty when all is shown."""
+    """One promise. `without`: why no test shows it, where none carries its number. `lacking`: the part of it that its
+    tests do not show, or that does not hold."""
 
     number: int
     name: str
     promise: str
     peers: str = ""
     without: str = ""
+    lacking: str = ""
 
 
 @dataclass(frozen=True, slots=True)
