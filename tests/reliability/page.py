@@ -14,7 +14,7 @@ _HEAD = """\
 
 Nothing is believed here that a test does not show. Each row below is a promise for the case that something goes wrong
 (a killed process, a full disk, an upstream that lies, an attack), with the tests that show it, what they showed last,
-and what is known of others. The tests run in CI with all the others.
+and what is known of others. The tests run in CI with all the others; "not run" is said of this page's run alone.
 
 This page is made from a run of these tests: seen {days} on {machines}. All tests of all rows, and the page anew:
 
@@ -61,8 +61,8 @@ def _tests(outcomes: list[Outcome]) -> Iterator[str]:
     for test in dict.fromkeys(one.test for one in outcomes):
         cases = [one for one in outcomes if one.test == test]
         times = f", {len(cases)} cases" if len(cases) > 1 else ""
-        bad = "; ".join(f"{one.outcome}{': ' + one.why if one.why else ''}" for one in cases if one.outcome != "passed")
-        yield f"- `{test}`{times}{' (' + bad + ')' if bad else ''}"
+        bad = [f"{one.outcome}{': ' + one.why if one.why else ''}" for one in cases if one.outcome != "passed"]
+        yield f"- `{test}`{times}{' (' + '; '.join(dict.fromkeys(bad)) + ')' if bad else ''}"
 
 
 def _verdict(row: Row, outcomes: list[Outcome]) -> str:

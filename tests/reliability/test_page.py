@@ -18,7 +18,7 @@ SECTIONS = {int(number): (name, text) for number, name, text in SECTION.findall(
 
 
 @cache
-def tests_of(path: str) -> frozenset[str]:
+def named_in(path: str) -> frozenset[str]:
     """The tests in that file, as pytest names them: `test_a`, `TestB::test_c`."""
     tree = ast.parse((ROOT / path).read_text())
     found = set()
@@ -40,7 +40,7 @@ def test_a_row_has_tests_that_there_are_or_a_reason(number: int) -> None:
     assert ROWS[number].promise in text
     named = re.findall(r"^- `(tests/[^`]+?\.py)::([^`]+)`", text, re.MULTILINE)
     for path, test in named:
-        assert test in tests_of(path), f"{path}::{test}: make the page again (it says how)"
+        assert test in named_in(path), f"{path}::{test}: make the page again (it says how)"
     assert named or (ROWS[number].without and ROWS[number].without in text)
 
 
