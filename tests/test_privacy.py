@@ -26,6 +26,7 @@ def personal(got: Got) -> Headers:
     return got.reply.head.headers.only(("set-cookie", "x-user"))
 
 
+@pytest.mark.row(43)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(
     ("sent", "told"),

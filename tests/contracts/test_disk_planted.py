@@ -67,6 +67,7 @@ PLANTED: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.row(50)
 class TestPlanted:
     @pytest.mark.parametrize("how", PLANTED)
     async def test_what_is_no_whole_blob_is_none(self, tmp_path: Path, store: DiskStore, how: str) -> None:

@@ -74,6 +74,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.row(41)
 class TestRequests:
     @pytest.mark.parametrize("name", REFUSED)
     def test_what_has_no_single_meaning_is_refused_and_the_connection_closed(
@@ -215,6 +216,7 @@ class TestSendfile:
             assert reset
 
 
+@pytest.mark.row(49)
 class TestRights:
     def purge(self, server: Served, *fields: str, kind: str = "application/json") -> int:
         body = '{"urls": ["/o/never"]}'

@@ -16,6 +16,7 @@ def moved(to: str, status: int = 302) -> bytes:
     return f"HTTP/1.1 {status} Moved\r\nLocation: {to}\r\nSet-Cookie: c=1\r\nContent-Length: 0\r\n\r\n".encode()
 
 
+@pytest.mark.row(24)
 async def test_credentials_stay_with_their_origin_and_cookies_go_nowhere(raw: RawOrigin, make: Make) -> None:
     other = RawOrigin()
     await other.start()

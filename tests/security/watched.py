@@ -1,7 +1,8 @@
 """`mirror`, watched: python -m tests.security.watched FOLDER serve ... notes each address that it connects to.
 
 `FOLDER/zone.json` is the resolver's: a name and the lists of addresses that it has, one after the other; the last one
-stays. `FOLDER/connected` gets a line for each address: of this process, by Python's own audit of `socket.connect`.
+stays. `FOLDER/connected` gets a line for each address, by Python's own audit of `socket.connect`; those of other
+machines are then refused.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ def watch(folder: Path) -> None:
     def audit(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "socket.connect" and isinstance(arguments[1], tuple):
             os.write(connected, f"{arguments[1][0]} {arguments[1][1]}\n".encode())
+            if arguments[1][0] not in ("127.0.0.1", "::1", "0.0.0.0", "::"):  # no test goes out into the world
+                raise ConnectionRefusedError(None, "watched")
 
     async def resolve(_: ThreadedResolver, host: str, port: int = 0, family: int = 0) -> list[dict[str, Any]]:
         turns = json.loads((folder / "zone.json").read_text()).get(host.rstrip(".").lower())

@@ -48,6 +48,7 @@ class TestRequestsInARow:
         await refused(client, 400)
 
 
+@pytest.mark.row(33)
 class TestLimits:
     @pytest.mark.parametrize(
         ("status", "request_head"),

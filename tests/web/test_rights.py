@@ -86,6 +86,7 @@ async def clients(folder: Path, server: Server) -> AsyncIterator[tuple[Clients, 
         yield Clients(app), origin
 
 
+@pytest.mark.row(49)
 @pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
 async def test_who_may_do_what(tmp_path: Path, server: Server) -> None:
     async with clients(tmp_path, server) as (asking, _):
