@@ -17,6 +17,8 @@ from aiohttp.connector import Connection
 __all__ = ["Exchange", "Handler", "Interim", "listening"]
 
 _SWITCHING = 101
+_MOST_HEADS = 5000
+"""Interim responses before a final one, and blank lines before a head: who sends more of them has none."""
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 
 
@@ -45,6 +47,7 @@ class Handler(ResponseHandler):
     """
 
     interim: Interim | None = None
+    _heads = 0  # that came since the request
     _heading = False  # a head is being read
     _seen = b""  # the last bytes of it, in which its end may have begun
     _left: int | None = None  # bytes of the body that are still to come; None: its end is the parser's to find
@@ -56,7 +59,7 @@ class Handler(ResponseHandler):
         return message, payload
 
     def set_response_params(self, **params: Any) -> None:
-        self._heading, self._seen, self._left = True, b"", None
+        self._heading, self._heads, self._seen, self._left = True, 0, b"", None
         super().set_response_params(**params)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
@@ -71,10 +74,17 @@ class Handler(ResponseHandler):
         super().feed_data(data, size)
 
     def data_received(self, data: bytes) -> None:
-        while self._heading and data:
-            end = self._end_of_head(data)
-            super().data_received(data[:end])
-            data = data[end:]
+        at = 0
+        while self._heading and at < len(data):
+            end = self._end_of_head(data, at)
+            if self._heads > _MOST_HEADS:
+                self.abort()
+                self.set_exception(aiohttp.ClientPayloadError("heads without end"))
+                return
+            super().data_received(data[at:end])
+            at = end
+        if at:
+            data = data[at:]
             if not data:
                 return
         if self._left is not None:
@@ -84,12 +94,18 @@ class Handler(ResponseHandler):
             self._left -= len(data)
         super().data_received(data)  # of no data, too: with that aiohttp itself goes on with what it has
 
-    def _end_of_head(self, data: bytes) -> int:
-        """How many bytes of `data` are of the head."""
-        text = self._seen + data
-        found = _BLANK_LINE.search(text)
-        self._seen = b"" if found else text[-3:]
-        return len(data) if found is None else found.end() - (len(text) - len(data))
+    def _end_of_head(self, data: bytes, at: int) -> int:
+        """Where in `data` the head ends that goes on at `at`: at its end, where that is still to come. Nothing is
+        copied for it but a few bytes: one piece may hold a hundred thousand of them."""
+        before, seam = len(self._seen), self._seen + data[at : at + 3]
+        across = _BLANK_LINE.search(seam) if before else None
+        found = across or _BLANK_LINE.search(data, at)
+        if found is None:
+            self._seen = seam[-3:] if len(data) - at < 3 else data[-3:]
+            return len(data)
+        self._seen = b""
+        self._heads += 1
+        return at + found.end() - before if across else found.end()
 
 
 class Exchange(aiohttp.ClientResponse):

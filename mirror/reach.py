@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 __all__ = ["Reach", "Route", "literal", "public"]
 
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052 §2.1: the last four bytes are an IPv4 address
+_UNICAST = IPv6Network("2000::/3")  # all of IPv6 that is given out (RFC 4291 §2.4)
+# What the registries of special addresses (RFC 6890) have and `is_global` of some Pythons does not know, or takes for
+# routable. 192.0.0.0/24 has a cloud's metadata, 2001::/23 Teredo.
+_SPECIAL: tuple[IPv4Network | IPv6Network, ...] = (
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.88.99.0/24"),
+    IPv6Network("2001::/23"),
+    IPv6Network("3fff::/20"),
+)
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -54,8 +63,12 @@ def public(address: str) -> bool:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    inner = _inside(ip) if isinstance(ip, IPv6Address) else None
-    return ip.is_global and not ip.is_multicast and (inner is None or public(str(inner)))
+    if isinstance(ip, IPv6Address):
+        if (inner := _inside(ip)) is not None:
+            return public(str(inner))
+        if ip not in _UNICAST:
+            return False
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _SPECIAL)
 
 
 def literal(host: str) -> bool:

@@ -23,14 +23,12 @@ MIB = 1 << 20
 DOCUMENT_LIMIT = 256 * MIB
 INDEX_LIMIT = 1024 * MIB
 RATIO_LIMIT = 200  # real pages stay below 60; beyond this, and over 1 MiB, it is a bomb
+LARGE_RATIO = 60  # the same for what is over 16 MiB
 
 _CHUNK = MIB
+_LARGE = 16 * MIB
 _STEP = 16 * 1024  # deflate grows 1032-fold at most, so one step makes 16 MiB at most
-_PACKED: dict[bytes, Callable[[BytesIO], _Readable]] = {
-    b"\xfd7zXZ\x00": lzma.LZMAFile,
-    b"\x1f\x8b": lambda packed: gzip.GzipFile(fileobj=packed),
-    b"BZh": bz2.BZ2File,
-}
+_XZ_MEMORY = 80 * MIB  # a dictionary of 64 MiB, the largest of `xz -9`, and what stands around it
 _BROKEN = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
 _HEX_DIGITS = {"sha512": 128, "sha384": 96, "sha256": 64, "sha1": 40, "md5": 32}
 
@@ -45,9 +43,10 @@ def decoded(body: bytes, headers: Headers, limit: int = DOCUMENT_LIMIT) -> bytes
         return body
     if coding not in ("gzip", "x-gzip", "deflate"):
         raise OriginError(f"the origin answered in the content coding {coding!r}, which was not asked for")
-    chunks = _deflated(body) if coding == "deflate" else _read(_PACKED[b"\x1f\x8b"](BytesIO(body)))
+    packed = BytesIO(body)
+    chunks = _deflated(packed) if coding == "deflate" else _gunzipped(packed)
     whole = BytesIO()  # it grows in its place: joined, the chunks would be there twice for a moment
-    for chunk in _bounded(chunks, min(limit, max(MIB, RATIO_LIMIT * len(body)))):
+    for chunk in _bounded(chunks, packed, MIB, limit):
         whole.write(chunk)
     return whole.getvalue()
 
@@ -57,8 +56,9 @@ def unpacked(body: bytes, limit: int = INDEX_LIMIT) -> Iterator[bytes]:
 
     OriginError, while iterating, where it is truncated or broken or its content exceeds `limit` bytes.
     """
-    unpack = next((unpack for magic, unpack in _PACKED.items() if body.startswith(magic)), lambda packed: packed)
-    return _bounded(_read(unpack(BytesIO(body))), limit)
+    packed = BytesIO(body)
+    unpack = next((unpack for magic, unpack in _PACKED.items() if body.startswith(magic)), _read)
+    return _bounded(unpack(packed), packed, _LARGE, limit)
 
 
 def json_object(body: bytes, headers: Headers) -> dict[str, Any]:
@@ -123,23 +123,58 @@ def _read(file: _Readable) -> Iterator[bytes]:
         yield chunk
 
 
-def _deflated(body: bytes) -> Iterator[bytes]:
-    # "deflate" means zlib's framing, but some senders leave it off (RFC 9110 §8.4.1.2).
-    framed = len(body) >= 2 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
-    machine = zlib.decompressobj(zlib.MAX_WBITS if framed else -zlib.MAX_WBITS)
-    for at in range(0, len(body), _STEP):
-        yield machine.decompress(body[at : at + _STEP])
+def _gunzipped(packed: BytesIO) -> Iterator[bytes]:
+    return _read(gzip.GzipFile(fileobj=packed))
+
+
+def _unbzipped(packed: BytesIO) -> Iterator[bytes]:
+    return _read(bz2.BZ2File(packed))
+
+
+def _unxzed(packed: BytesIO) -> Iterator[bytes]:
+    """As LZMAFile, which has no limit for the dictionary: what is unpacked with one of 1 GiB is held as a whole."""
+    machine, piece = lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY), packed.read(_STEP)
+    while piece:
+        yield machine.decompress(piece, _CHUNK)
+        while not (machine.eof or machine.needs_input):
+            yield machine.decompress(b"", _CHUNK)
+        piece = machine.unused_data.lstrip(b"\0") or packed.read(_STEP)
+        if machine.eof and piece.strip(b"\0"):  # another stream may follow, and padding before it
+            machine = lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)
     if not machine.eof:
         raise EOFError
 
 
-def _bounded(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
+def _deflated(packed: BytesIO) -> Iterator[bytes]:
+    # "deflate" means zlib's framing, but some senders leave it off (RFC 9110 §8.4.1.2).
+    first = packed.getbuffer()[:2]
+    framed = len(first) == 2 and first[0] & 0x0F == 8 and int.from_bytes(first, "big") % 31 == 0
+    machine = zlib.decompressobj(zlib.MAX_WBITS if framed else -zlib.MAX_WBITS)
+    while piece := packed.read(_STEP):
+        yield machine.decompress(piece)
+    if not machine.eof:
+        raise EOFError
+
+
+_PACKED: dict[bytes, Callable[[BytesIO], Iterator[bytes]]] = {
+    b"\xfd7zXZ\x00": _unxzed,
+    b"\x1f\x8b": _gunzipped,
+    b"BZh": _unbzipped,
+}
+
+
+def _bounded(chunks: Iterator[bytes], packed: BytesIO, least: int, limit: int) -> Iterator[bytes]:
+    """The chunks, `limit` bytes of them at most; and beyond `least` no more than may come out of what was taken of
+    `packed` till then: a bomb is known by its beginning."""
     total = 0
     try:
         for chunk in chunks:
             total += len(chunk)
             if total > limit:
                 raise OriginError(f"the origin's document is over {limit} bytes when decompressed")
+            taken = packed.tell()
+            if total > max(least, min(RATIO_LIMIT * taken, _LARGE + LARGE_RATIO * taken)):
+                raise OriginError(f"the origin's document is over {total // taken} times larger when decompressed")
             yield chunk
     except _BROKEN as exc:
         raise OriginError("the origin's document is truncated or broken: it cannot be decompressed") from exc

@@ -127,6 +127,10 @@ class MirrorProtocol(PatientProtocol):
         hosts = [value for name, value in self.headers if name == b"host"]
         if http_version not in ("1.0", "1.1") or b"#" in self.url:
             raise ValueError("no such protocol or address")
+        if http_version == "1.0" and any(name == b"transfer-encoding" for name, _ in self.headers):
+            raise ValueError(
+                "HTTP/1.0 has no codings: who hands it on may not see where the body ends"
+            )  # RFC 9112 §6.1
         if len(hosts) > 1 or (not hosts and http_version == "1.1") or not all(map(HOST.fullmatch, hosts)):
             raise ValueError("one Host is needed")
         parsed: Any = httptools.parse_url(self.url)

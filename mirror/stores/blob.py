@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
 from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import Executor
 from pathlib import Path
@@ -13,6 +12,7 @@ from mirror.errors import StoreError
 from mirror.model import Entry
 from mirror.ports import Piece
 from mirror.stores.codec import TRAILER, footer_size, load_footer
+from mirror.stores.files import open_own
 from mirror.stores.handles import Handle
 
 CHUNK = 256 * 1024
@@ -96,7 +96,7 @@ def open_blob(path: Path, flags: int = 0) -> tuple[int, Entry] | None:
     Links, devices and other owners' files are not followed (a planted file is never served). Blocks.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | flags)
+        fd = open_own(path, flags)
     except OSError:
         return None
     try:
@@ -120,7 +120,7 @@ def entry_of(path: Path) -> Entry | None:
 
 def _entry(fd: int) -> Entry | None:
     status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_size < TRAILER:
+    if status.st_size < TRAILER:
         return None
     behind = footer_size(os.pread(fd, TRAILER, status.st_size - TRAILER))
     if behind is None or not TRAILER < behind <= min(MAX_FOOTER, status.st_size):

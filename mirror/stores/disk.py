@@ -27,7 +27,7 @@ from mirror.shares import mirror_of
 from mirror.stores.blob import FileBlob, entry_of, open_blob
 from mirror.stores.codec import load_note
 from mirror.stores.counting import Pace, count
-from mirror.stores.files import freed_by, is_partial, remove, taken
+from mirror.stores.files import freed_by, is_partial, read_own, remove, taken
 from mirror.stores.handles import Handles
 from mirror.stores.hashes import Hashes
 from mirror.stores.partial import FOOTER_ROOM, FilePartial, Keeping
@@ -111,11 +111,15 @@ class DiskStore:
         reservation = self._room.reopen(name, mirror_of(key))
         path = self._shelf.partials / name
         try:
-            note, extents = load_note(await self.run(path.with_suffix(".json").read_bytes))
+            note, extents = load_note(await self.run(read_own, path.with_suffix(".json")))
             partial = FilePartial(path, note, self._executor, self._keeping, reservation)
             partial.extents, partial.has_note = Extents(extents), True
             await partial.open()
-            if os.fstat(partial.fd).st_size < max((end for _, end in extents), default=0):
+            status = os.fstat(partial.fd)
+            if status.st_uid != os.geteuid() or status.st_nlink != 1:  # what is written to it might be another's
+                await partial.close()
+                raise StoreError("the partial is not ours alone")  # noqa: TRY301
+            if status.st_size < max((end for _, end in extents), default=0):
                 await partial.close()
                 raise StoreError("the partial is shorter than its note says")  # noqa: TRY301
         except (OSError, StoreError, ValueError):  # ValueError: a digest that this Python does not know

@@ -26,6 +26,7 @@ from mirror.changes import Changes, of_facts
 from mirror.errors import StoreError
 from mirror.evict import on_disk
 from mirror.model import Digest, Fact
+from mirror.stores.files import open_own
 
 LINE = 8 * 1024
 """Bytes that one fact may take; longer ones are left out, so that one read finds a whole line."""
@@ -140,7 +141,7 @@ class FileFacts:
         """The document in that file; FileNotFoundError when there is none, or (then it is removed) a broken one."""
         path = self._path / mirror / file
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            fd = open_own(path)
         except OSError as exc:
             raise FileNotFoundError(path) from exc
         try:

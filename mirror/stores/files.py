@@ -5,9 +5,27 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from mirror.evict import on_disk
+
+
+def open_own(path: Path, flags: int = 0) -> int:
+    """A descriptor for reading a file of ours, opened with `flags` too; OSError where there is none. Links are not
+    followed, pipes and devices not waited for, and files of other owners not believed. Blocks."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | flags)
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+        os.close(fd)
+        raise FileNotFoundError(path)
+    return fd
+
+
+def read_own(path: Path) -> bytes:
+    """What is in a file of ours; OSError where there is none. Blocks."""
+    with open(open_own(path), "rb") as file:
+        return file.read()
 
 
 def is_partial(name: str) -> bool:

@@ -10,6 +10,8 @@ import os
 import threading
 from pathlib import Path
 
+from mirror.stores.files import read_own
+
 MOST = 2000
 """Ids in one file; more than rows are ever written behind."""
 
@@ -36,7 +38,7 @@ class Recent:
         self._shut()
         with contextlib.suppress(FileNotFoundError):
             self._path.rename(self._before)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         self._fd = os.open(self._path, flags, 0o600)
         self._count = 0
 
@@ -45,7 +47,7 @@ class Recent:
         lines: list[str] = []
         for path in (self._before, self._path):
             with contextlib.suppress(OSError):
-                lines += path.read_bytes()[-64 * MOST :].decode("ascii", "replace").splitlines()
+                lines += read_own(path)[-64 * MOST :].decode("ascii", "replace").splitlines()
         return [line for line in dict.fromkeys(lines) if len(line) == 16 and line.isalnum()]
 
     def _shut(self) -> None:

@@ -15,7 +15,7 @@ from mirror.evict import on_disk
 from mirror.model import Entry
 from mirror.ports import Note
 from mirror.stores.codec import dump_note, footer, load_note
-from mirror.stores.files import place, remove, weight, write_all
+from mirror.stores.files import place, read_own, remove, weight, write_all
 from mirror.stores.partial import FilePartial
 from mirror.stores.recent import Recent
 
@@ -41,7 +41,7 @@ class Shelf:
         for path in list(self.partials.iterdir()):
             if path.suffix == ".part":
                 try:
-                    key = load_note(path.with_suffix(".json").read_bytes())[0].key
+                    key = load_note(read_own(path.with_suffix(".json")))[0].key
                 except (OSError, StoreError):
                     key = ""
                 if key and key not in found:

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from mirror.stores.files import read_own
+
 Run = Callable[..., Awaitable[Any]]
 
 STEP = 4_000_000
@@ -37,7 +39,7 @@ class Taken:
     def read(self) -> int | None:
         """What is taken at most; None when that is not known. Blocks."""
         try:
-            self._noted = int(self._path.read_bytes())
+            self._noted = int(read_own(self._path))
         except (OSError, ValueError):
             return None
         return self._noted if self._noted >= 0 else None
@@ -56,7 +58,8 @@ class Taken:
     def write(self, count: int) -> None:
         """The file says `count` from now on. Blocks."""
         try:
-            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            fd = os.open(self._path, flags, 0o600)
             try:
                 os.pwrite(fd, b"%020d\n" % count, 0)  # in place: a disk that is full takes it too
                 if self._sync:

@@ -67,6 +67,7 @@ PLANTED: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.row(50)
 class TestPlanted:
     @pytest.mark.row(
         6,

@@ -74,6 +74,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.row(41)
 class TestRequests:
     @pytest.mark.row(41, at="14 probes directly, each with a second request behind it: one answer, 400")
     @pytest.mark.parametrize("name", REFUSED)
@@ -223,6 +224,7 @@ class TestSendfile:
             assert reset
 
 
+@pytest.mark.row(49)
 class TestRights:
     def purge(self, server: Served, *fields: str, kind: str = "application/json") -> int:
         body = '{"urls": ["/o/never"]}'

@@ -13,6 +13,8 @@ from mirror.errors import OriginError, OriginForbidden
 from mirror.reach import Reach, Route
 from tests.origin.scripted import Make, RawOrigin, body, get
 
+pytestmark = pytest.mark.row(44)
+
 GUARDED = Route(reach=Reach(private=False))
 
 

@@ -50,6 +50,7 @@ class TestRequestsInARow:
         await refused(client, 400)
 
 
+@pytest.mark.row(33)
 class TestLimits:
     @pytest.mark.row(33, at="16 KiB of address, 64 KiB or 256 lines of fields, by default")
     @pytest.mark.parametrize(
