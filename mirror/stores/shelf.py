@@ -15,8 +15,8 @@ from mirror.errors import StoreError
 from mirror.evict import on_disk
 from mirror.model import Entry
 from mirror.ports import Note
-from mirror.stores.codec import dump_note, footer, load_note
-from mirror.stores.files import place, remove, weight, write_all
+from mirror.stores.codec import boot_of, dump_note, footer, load_note
+from mirror.stores.files import place, remove, sync_folders, weight, write_all
 from mirror.stores.partial import FilePartial
 from mirror.stores.recent import Recent
 
@@ -42,16 +42,22 @@ class Shelf:
         self.recent = Recent(path / "recent")
         self.weight = 0
         self._durability = durability
+        self._durable: set[Path] | None = set() if durability == "full" else None
+        # What was written and not synced outlives a kill, but no power cut.
+        self._boot = _boot() if durability == "none" else ""
 
     def find_partials(self) -> dict[str, str]:
         """Make the folders; the partials that were kept: key -> file name. What is left of others is removed."""
         for folder in (self.blobs, self.partials):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._durable is not None:
+            sync_folders({self.blobs.parent})
         found: dict[str, str] = {}
         for path in list(self.partials.iterdir()):
             if path.suffix == ".part":
                 try:
-                    key = load_note(path.with_suffix(".json").read_bytes())[0].key
+                    text = path.with_suffix(".json").read_bytes()
+                    key = load_note(text)[0].key if boot_of(text) in ("", _boot()) else ""
                 except (OSError, StoreError):
                     key = ""
                 if key and key not in found:
@@ -105,7 +111,7 @@ class Shelf:
         write_all(fd, last, offset)
         if self._durability != "none":
             os.fdatasync(fd)
-        place(path, self.blob(path.stem), sync=self._durability == "full")
+        place(path, self.blob(path.stem), self._durable)
         self.recent.note(path.stem)
         return os.fstat(fd).st_mtime_ns
 
@@ -115,7 +121,7 @@ class Shelf:
             os.fdatasync(partial.fd)
         note = partial.path.with_suffix(".json")
         draft = note.with_suffix(".draft")
-        draft.write_text(dump_note(partial.note, extents))
+        draft.write_text(dump_note(partial.note, extents, self._boot))
         draft.rename(note)
         partial.has_note = True
 
@@ -127,3 +133,11 @@ class Shelf:
                 written = self.blob(blob).lstat().st_mtime_ns
                 os.utime(self.blob(blob), ns=(int(at * 1e9), written), follow_symlinks=False)
         self.weight = weight(self.blobs, self.partials)
+
+
+def _boot() -> str:
+    """Another one each time that the machine has started; "" where it does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
