@@ -56,12 +56,13 @@ async def test_a_bit_flipped_in_each_of_100_files_is_never_served_and_all_are_fe
             flip(path, dice)
         server.start()
         asked = origin.requests()
-        verdicts = {}
         for seed, size in wanted.items():
             reading = await read(server.url(f"/o/obj/{seed}/{size}?{FRESH}"), seed=seed, size=size)
-            verdicts[seed] = reading.verdict
-        assert {verdicts[seed] for seed in wanted if wanted[seed] < LARGE} == {"ok"}
-        assert {verdicts[seed] for seed in wanted if wanted[seed] >= LARGE} <= {"truncated", "ok"}
+            if size < LARGE:
+                assert reading.verdict == "ok", seed
+            else:  # bytes before the flipped one may be out: it breaks off before its end
+                assert reading.bytes_read < size, seed
+                assert not reading.framed, seed
         await fill(server, wanted)
         assert origin.requests() - asked == len(wanted)
 
