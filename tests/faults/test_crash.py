@@ -18,7 +18,7 @@ from tests.instruments.server import Served, http_mirror, served
 MB = 1_000_000
 FRESH = "cc=max-age=86400"
 KILLS = int(os.environ.get("MIRROR_TEST_KILLS", "50"))
-"""The scorecard wants 200, which take several minutes."""
+"""The scorecard wants 200, which take several minutes: with `--timeout=0`."""
 
 
 async def until(holds: Callable[[], bool], within: float = 20.0) -> None:
