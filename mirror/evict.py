@@ -285,10 +285,9 @@ def _no_room(more: int, short: int) -> NoRoom:
 async def evict(store: BlobStore, index: Index, blob: str) -> str:
     """Remove a blob and the entry that points at it: the entry first, so that nobody finds it without its bytes. The
     entry's key, "" where there is none."""
-    key, opened = "", await store.open(blob)
-    if opened is not None:
-        key = opened.entry.key
-        await opened.close()
+    key, stored = "", (await store.entries([blob]))[0]
+    if stored is not None:
+        key = stored.key
         entry = await index.get(key)
         if entry is not None and entry.blob == blob:
             await index.delete(key)

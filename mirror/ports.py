@@ -177,6 +177,10 @@ class BlobStore(Protocol):
         """The blob, open, or None when there is none (or none that can be trusted)."""
         ...
 
+    async def entries(self, blobs: list[str]) -> list[Entry | None]:
+        """The entry of each as it was committed, None for what is no whole blob; that is no use of them."""
+        ...
+
     def at_hand(self, blob: str) -> Blob | None:
         """The blob, open, where that takes no waiting; None where it does."""
         ...

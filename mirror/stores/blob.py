@@ -20,6 +20,12 @@ CHUNK = 256 * 1024
 
 MAX_FOOTER = 4 * 1024 * 1024
 
+AT_ONCE = 4 * 1024 * 1024
+"""Bytes of a body that is proven right before its reader gets any of it; some milliseconds."""
+
+HELD = 64 * 1024
+"""Bytes that the reader of a larger one gets when it is proven: without them no answer is complete."""
+
 
 class FileSpan:
     """Bytes of an open file, by descriptor: positioned reads, so that any number of readers share it.
@@ -73,11 +79,21 @@ class FileBlob:
     async def read(self, start: int, end: int | None) -> AsyncGenerator[Piece, None]:
         end = self.size if end is None else min(end, self.size)
         if start < end and self._handle is not None:
+            if self._handle.proof is not None and end - start > HELD:
+                yield FileSpan(self._handle.fd, start, end - HELD - start, self._executor)
+                start = end - HELD
+            if not await self.right():
+                raise StoreError("the stored body is not what was stored")
             yield FileSpan(self._handle.fd, start, end - start, self._executor)
 
+    async def right(self) -> bool:
+        """Whether the bytes are those that were stored; waits until that is found out."""
+        proof = self._handle.proof if self._handle is not None else None
+        return proof is None or await asyncio.shield(proof)
+
     def span(self, start: int, end: int) -> FileSpan:
-        if self._handle is None:
-            raise StoreError("the stored body was closed")
+        if self._handle is None or self._handle.proof is not None:
+            raise StoreError("the stored body was closed, or is not known to be right")
         return FileSpan(self._handle.fd, start, end - start, self._executor)
 
     def leave(self) -> None:

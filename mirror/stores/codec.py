@@ -92,8 +92,9 @@ def blob_of(text: str) -> str:
     return found[1] if found else ""
 
 
-def dump_note(note: Note, extents: list[tuple[int, int]]) -> str:
-    """The note of a partial and the extents that are on disk, as JSON text."""
+def dump_note(note: Note, extents: list[tuple[int, int]], boot: str = "") -> str:
+    """The note of a partial and the extents that are on disk, as JSON text. `boot`: until the machine starts again, and
+    this is another one, it is to be trusted; "": also then."""
     digest = [note.digest.algorithm, note.digest.value] if note.digest else None
     return json.dumps(
         {
@@ -107,8 +108,17 @@ def dump_note(note: Note, extents: list[tuple[int, int]]) -> str:
             "tags": list(note.tags),
             "variant": note.variant,
             "extents": extents,
+            "boot": boot,
         }
     )
+
+
+def boot_of(text: str | bytes) -> str:
+    """The `boot` in what `dump_note` wrote; StoreError when it is something else."""
+    try:
+        return str(json.loads(text).get("boot", ""))
+    except (*_WRONG, AttributeError) as exc:
+        raise StoreError(f"not a note: {exc}") from exc
 
 
 def load_note(text: str | bytes) -> tuple[Note, list[tuple[int, int]]]:

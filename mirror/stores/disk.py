@@ -24,14 +24,15 @@ from mirror.extents import Extents
 from mirror.model import Digest, Entry
 from mirror.ports import Note
 from mirror.shares import mirror_of
-from mirror.stores.blob import FileBlob, entry_of, open_blob
+from mirror.stores.blob import AT_ONCE, FileBlob, entry_of, open_blob
 from mirror.stores.codec import load_note
 from mirror.stores.counting import Pace, count
 from mirror.stores.files import freed_by, is_partial, read_own, remove, taken
-from mirror.stores.handles import Handles
-from mirror.stores.hashes import Hashes
+from mirror.stores.handles import Handle, Handles
 from mirror.stores.partial import FOOTER_ROOM, FilePartial, Keeping
-from mirror.stores.shelf import Durability, Shelf
+from mirror.stores.proving import Proofs
+from mirror.stores.shelf import Durability, Made, Shelf
+from mirror.stores.verifying import verify
 
 T = TypeVar("T")
 
@@ -55,6 +56,7 @@ class DiskStore:
         self._keeping = Keeping(self._commit, self._checkpoint, self._keep, self._discard)
         self._used: dict[str, float] = {}  # blob -> wall clock of its last use, since the last `note_use`
         self._handles = Handles()
+        self._proofs = Proofs(self.run, self._handles, self._refuse)
         self.purged: list[Callable[[str], bool]] | None = None  # what was, while blobs are being adopted
         self.changes = changes or Changes()
 
@@ -96,13 +98,17 @@ class DiskStore:
         reservation = self._room.reservation(mirror_of(note.key))
         try:
             await reservation.grow(on_disk(len(body) + FOOTER_ROOM), len(body))
-            entry, count = await self.run(self._shelf.put, note, body)
+            made = await self.run(self._shelf.put, note, body)
         except OSError as exc:
             raise StoreError(f"cannot store {note.key}: {exc.strerror or exc}") from exc
         finally:
             reservation.release()
-        self._room.add(entry.blob, count, mirror_of(entry.key))
-        return entry
+        return self._stands(made)
+
+    def _stands(self, made: Made) -> Entry:
+        self._proofs.trust(made.entry.blob, made.written)
+        self._room.add(made.entry.blob, made.count, mirror_of(made.entry.key))
+        return made.entry
 
     async def resume(self, key: str) -> FilePartial | None:
         name = self._kept.pop(key, None)
@@ -130,20 +136,40 @@ class DiskStore:
 
     def at_hand(self, blob: str) -> FileBlob | None:
         handle = self._handles.get(blob)
-        return FileBlob(handle, self._executor) if handle is not None else None
+        return FileBlob(handle, self._executor) if handle is not None and handle.proof is None else None
 
     async def open(self, blob: str) -> FileBlob | None:
+        handle = self._handles.get(blob) or await self._opened(blob)
+        if handle is None:
+            return None
+        found = FileBlob(handle, self._executor)
+        try:
+            if found.size > AT_ONCE or await found.right():
+                return found
+        except BaseException:
+            found.leave()
+            raise
+        found.leave()
+        return None
+
+    async def _opened(self, blob: str) -> Handle | None:
         if not blob.isalnum():
             return None
-        if (found := self.at_hand(blob)) is not None:
-            return found
         opening = asyncio.ensure_future(self.run(open_blob, self._shelf.blob(blob)))
         try:
             opened = await asyncio.shield(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_unwanted)
             raise
-        return FileBlob(self._handles.keep(blob, *opened), self._executor) if opened else None
+        if opened is None:
+            return None
+        handle = self._handles.keep(blob, *opened)
+        self._proofs.begin(handle)
+        return handle
+
+    async def _refuse(self, blob: str) -> None:
+        """Its bytes are not what was stored: whoever asks next fetches it again."""
+        await self.delete(blob)
 
     async def entries(self, blobs: list[str]) -> list[Entry | None]:
         """What stands in the footer of each, None for what is no whole blob; none of them stays open."""
@@ -183,6 +209,7 @@ class DiskStore:
             return 0
         self._room.remove(blob)
         self._used.pop(blob, None)
+        self._proofs.forget(blob)
         self._handles.drop(blob)
         self.changes.changed(blob)
         freed = await self.run(remove, self._shelf.blob(blob))
@@ -216,9 +243,9 @@ class DiskStore:
 
     async def _commit(self, partial: FilePartial, size: int, digest: Digest | None) -> Entry:
         try:
-            await self._verified(partial, size, digest)  # first: also what finds no room must be right
+            await verify(partial, size, digest)  # first: also what finds no room must be right
             await partial.reserve(size)
-            entry, count = await self.run(self._shelf.make, partial, size)
+            made = await self.run(self._shelf.make, partial, size)
         except Mismatch:
             partial.extents = Extents()  # `keep` would be a mistake now
             await self._discard(partial)
@@ -226,30 +253,7 @@ class DiskStore:
         except OSError as exc:
             raise StoreError(f"cannot store {partial.note.key}: {exc.strerror or exc}") from exc
         partial.reservation.release()
-        self._room.add(entry.blob, count, mirror_of(entry.key))
-        return entry
-
-    async def _verified(self, partial: FilePartial, size: int, digest: Digest | None) -> None:
-        try:
-            await self._verify(partial, size, digest)
-        except (OSError, StoreError) as exc:
-            if digest is None:
-                raise
-            raise Mismatch(f"{partial.note.key}: cannot be read back to be verified: {exc}") from exc
-
-    async def _verify(self, partial: FilePartial, size: int, digest: Digest | None) -> None:
-        note, hashes = partial.note, partial.hashes
-        if partial.extents != Extents([(0, size)]):
-            raise Mismatch(f"{note.key}: expected {size} bytes, got {partial.extents.size} from {note.url}")
-        if hashes.at < size:
-            await self.run(hashes.update_from, partial.fd, size)
-        value = hashes.of(digest) if digest else None
-        if digest and value is None:
-            hashes = Hashes(digest)  # not the one that was announced at first
-            await self.run(hashes.update_from, partial.fd, size)
-            value = hashes.of(digest)
-        if digest and value != digest.value:
-            raise Mismatch(f"{note.key}: expected {digest}, got {digest.algorithm}:{value} from {note.url}")
+        return self._stands(made)
 
     async def _checkpoint(self, partial: FilePartial) -> None:
         extents = list(partial.extents)  # before the sync: what is noted must be on disk
@@ -276,6 +280,7 @@ class DiskStore:
 
     async def close(self) -> None:
         """Write down what was used; no call is running any more."""
+        await self._proofs.close()
         await self.note_use()
         self._handles.close()
         self._shelf.recent.close()

@@ -88,19 +88,20 @@ def write_all(fd: int, run: bytes | memoryview, offset: int) -> None:
         view, offset = view[count:], offset + count
 
 
-def place(path: Path, target: Path, *, sync: bool) -> None:
-    """Rename `path` to `target`, whose folder is made when it is the first there; with `sync` so that a power cut does
-    not undo it. OSError: nothing stands at `target`."""
-    folders = {target.parent}
+def place(path: Path, target: Path, durable: set[Path] | None) -> None:
+    """Rename `path` to `target`, whose folder is made when it is the first there. Where `durable` is given, a power cut
+    does not undo it: those are folders whose own names are synced, and that one is added. OSError: nothing stands at
+    `target`."""
     try:
         path.rename(target)
     except FileNotFoundError:
         target.parent.mkdir(mode=0o700, exist_ok=True)
         path.rename(target)
-        folders.add(target.parent.parent)
-    if sync:
+    if durable is not None:
         try:
-            sync_folders(folders)
+            # Also where another thread has made the folder: its sync may come after ours.
+            sync_folders({target.parent} if target.parent in durable else {target.parent, target.parent.parent})
+            durable.add(target.parent)
         except OSError:
             target.unlink(missing_ok=True)
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 from collections import OrderedDict
@@ -13,21 +14,24 @@ MOST = 256
 
 
 class Handle:
-    """An open blob file, shared by its readers; closed when the last has left and nobody keeps it."""
+    """An open blob file, shared by its readers; closed when the last has left and nobody keeps it. `written`: when it
+    was last written to (ns). `proof`: says whether its bytes are right; None when they are known to be."""
 
-    __slots__ = ("_length", "entry", "fd", "kept", "readers")
+    __slots__ = ("_length", "entry", "fd", "kept", "proof", "readers", "written")
 
     def __init__(self, fd: int, entry: Entry) -> None:
         self.fd = fd
         self.entry = entry
         self.readers = 0
         self.kept = False
-        self._length = os.fstat(fd).st_size
+        self.proof: asyncio.Task[bool] | None = None
+        status = os.fstat(fd)
+        self._length, self.written = status.st_size, status.st_mtime_ns
 
     def whole(self) -> bool:
-        """True while the file is in its place and as long as it was: blobs are never changed, only removed."""
+        """True while the file is in its place and nobody has written to it: blobs are never changed, only removed."""
         status = os.fstat(self.fd)
-        return status.st_nlink > 0 and status.st_size == self._length
+        return status.st_nlink > 0 and status.st_mtime_ns == self.written and status.st_size == self._length
 
     def enter(self) -> None:
         self.readers += 1

@@ -187,6 +187,9 @@ class MemoryStore:
         found = self.blobs.get(blob)
         return MemoryBlob(*found) if found else None
 
+    async def entries(self, blobs: list[str]) -> list[Entry | None]:
+        return [self.blobs[blob][0] if blob in self.blobs else None for blob in blobs]
+
     def touch(self, blob: str, now: float) -> None:
         pass  # nothing is evicted
 

@@ -88,6 +88,9 @@ class ReadingStore(DiskStore):
     async def delete(self, blob: str) -> int:
         raise Elsewhere
 
+    async def _refuse(self, blob: str) -> None:
+        """Nothing: the holder finds the same, and deletes it."""
+
     async def note_use(self) -> None:
         """Nothing: the holder does."""
 
