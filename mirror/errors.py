@@ -168,10 +168,17 @@ class Unanswered(MirrorError):
 
 
 class StoreError(MirrorError):
-    """The disk refused; clients do not see it, because the engine then passes the body through."""
+    """The disk refused; clients do not see it, because the engine then passes the body through. `errno` is the system's
+    word for why, 0 where it has not said so."""
 
     status = 500
 
+    def __init__(self, text: str, errno: int | None = 0) -> None:
+        super().__init__(text)
+        self.errno = errno or 0
+
 
 class NoRoom(StoreError):
+    """`errno` 0: a limit of ours; else the file system is full."""
+
     status = 507
