@@ -1,6 +1,7 @@
 """`python -m tests.instruments.unreadable serve ...`: the mirror on a disk that is broken behind a place of its blobs.
 
-While the file that MIRROR_UNREADABLE names stands, bytes from the offset that it holds on cannot be read of any blob that was stored before.
+While the file that MIRROR_UNREADABLE names stands, bytes from the offset that it holds on cannot be read of any blob
+that was stored before.
 """
 
 from __future__ import annotations
