@@ -41,8 +41,7 @@ def health(connection: HTTPConnection) -> int:
 
 @pytest.mark.row(28)
 async def test_a_thousand_connections_to_a_server_with_256_descriptors(tmp_path: Path) -> None:
-    """Seen red: with a limit of 40, which the listener, the stores and the index alone take: it does not start. What is
-    shown is libuv's: it accepts and closes what it has no descriptor for."""
+    """Not seen red yet. What is shown is libuv's: it accepts and closes what it has no descriptor for."""
     with origin_process() as origin, limited(tmp_path, http_mirror(origin.url())) as server:
         url = server.url(f"/o/obj/hit/50000?{FRESH}")
         assert (await read(url, seed="hit", size=50_000)).verdict == "ok"

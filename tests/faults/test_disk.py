@@ -103,7 +103,7 @@ def alarm_once(server: Served, why: str) -> None:
 
 @pytest.mark.row(25)
 async def test_a_full_disk_stops_no_download_and_no_hit_and_is_over_when_it_is_over(tmp_path: Path) -> None:
-    """Seen red: `Body.detach` that raises what the disk said; `Alarm.refused` without its `if`."""
+    """Seen red: `Body.detach` that raises what the disk said."""
     with tmpfs(tmp_path / "v", "size=64m") as volume, serving(volume) as (server, origin):
         await warmed(server)
         volume.fill()
@@ -145,7 +145,7 @@ async def test_a_disk_that_becomes_full_in_the_middle_of_downloads_breaks_none_o
 
 @pytest.mark.row(26)
 async def test_a_disk_that_takes_no_more_files_is_as_a_full_one(tmp_path: Path) -> None:
-    """Seen red: `Body.detach` that raises what the disk said; `Room._lacking` without files (nothing stored after)."""
+    """Seen red: `Body.detach` that raises what the disk said."""
     with tmpfs(tmp_path / "v", "size=64m,nr_inodes=400") as volume, serving(volume) as (server, _):
         await warmed(server)
         volume.exhaust()
@@ -184,7 +184,7 @@ async def test_a_file_system_that_turns_read_only_still_gives_hits_and_all_else_
 
 @pytest.mark.row(25)
 async def test_what_can_be_stored_nowhere_takes_no_memory(tmp_path: Path) -> None:
-    """Seen red: `Body.pace` that does not wait once the disk refused."""
+    """Not seen red yet: `Body.pace` that does not wait once the disk refused should do it."""
     size = 150 * MB
     with tmpfs(tmp_path / "v", "size=64m") as volume, serving(volume) as (server, _):
         await warmed(server)

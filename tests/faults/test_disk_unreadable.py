@@ -72,7 +72,7 @@ async def test_an_unreadable_hit_is_fetched_again_and_its_client_does_not_notice
 
 @pytest.mark.row(27)
 async def test_what_is_another_object_meanwhile_is_never_spliced(rig: Rig) -> None:
-    """Seen red: `_again` that compares no validators: the reader saw wrong bytes."""
+    """Not seen red yet: `_again` that compares no validators should do it."""
     server, origin, broken = rig
     url = server.url(f"/o/obj/changed/{9 * MB}?{FRESH}")
     assert (await read(url, seed="changed", size=9 * MB)).status == 200
