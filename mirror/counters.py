@@ -28,6 +28,7 @@ _FROM_STORE = frozenset({"HIT", "STALE", "REVALIDATED"})
 _HEADER = 1
 _WIDTH, _PROCESS = width(OF_A_MIRROR), width(OF_A_PROCESS)
 _FIRST_BYTE, _HEAD, _FAILED = OF_A_MIRROR["first_byte"], OF_A_MIRROR["head"], OF_A_MIRROR["failed"]
+_UNSTORED = OF_A_MIRROR["unstored"]
 _SERVED, _SAVED, _FETCHED = (OF_A_MIRROR[name].at for name in ("served", "saved", "fetched"))
 _REFUTED, _EVICTED, _EVICTED_BYTES = (OF_A_MIRROR[name].at for name in ("refuted", "evicted", "evicted_bytes"))
 
@@ -107,6 +108,10 @@ class Counted:
         """A body was not what was announced."""
         self._slots[self._at + _REFUTED] += 1
         self.failed("mismatch")
+
+    def unstored(self, reason: str) -> None:
+        """A body is not stored: one of REFUSALS."""
+        self._slots[self._at + _UNSTORED.place(reason)] += 1
 
     def evicted(self, count: int) -> None:
         """Something of so many bytes had to go."""

@@ -5,25 +5,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from mirror.changes import Mark, of_facts, of_key
-from mirror.documents import Documents
+from mirror.documents import Documents, parts
 from mirror.ecosystems import PLANNERS
 from mirror.errand import Errand
-from mirror.errors import MirrorError, NotAdopted, NotFound, Offline, OriginError, Unavailable
+from mirror.errors import Elsewhere, MirrorError, NotAdopted, NotFound, Offline, OriginError, Unavailable
 from mirror.fill import Asked
 from mirror.fills import Fills
 from mirror.foreseeing import Foreseeing
 from mirror.forwarding import Forwarding, relayed
 from mirror.generations import Generations
 from mirror.heads import missing
+from mirror.httpcache.conditional import strong_validator
 from mirror.httpcache.decision import Decision, Hit, Miss, Pass, Revalidate, StaleHit, only_if_cached
 from mirror.httpcache.invalidation import answers_get
 from mirror.inside import Insides
 from mirror.joining import Joining
 from mirror.looking import Looked, look, offline, stored, unstored
-from mirror.lookup import Lookups
-from mirror.model import Entry, Mirror, Plan, Ready, Request
+from mirror.lookup import Lookups, unless_stored
+from mirror.model import Entry, Head, Mirror, Plan, Ready, Request
+from mirror.outcome import Outcome
 from mirror.outside import Found, Outside
 from mirror.ports import Answer, Blob, FactStore, Hop, Signatures, Source
 from mirror.releases import Releases
@@ -134,12 +137,12 @@ class Engine:
             case Hit(entry, ttl):
                 mark = (*mark, *self._outside.changes.mark(entry.blob))
                 lasting = Lasting(entry, errand.plan.rule, looked.at + ttl, mark)
-                reply = await self._outside.reply(errand.plan, entry, stored(decision))
+                reply = await self._hit(errand, entry, stored(decision))
                 if reply is not None:
                     return replace(reply, lasting=lasting) if steady else reply
                 return await self._fill(replace(errand, entry=None), "uri-miss")
             case StaleHit(entry):
-                reply = await self._outside.reply(errand.plan, entry, stored(decision))
+                reply = await self._hit(errand, entry, stored(decision))
                 if reply is None:
                     return await self._fill(replace(errand, entry=None), "uri-miss")
                 self._joining.renew(errand)
@@ -150,6 +153,24 @@ class Engine:
                 return await self._fill(replace(errand, entry=None), looked.reason)
             case Pass():
                 return await self._pass(errand, looked.reason)
+
+    async def _hit(self, errand: Errand, entry: Entry, outcome: Outcome) -> Reply | None:
+        reply = await self._outside.reply(errand.plan, entry, outcome)
+        return reply and replace(reply, again=partial(self._again, errand, entry, reply.head))
+
+    async def _again(self, errand: Errand, entry: Entry, head: Head, begun: bool) -> Reply | None:
+        """See `mirror.reply.Again`."""
+        try:
+            await self._outside.lose(entry)
+            reply = await self._fill(replace(errand, entry=None), "uri-miss")
+        except Elsewhere:
+            if begun:
+                return None
+            raise
+        if begun and (strong_validator(head) is None or strong_validator(reply.head) != strong_validator(head)):
+            await reply.source.close()
+            return None
+        return reply
 
     async def _offline(self, plan: Plan, decision: Decision) -> Reply:
         reply = await self._outside.reply(plan, *offline(plan, decision))
@@ -209,17 +230,19 @@ class Engine:
         return joined if isinstance(joined, Reply) else None
 
     async def _document(self, mirror: Mirror, request: Request) -> tuple[Plan, Entry]:
-        """The entry of an index document, fetched when it is not stored; NotFound when the origin has none."""
+        """The entry of an index document, fetched when it is not stored; NotFound when the origin has none, Unstored
+        where the disk refused it."""
         plan = PLANNERS[mirror.ecosystem](mirror, request)
         if isinstance(plan, Ready):
             raise NotFound(f"{request.path} is no document")
         reply = await self._carry_out(Errand(mirror, plan, request))
         try:
-            async for piece in reply.source.read(0, None):  # to the end: then it is in the index
-                del piece
+            body = [] if reply.digest else await parts(reply.source)  # to the end: then it is in the index
         finally:
             await reply.source.close()
         entry = await self._outside.index.get(plan.key)
+        if body and reply.head.status == 200 and plan.facts is not None and not plan.generation:
+            await unless_stored(entry, plan, reply.head, body)
         if entry is None or entry.head.status != reply.head.status:
             raise _no_document(plan, reply)
         if entry.head.status in (404, 410):

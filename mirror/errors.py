@@ -22,6 +22,7 @@ MirrorError
 │   └── Changed       502  a resumed download turned out to be another object
 ├── Offline           504  nothing stored, and the origin may not be asked
 └── StoreError        500  the disk refused (the engine turns it into a pass-through)
+    ├── Unreadable    500  what is stored cannot be read (it is fetched again)
     └── NoRoom        507  the object does not fit into the cache
 
 Elsewhere                  no error: this process may only read, and hands the request over
@@ -168,10 +169,25 @@ class Unanswered(MirrorError):
 
 
 class StoreError(MirrorError):
-    """The disk refused; clients do not see it, because the engine then passes the body through."""
+    """The disk refused; clients do not see it, because the engine then passes the body through. `errno` is the system's
+    word for why, 0 where it has not said so."""
 
     status = 500
 
+    def __init__(self, text: str, errno: int | None = 0) -> None:
+        super().__init__(text)
+        self.errno = errno or 0
+
+
+class Unreadable(StoreError):
+    """`sent`: bytes of the piece that could be read, and went out, before."""
+
+    def __init__(self, text: str, errno: int | None = 0, sent: int = 0) -> None:
+        super().__init__(text, errno)
+        self.sent = sent
+
 
 class NoRoom(StoreError):
+    """`errno` 0: a limit of ours; else the file system is full."""
+
     status = 507

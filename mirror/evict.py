@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from mirror.errors import NoRoom, StoreError
+from mirror.limits import FILES, Limits, on_disk
 from mirror.ports import BlobStore, Index
 from mirror.recency import Recency
 from mirror.reservation import Reservation
@@ -17,23 +18,7 @@ __all__ = ["Limits", "Reservation", "Room", "evict", "on_disk"]
 
 log = logging.getLogger("mirror.evict")
 
-BLOCK = 4096
-"""File systems give whole blocks; a file counts as what it takes."""
-
-
-def on_disk(size: int) -> int:
-    """What a file of `size` bytes takes on disk, in bytes."""
-    return -(-size // BLOCK) * BLOCK
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """All in bytes. `max_size` holds for everything below the cache's path, partials included; `min_free` is what must
-    stay free on the file system; larger objects than `max_object` are not stored."""
-
-    max_size: int
-    min_free: int = 0
-    max_object: int = 1 << 62
+MiB = 1024 * 1024
 
 
 class Room:
@@ -41,7 +26,8 @@ class Room:
 
     Blobs and kept partials stand in one list, least recently used first; what is being filled is reserved in full
     before its first byte is written, so that the limit holds at all times and not only between two clean-ups.
-    `free` tells the free bytes of the file system, `overhead` what index and facts take; `evict` removes one id;
+    `free` tells the free bytes of the file system, `files` how many more it can take, `overhead` what index and facts
+    take; `evict` removes one id;
     `promise` is told how much will be taken, before it is.
 
     While what stood on disk is still being found, the oldest of those found so far goes: ids are random, a sample.
@@ -56,11 +42,13 @@ class Room:
         *,
         free: Callable[[], int],
         overhead: Callable[[], int] = lambda: 0,
+        files: Callable[[], int] = lambda: 1 << 62,
     ) -> None:
         self.limits = limits
         self.evict: Callable[[str], Awaitable[object]] | None = None
         self.evicted = 0
         self._free = free
+        self._files = files
         self._overhead = overhead
         self.promise: Callable[[int], Awaitable[None]] | None = None
         self.shares = Shares()
@@ -207,7 +195,7 @@ class Room:
     async def _make_room(self, mirror: str, more: int) -> None:
         """Evict until `more` bytes fit; NoRoom where evicting all would not do: then nothing is evicted for it."""
         if (short := self._short(more)) > self.stored:
-            raise _no_room(more, short)
+            raise self._no_room(more, short)
         share = self.shares.all.get(mirror)
         while share is not None and (over := self._over(share, mirror, more)) > 0:
             if not share.known:
@@ -215,10 +203,10 @@ class Room:
             if over > share.recency.size:
                 raise NoRoom(f"no room for {more} bytes more in the share of {mirror}: {over} bytes short")
             if not await self._evict(share.recency.oldest()):
-                raise _no_room(more, over)
+                raise self._no_room(more, over)
         while (short := self._short(more)) > 0:
             if short > self.stored or not await self._evict_oldest():
-                raise _no_room(more, short)
+                raise self._no_room(more, short)
 
     def give_back(self, reservation: Reservation) -> None:
         self._reservations.discard(reservation)
@@ -227,11 +215,27 @@ class Room:
 
     def _short(self, more: int) -> int:
         """Bytes that are missing before `more` bytes could be reserved; zero or less when they are there."""
+        return max(self._above(more), self._lacking(more))
+
+    def _above(self, more: int) -> int:
+        """The same, by our own limit."""
+        return self.used + more - self.limits.max_size
+
+    def _lacking(self, more: int) -> int:
+        """The same, by what the file system has. A lack of files counts as a byte, so that one goes after the other, or
+        as more than there is where all of them are too few."""
         promised = sum(r.count - r.written for r in self._reservations)
-        return max(
-            self.used + more - self.limits.max_size,
-            self.limits.min_free + promised + more - self._free(),
-        )
+        short = self.limits.min_free + promised + more - self._free()
+        files = FILES + 2 * len(self._reservations) - self._files()  # of each its own, and maybe a folder
+        if files > 0 and self._recency.size < files * MiB and len(self._recency.names()) < files:
+            return max(short, self.stored + 1)
+        return max(short, int(files > 0))
+
+    def _no_room(self, more: int, short: int) -> NoRoom:
+        if self._lacking(more) > max(0, self._above(more)):
+            text = f"the file system is full: {short} bytes, or {FILES} files, short for {more} bytes more"
+            return NoRoom(text, errno.ENOSPC)
+        return NoRoom(f"no room for {more} bytes more: {short} bytes short, nothing left to evict")
 
     def _over(self, share: Share, mirror: str, more: int = 0) -> int:
         """Bytes by which that mirror would have more than its share, with `more` bytes; zero or less when not."""
@@ -276,10 +280,6 @@ class Room:
         self.remove(name)
         self.evicted += 1
         return True
-
-
-def _no_room(more: int, short: int) -> NoRoom:
-    return NoRoom(f"no room for {more} bytes more: {short} bytes short, nothing left to evict")
 
 
 async def evict(store: BlobStore, index: Index, blob: str) -> str:

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from mirror.documents import parts
 from mirror.errors import MirrorError, NotFound, OriginError
 from mirror.fill import Asked
-from mirror.model import Entry, Fact, Headers, Lookup, Mirror, Plan, Request
+from mirror.model import Entry, Fact, Head, Headers, Lookup, Mirror, Plan, Request
 from mirror.ports import BlobStore, FactStore
 from mirror.releases import Releases
 
 log = logging.getLogger("mirror.lookup")
 
 
+class Unstored(OriginError):
+    """A document came whole, and the disk refused it: what it says can be had from its bytes alone."""
+
+    def __init__(self, plan: Plan, headers: Headers, body: list[bytes]) -> None:
+        super().__init__(f"{plan.key}: it could not be stored")
+        self.plan = plan
+        self.headers = headers
+        self.body = body
+
+
+async def unless_stored(entry: Entry | None, plan: Plan, head: Head, body: list[bytes]) -> None:
+    """Raise Unstored, where the entry is of another document than this one, or there is none."""
+    if entry is None or entry.digest != await asyncio.to_thread(_sha256, body):
+        raise Unstored(plan, head.headers, body)
+
+
 class Lookups:
-    """Completes plans from facts. `fetch` brings the stored entry of a document of the mirror, and its plan."""
+    """Completes plans from facts. `fetch` brings the stored entry of a document of the mirror, and its plan; or raises
+    Unstored."""
 
     def __init__(
         self,
@@ -47,8 +65,7 @@ class Lookups:
         fact = await self._find(mirror, lookup)
         for slot, document in zip(lookup.slots, lookup.documents, strict=False):
             if fact is None and asks and not mirror.offline:
-                await self._learn(mirror, slot, document, lookup.accept)
-                fact = await self._find(mirror, lookup)
+                fact = await self._learn(mirror, lookup, slot, document)
         if fact is None:
             if lookup.required:
                 raise NotFound(f"no index page of /{mirror.name}/ names {lookup.name}")
@@ -65,19 +82,23 @@ class Lookups:
             await asyncio.wait(running)
         return await self._facts.find(mirror.name, lookup.slots, lookup.name)
 
-    async def _learn(self, mirror: Mirror, slot: str, document: str, accept: str) -> None:
-        """Fetch the document (again, when its facts lack the file), and wait for its facts."""
+    async def _learn(self, mirror: Mirror, lookup: Lookup, slot: str, document: str) -> Fact | None:
+        """Fetch the document (again, when its facts lack the file), and wait for its facts. Where the disk refuses, the
+        file must be found all the same."""
         known = await self._facts.source(mirror.name, slot)
-        fields = [("accept", accept)]
+        fields = [("accept", lookup.accept)]
         if known is not None:
             fields.append(("cache-control", "no-cache"))  # one revalidation, which the rules limit in rate
         request = Request("GET", document, headers=Headers(tuple(fields)), base=f"/{mirror.name}")
         try:
             plan, entry = await self._fetch(mirror, request)
         except NotFound:
-            return
+            return None
+        except Unstored as exc:
+            return await asyncio.to_thread(_fact, exc.plan, exc.body, exc.headers, lookup.name)
         if entry.head.status == 200 and entry.digest != known:
             await asyncio.wait([self._start(mirror, plan, entry)])
+        return await self._find(mirror, lookup)
 
     async def prove(self, plan: Plan, mirror: Mirror, entry: Entry) -> None:
         """OriginError where a document that has come whole cannot be read; else what it says is known from now on."""
@@ -137,6 +158,19 @@ class Lookups:
         """Wait for what is being gathered."""
         if self._gathering:
             await asyncio.wait(list(self._gathering.values()), timeout=10.0)
+
+
+def _fact(plan: Plan, body: list[bytes], headers: Headers, name: str) -> Fact | None:
+    """What the document says of that file. OriginError where it cannot be read. Blocks."""
+    facts = _read(plan.facts, body, headers) if plan.facts is not None else ()
+    return next((fact for fact in facts if fact.name == name), None)
+
+
+def _sha256(body: list[bytes]) -> str:
+    digest = hashlib.sha256()
+    for chunk in body:
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _read(facts: Callable[[bytes, Headers], Iterable[Fact]], body: list[bytes], headers: Headers) -> Iterator[Fact]:

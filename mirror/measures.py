@@ -17,6 +17,10 @@ KINDS = ("unreachable", "timeout", "refused", "status_5xx", "invalid", "broken_o
 """What an upstream does wrong: no connection; silence; a reset before the head; a head of 5xx, or one that means
 nothing; a body that ends before its end; a body that is not what was announced."""
 
+REFUSALS = ("no_space", "read_only", "io_error", "descriptors", "no_room", "other")
+"""Why something is not stored: the file system is full (of bytes or files), cannot be written, is broken; the process
+has no descriptors; what is larger than the limits allow; another error of the system."""
+
 MICRO = 1_000_000
 
 
@@ -86,6 +90,7 @@ OF_A_MIRROR = laid_out(
         Measure("refuted"),
         Measure("evicted"),
         Measure("evicted_bytes"),
+        Measure("unstored", REFUSALS),
     )
 )
 

@@ -113,6 +113,13 @@ class Outside:
         self.used(entry.blob).hits += 1
         return Reply(stored_head(plan, entry), entry.size, blob, outcome, digest=entry.digest, key=plan.key)
 
+    async def lose(self, entry: Entry) -> None:
+        """What is stored for it cannot be read: it is stored no more. Told once."""
+        if await self.index.get(entry.key) == entry:
+            log.warning("%s: its stored body cannot be read; fetched again", entry.key)
+            await self.index.delete(entry.key)
+            await self.store.delete(entry.blob)
+
     def used(self, blob: str) -> Use:
         """It is in use, and thereby the last to be evicted; see `Uses.of`."""
         now = self.wall()

@@ -31,7 +31,7 @@ async def publish(fill: Fill, body: Body) -> Entry | None:
     try:
         entry = await partial.commit(body.total, body.digest)
     except StoreError as exc:
-        log.warning("%s: it is not stored: %s", fill.key, exc)
+        log.debug("%s: it is not stored: %s", fill.key, exc)  # the store tells it, once
         await _unstored(fill, body)
         return None
     found = await _published(fill, entry)
@@ -44,7 +44,7 @@ async def publish_whole(fill: Fill, whole: Whole) -> Entry | None:
     try:
         entry = await fill.fills.outside.store.put(_noted(fill, whole.note), whole.body)
     except StoreError as exc:
-        log.warning("%s: it is not stored: %s", fill.key, exc)
+        log.debug("%s: it is not stored: %s", fill.key, exc)  # the store tells it, once
         await _accepted(fill, None)
         return None
     return await _published(fill, entry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from mirror.changes import Mark
@@ -81,13 +81,19 @@ class Lasting:
         return ttl(self.entry, self.rule, now)
 
 
+Again = Callable[[bool], Awaitable["Reply | None"]]
+"""The origin's reply instead, and what was stored is stored no more. Asked with True, where bytes are out already: None
+unless its bytes are surely the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """`size` in bytes, None where the origin did not announce it. `source` is closed by whoever sends the reply.
 
     `verbatim`: conditions and ranges were the origin's to answer; the reply goes out as it is. `digest`: the sha256 of
     the stored bytes, "" while they are not stored. `lasting` is None where the same request may mean something else
-    the next time. `key`: under which it is stored, or would be; "" where there is no such key.
+    the next time. `key`: under which it is stored, or would be; "" where there is no such key. `again`: of a hit, for
+    when its stored bytes cannot be read.
     """
 
     head: Head
@@ -98,6 +104,7 @@ class Reply:
     digest: str = ""
     lasting: Lasting | None = None
     key: str = ""
+    again: Again | None = None
 
 
 def ready(answer: Ready, now: float) -> Reply:

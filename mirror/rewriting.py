@@ -7,7 +7,7 @@ import logging
 from dataclasses import replace
 
 from mirror.documents import Documents, parts, takes_gzip
-from mirror.errors import OriginError
+from mirror.errors import OriginError, Unreadable
 from mirror.heads import rewritten_head, varying
 from mirror.httpcache.decision import failed
 from mirror.model import Plan, Request
@@ -33,6 +33,11 @@ class Rewriting:
             return replace(reply, head=varying(reply.head, plan.rewrite))
         try:
             return await self._made(plan, request, reply)
+        except Unreadable:
+            other = await reply.again(False) if reply.again is not None else None
+            if other is None:
+                raise
+            return await self.reply(plan, request, other)
         except OriginError as exc:
             older = await self._older(plan, request, reply)
             if older is None:

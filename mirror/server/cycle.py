@@ -12,6 +12,7 @@ from typing import Any
 from uvicorn._types import ASGI3Application, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, RequestResponseCycle
 
+from mirror.errors import Unreadable
 from mirror.server.zerocopy import FileSender
 
 RESET = struct.pack("ii", 1, 0)
@@ -121,7 +122,11 @@ class Cycle(RequestResponseCycle):
         offset, count = message["offset"], message["count"]
         if self.file_sender is None or self.chunked_encoding or count > self.expected_content_length:
             raise RuntimeError("no zero-copy send in a response without a length")
-        await self.file_sender().send(message["file"], offset, count)
+        try:
+            await self.file_sender().send(message["file"], offset, count)
+        except Unreadable as exc:  # the rest may come from elsewhere
+            self.expected_content_length -= exc.sent
+            raise
         self.expected_content_length -= count
 
     async def _send_bare(self, message: Any) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from mirror.ports import Blob
+from mirror.ports import Blob, Source
 from mirror.server.cycle import field_lines, status_line
 
 LONGEST = 4096
@@ -33,6 +33,7 @@ class Reply(Protocol):
     def lasts(self, now: float) -> bool: ...
     def shape(self, now: float) -> tuple[Any, str, float]: ...
     def at_hand(self) -> Blob | None: ...
+    async def again(self) -> Source | None: ...
     def line(
         self, client: str, status: int, count: int, outcome: str, spent: float = 0.0, whole: bool = True
     ) -> Any: ...

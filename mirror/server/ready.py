@@ -6,7 +6,7 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mirror.errors import StoreError
+from mirror.errors import MirrorError, StoreError, Unreadable
 from mirror.server.cycle import reset
 from mirror.server.direct import Direct
 from mirror.server.hot import Hot, Kept
@@ -78,6 +78,8 @@ class PreparedProtocol(HttpToolsProtocol):
     async def _rest(self, kept: Kept, direct: Direct, began: float) -> None:
         try:
             await direct.finish()
+        except Unreadable:
+            await self._mend(kept, direct)
         except (ConnectionError, StoreError):
             self._reset_now()
         finally:
@@ -85,6 +87,14 @@ class PreparedProtocol(HttpToolsProtocol):
             spent = self.loop.time() - began
             kept.sent_part(self._client, self._hot.wall(), direct.count, spent, whole=direct.over)
             self._go_on()
+
+    async def _mend(self, kept: Kept, direct: Direct) -> None:
+        """What is stored cannot be read: the rest comes from the origin, if that has the same."""
+        try:
+            if not await direct.mend(await kept.reply.again()):
+                self._reset_now()
+        except (ConnectionError, MirrorError):
+            self._reset_now()
 
     def _go_on(self) -> None:
         """Read the next request, which may have come already."""

@@ -7,7 +7,7 @@ import errno
 import os
 from collections.abc import Awaitable, Callable
 
-from mirror.errors import StoreError
+from mirror.errors import Unreadable
 
 WINDOW = 2 * 1024 * 1024
 """Bytes after which other connections get their turn."""
@@ -37,14 +37,18 @@ class FileSender:
         return self._writable is not None
 
     async def send(self, fd: int, offset: int, count: int) -> None:
-        """Send `count` bytes of `fd`. ConnectionResetError when the client has gone, StoreError when the file fails."""
+        """Send `count` bytes of `fd`. ConnectionResetError when the client has gone, Unreadable when the file fails."""
         await self._flushed()
-        end = offset + count
+        begin, end = offset, offset + count
         turn = offset + WINDOW
         while offset < end:
             if self._fd < 0:
                 raise ConnectionResetError("the client has gone")
-            sent = self.some(fd, offset, min(WINDOW, end - offset))
+            try:
+                sent = self.some(fd, offset, min(WINDOW, end - offset))
+            except Unreadable as exc:
+                exc.sent = offset - begin
+                raise
             if not sent:
                 await self._wait()
                 turn = offset + WINDOW
@@ -83,10 +87,10 @@ class FileSender:
             return 0
         except OSError as exc:
             if exc.errno == errno.EIO:
-                raise StoreError(f"cannot read the stored body: {exc}") from exc
+                raise Unreadable(f"cannot read the stored body: {exc.strerror}", exc.errno) from exc
             raise ConnectionResetError("the client has gone") from exc
         if not sent:
-            raise StoreError("the stored body is shorter than it was")
+            raise Unreadable("the stored body is shorter than it was")
         self.count += sent
         return sent
 

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mirror.alarm import Alarm
 from mirror.changes import Changes
 from mirror.counters import Counters
 from mirror.errors import StoreError
@@ -63,9 +64,10 @@ def open_stores(
     room = Room(
         limits,
         free=lambda: _free(path),
+        files=lambda: _files(path),
         overhead=lambda: index.bytes_on_disk() + facts.bytes_on_disk() + FOLDERS + store.folders,
     )
-    store = DiskStore(path, room, durability, changes=changes)
+    store = DiskStore(path, room, durability, changes=changes, alarm=Alarm(counters))
 
     async def leave(name: str) -> None:
         size = room.size(name) or 0
@@ -223,6 +225,15 @@ def _free(path: Path) -> int:
     except OSError:
         return 0
     return status.f_bavail * status.f_frsize
+
+
+def _files(path: Path) -> int:
+    """Files that this user may still make; on a file system that does not count them, enough."""
+    try:
+        status = os.statvfs(path)
+    except OSError:
+        return 0
+    return status.f_favail if status.f_files else 1 << 62
 
 
 def _make_private(path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import Executor
 from pathlib import Path
 
-from mirror.errors import StoreError
+from mirror.errors import StoreError, Unreadable
 from mirror.model import Entry
 from mirror.ports import Piece
 from mirror.stores.codec import TRAILER, footer_size, load_footer
@@ -59,9 +59,9 @@ class FileSpan:
             try:
                 chunk = await loop.run_in_executor(self._executor, os.pread, self.fd, min(CHUNK, end - at), at)
             except OSError as exc:
-                raise StoreError(f"cannot read the stored body: {exc}") from exc
+                raise Unreadable(f"cannot read the stored body: {exc.strerror or exc}", exc.errno) from exc
             if not chunk:
-                raise StoreError("the stored body is shorter than it was")
+                raise Unreadable("the stored body is shorter than it was")
             at += len(chunk)
             yield chunk
 

@@ -17,6 +17,7 @@ from functools import partial as bind
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mirror.alarm import Alarm
 from mirror.changes import Changes
 from mirror.errors import Mismatch, StoreError
 from mirror.evict import Room, on_disk
@@ -47,13 +48,15 @@ class DiskStore:
         durability: Durability = "full",
         threads: int = 8,
         changes: Changes | None = None,
+        alarm: Alarm | None = None,
     ) -> None:
         self._path = path
         self._shelf = Shelf(path, durability)
         self._room = room
         self._executor = ThreadPoolExecutor(threads, "mirror-disk")
         self._kept: dict[str, str] = {}  # key -> file name of the partial that waits for it
-        self._keeping = Keeping(self._commit, self._checkpoint, self._keep, self._discard)
+        self.alarm = alarm or Alarm()
+        self._keeping = Keeping(self._commit, self._checkpoint, self._keep, self._discard, self._refused)
         self._used: dict[str, float] = {}  # blob -> wall clock of its last use, since the last `note_use`
         self._handles = Handles()
         self._proofs = Proofs(self.run, self._handles, self._refuse)
@@ -100,9 +103,15 @@ class DiskStore:
             await reservation.grow(on_disk(len(body) + FOOTER_ROOM), len(body))
             made = await self.run(self._shelf.put, note, body)
         except OSError as exc:
-            raise StoreError(f"cannot store {note.key}: {exc.strerror or exc}") from exc
+            failed = StoreError(f"cannot store {note.key}: {exc.strerror or exc}", exc.errno)
+            self.alarm.refused(mirror_of(note.key), failed)
+            raise failed from exc
+        except StoreError as exc:
+            self.alarm.refused(mirror_of(note.key), exc)
+            raise
         finally:
             reservation.release()
+        self.alarm.stored()
         return self._stands(made)
 
     def _stands(self, made: Made) -> Entry:
@@ -251,7 +260,8 @@ class DiskStore:
             await self._discard(partial)
             raise
         except OSError as exc:
-            raise StoreError(f"cannot store {partial.note.key}: {exc.strerror or exc}") from exc
+            raise StoreError(f"cannot store {partial.note.key}: {exc.strerror or exc}", exc.errno) from exc
+        self.alarm.stored()
         partial.reservation.release()
         return self._stands(made)
 
@@ -273,6 +283,9 @@ class DiskStore:
         self._room.add(partial.path.name, size, mirror_of(partial.note.key))
         await self._drop([older] if older else [])
         return None
+
+    def _refused(self, partial: FilePartial, exc: StoreError) -> None:
+        self.alarm.refused(mirror_of(partial.note.key), exc)
 
     async def _discard(self, partial: FilePartial) -> None:
         partial.reservation.release()

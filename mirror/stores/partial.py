@@ -43,6 +43,7 @@ class Keeping:
     checkpoint: Callable[[FilePartial], Awaitable[None]]
     keep: Callable[[FilePartial], Awaitable[None]]
     discard: Callable[[FilePartial], Awaitable[None]]
+    refused: Callable[[FilePartial, StoreError], None]
 
 
 class FilePartial:
@@ -61,9 +62,16 @@ class FilePartial:
         self._writers: list[FileWriter] = []
         self._opening = asyncio.Lock()
         self._hashing = asyncio.Lock()
+        self._refused = False
         self._over = False  # discarded or closed: no file may be made any more
         self._noted = 0  # bytes that the last checkpoint knew
         self._checkpoint: asyncio.Task[None] | None = None
+
+    def refused(self, exc: StoreError) -> None:
+        """It will not be stored: told once."""
+        if not self._refused:
+            self._refused = True
+            self._keeping.refused(self, exc)
 
     async def reserve(self, size: int) -> None:
         """Make sure that a body of `size` bytes may be written; NoRoom when not. Reserves the whole at once where the
@@ -142,7 +150,11 @@ class FilePartial:
 
     async def commit(self, size: int, digest: Digest | None) -> Entry:
         await self._settled()
-        return await self._keeping.commit(self, size, digest)
+        try:
+            return await self._keeping.commit(self, size, digest)
+        except StoreError as exc:
+            self.refused(exc)
+            raise
 
     async def keep(self) -> None:
         for writer in self._writers:  # a download that was stopped leaves them open

@@ -119,7 +119,7 @@ class FileWriter:
                 await self._write(batch, count)
                 self.written += count
         except OSError as exc:
-            self._failed = StoreError(f"cannot write to the cache: {exc.strerror or exc}")
+            self._failed = StoreError(f"cannot write to the cache: {exc.strerror or exc}", exc.errno)
         except StoreError as exc:
             self._failed = exc
         except Exception as exc:
@@ -130,6 +130,7 @@ class FileWriter:
             self._task = None
             if self._failed:
                 self._pending.clear()
+                self._partial.refused(self._failed)
 
     def _due(self) -> bool:
         return self._taken - self._batched >= BATCH or self._batched < self._wanted

@@ -10,12 +10,17 @@ from pathlib import Path
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+REMEMBERED = 1.0
+"""Seconds for which it is remembered whether the cache can be written: anybody may ask, as often as he likes."""
+
 
 class Readiness:
     """What must hold before this server should be asked for anything."""
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
+        self._probe: asyncio.Task[str] | None = None
+        self._probed = 0.0
         self.started = False
         self.draining = False
         self.ending = False  # answers that would last for ever have to end, though new requests are taken
@@ -29,8 +34,15 @@ class Readiness:
         return {
             "started": "ok" if self.started else "starting",
             "draining": "draining" if self.draining else "ok",
-            "cache": await asyncio.to_thread(self._writable),
+            "cache": await asyncio.shield(self._probing()),
         }
+
+    def _probing(self) -> asyncio.Task[str]:
+        """Whether a file can be written: only that shows a file system that has no files left, or turned read-only."""
+        loop = asyncio.get_running_loop()
+        if self._probe is None or (self._probe.done() and loop.time() - self._probed >= REMEMBERED):
+            self._probe, self._probed = loop.create_task(asyncio.to_thread(self._writable)), loop.time()
+        return self._probe
 
     def _writable(self) -> str:
         probe = self._cache / f"probe-{secrets.token_hex(4)}"

@@ -83,6 +83,7 @@ class Told(Collector):
             "verification_failures_total": self._numbers("refuted"),
             "evictions_total": self._numbers("evicted", none=True),
             "evicted_bytes_total": self._numbers("evicted_bytes", none=True),
+            "cache_refused_total": self._numbers("unstored"),
         }
 
     def _histograms(self, measure: str, *, none: bool = True) -> Rows:

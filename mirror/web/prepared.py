@@ -10,11 +10,12 @@ from typing import Any
 
 from mirror.counters import Counted
 from mirror.engine import Engine
+from mirror.errors import Unreadable
 from mirror.httpcache.freshness import age
 from mirror.masking import masked
 from mirror.model import Request
 from mirror.outside import whole
-from mirror.ports import Blob
+from mirror.ports import Blob, Source
 from mirror.reply import ROUNDING, InMemory, Lasting, Reply
 from mirror.uses import Use
 from mirror.web.access import Asked, Gathered, Line
@@ -60,6 +61,11 @@ async def small(reply: Reply) -> Reply:
             async for piece in pieces:
                 new = [bytes(piece)] if isinstance(piece, bytes | memoryview) else [c async for c in piece.chunks()]
                 parts += new
+    except Unreadable:
+        other = await reply.again(False) if reply.again is not None else None
+        if other is None:
+            raise
+        return other
     finally:
         await reply.source.close()
     return replace(reply, source=InMemory(b"".join(parts)))
@@ -115,6 +121,11 @@ class Prepared:
     def at_hand(self) -> Blob | None:
         """The body's file, open, where that takes no waiting."""
         return self._engine.at_hand(self._lasting)
+
+    async def again(self) -> Source | None:
+        """Where the rest of the very same bytes is read, when those of the body's file cannot be."""
+        other = await self._reply.again(True) if self._reply.again is not None else None
+        return other.source if other is not None else None
 
     async def reply(self, now: float) -> Reply | None:
         """The reply, open; None where its bytes are not there any more."""

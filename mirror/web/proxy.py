@@ -141,6 +141,8 @@ class Proxy:
         if keep is None or mirror.access != "anyone" or not lasts(reply, request):  # bytes prove no right
             return reply
         reply = await small(reply)
+        if reply.lasting is None:  # what is stored could not be read
+            return reply
         if self._mirrors.get(mirror.name) is not mirror:  # it was answered by rules that hold no more
             return reply
         asked = access.Asked.of(scope, access.given(scope))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from mirror.errors import MirrorError, NotAllowed, Unproven
+from mirror.errors import MirrorError, NotAllowed, Unproven, Unreadable
 from mirror.httpcache.fields import format_date
 from mirror.model import VIA, Headers, Request
 from mirror.ports import Piece, Span
@@ -61,7 +61,7 @@ async def send_reply(
             if isinstance(piece, bytes):
                 await _bytes(piece, send, sent)
             else:
-                await _body(reply.source.read(*piece), send, sent)
+                await _part(reply, *piece, send, sent)
         await _end(send, sent)
     finally:
         await reply.source.close()
@@ -79,6 +79,21 @@ async def _end(send: Send, sent: Sent, body: bytes = b"") -> None:
     await send({"type": "http.response.body", "body": body})
     sent.count += len(body)
     sent.complete = True
+
+
+async def _part(reply: Reply, start: int, end: int | None, send: Send, sent: Sent) -> None:
+    """Bytes of the body; what cannot be read of those stored comes from the origin."""
+    before = sent.count
+    try:
+        return await _body(reply.source.read(start, end), send, sent)
+    except Unreadable:
+        other = await reply.again(True) if reply.again is not None else None
+        if other is None:
+            raise
+    try:
+        await _body(other.source.read(start + sent.count - before, end), send, sent)
+    finally:
+        await other.source.close()
 
 
 async def _body(pieces: AsyncGenerator[Piece, None], send: Send, sent: Sent) -> None:
@@ -105,13 +120,20 @@ async def _span(span: Span, send: Send, sent: Sent) -> None:
         count = min(WINDOW, end - at)
         if sent.zero_copy and span.in_memory(at, count):
             sent.begun()
-            await send({"type": ZERO_COPY, "file": span.fd, "offset": at, "count": count, "more_body": True})
+            await _by_kernel(span.fd, at, count, send, sent)
         else:
             async for chunk in span.chunks(at, count):
-                sent.begun()
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await _bytes(chunk, send, sent)
         at += count
-        sent.count += count
+
+
+async def _by_kernel(fd: int, at: int, count: int, send: Send, sent: Sent) -> None:
+    try:
+        await send({"type": ZERO_COPY, "file": fd, "offset": at, "count": count, "more_body": True})
+    except Unreadable as exc:
+        sent.count += exc.sent
+        raise
+    sent.count += count
 
 
 async def send_error(
