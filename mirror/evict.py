@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from mirror.errors import NoRoom, StoreError
+from mirror.limits import Limits, on_disk
 from mirror.ports import BlobStore, Index
 from mirror.recency import Recency
 from mirror.reservation import Reservation
@@ -17,36 +17,19 @@ __all__ = ["Limits", "Reservation", "Room", "evict", "on_disk"]
 
 log = logging.getLogger("mirror.evict")
 
-BLOCK = 4096
-"""File systems give whole blocks; a file counts as what it takes."""
-
-
-def on_disk(size: int) -> int:
-    """What a file of `size` bytes takes on disk, in bytes."""
-    return -(-size // BLOCK) * BLOCK
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """All in bytes. `max_size` holds for everything below the cache's path, partials included; `min_free` is what must
-    stay free on the file system; larger objects than `max_object` are not stored."""
-
-    max_size: int
-    min_free: int = 0
-    max_object: int = 1 << 62
-
 
 class Room:
     """The bytes below the cache's path, and the order in which they were last used.
 
-    Blobs and kept partials stand in one list, least recently used first; what is being filled is reserved in full
-    before its first byte is written, so that the limit holds at all times and not only between two clean-ups.
+    Blobs and kept partials stand in one list, the next to go first (see `Recency`: what was used once, then what was
+    used again, each the least recently used first); what is being filled is reserved in full before its first byte is
+    written, so that the limit holds at all times and not only between two clean-ups.
     `free` tells the free bytes of the file system, `overhead` what index and facts take; `evict` removes one id;
     `promise` is told how much will be taken, before it is.
 
     While what stood on disk is still being found, the oldest of those found so far goes: ids are random, a sample.
 
-    A mirror that has a share of its own evicts within it: its own, least recently used first. While it is not known
+    A mirror that has a share of its own evicts within it: its own, in the same order. While it is not known
     what is stored of it, all that is stored counts, and nothing is evicted for it.
     """
 
@@ -128,9 +111,9 @@ class Room:
         self._unseen = max(0, self._unseen - (self._recency.size - before))
         self._told.set()
 
-    def arrange(self, names: Iterable[str]) -> None:
-        """Of what was found, those names are newer than all others, in this order."""
-        self._recency.arrange(names)
+    def arrange(self, names: Iterable[str], *, again: bool = False) -> None:
+        """Of what was found, those names are newer than all others, in this order; `again`: and were used again."""
+        self._recency.arrange(names, again=again)
 
     def counted(self, *, whole: bool = True) -> None:
         """All that stood on disk at the start was found; not `whole`: no more of it will be."""
@@ -156,7 +139,7 @@ class Room:
             self._gone.add(name)
 
     def touch(self, name: str) -> None:
-        """It was used now."""
+        """It was used now, again."""
         self._recency.touch(name)
         self.shares.touch(name)
 
@@ -172,8 +155,12 @@ class Room:
         """It was added or touched since the start, and is none of the next to go."""
         return self._recency.used_since(name)
 
+    def used_again(self, name: str) -> bool:
+        """It goes after all that was used once."""
+        return self._recency.used_again(name)
+
     def recency(self) -> list[str]:
-        """All names, least recently used first."""
+        """All names, the next to go first."""
         return self._recency.names()
 
     def reservation(self, mirror: str = "") -> Reservation:

@@ -19,6 +19,10 @@ from mirror.stores.files import place, remove, weight, write_all
 from mirror.stores.partial import FilePartial
 from mirror.stores.recent import Recent
 
+USED_AGAIN = 0.0
+"""The modification time of a blob's file that was used again: blobs are never modified, and access times of all files
+are set by whoever reads them."""
+
 Durability = Literal["full", "data", "none"]
 
 
@@ -109,8 +113,9 @@ class Shelf:
         partial.has_note = True
 
     def write_use(self, used: Mapping[str, float]) -> None:
-        """Write down when blobs were last used (wall clock), as their files' access times; weigh the folders."""
+        """Write down when blobs were last used (wall clock), as their files' access times, and that they were used
+        since they were stored; weigh the folders."""
         for blob, at in used.items():
             with contextlib.suppress(OSError):
-                os.utime(self.blob(blob), (at, at))
+                os.utime(self.blob(blob), (at, USED_AGAIN))
         self.weight = weight(self.blobs, self.partials)

@@ -97,7 +97,7 @@ class TestWhileItIsCounted:
         assert await count(run, tmp_path, [(1.5, "e.part", 1)], room, Pace()) == ["b", "d", "e.part", "a", "c"]
         assert room.recency() == ["b", "d", "e.part", "a", "c"]
         room = Room(LIMITS, free=lambda: 1 << 50)
-        room.arrange = lambda _: None  # type: ignore[method-assign]
+        room.arrange = lambda _, again=False: None  # type: ignore[method-assign]
         await count(run, tmp_path, [], room, Pace())
         assert room.recency() == ["b", "d", "a", "c"]
 
