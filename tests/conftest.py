@@ -35,6 +35,8 @@ from tests.instruments import bodies
 from tests.instruments.clock import Clock, eventually
 from tests.instruments.origin import Origin
 
+pytest_plugins = ["tests.reliability.plugin"]
+
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
 

@@ -65,6 +65,7 @@ async def test_a_first_release_that_cannot_be_stored_is_handed_on(
         assert (await archive.get(INRELEASE)).body == body
 
 
+@pytest.mark.row(25, at="writes refused from the first on")
 async def test_a_full_disk_holds_up_no_first_release(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise StoreError("no space left")

@@ -47,12 +47,14 @@ async def test_a_login_page_in_place_of_an_asset_is_an_error_and_not_stored(worl
     assert world.blobs() == []
 
 
+@pytest.mark.row(44, at="a mirror of any host")
 async def test_a_redirect_to_a_host_that_is_not_on_the_list_says_which(world: World) -> None:
     world.origin.route(ASSET, 302, [("Location", "http://objects.example.com/x")])
     with pytest.raises(OriginForbidden, match=r"objects\.example\.com"):
         await world.get(at(world, ASSET), "")
 
 
+@pytest.mark.row(44, at="a mirror of any host")
 async def test_a_listed_name_at_a_private_address_is_not_asked(world: World) -> None:
     world.mirror = replace(world.mirror, reach=Reach(("localhost:*",), private=False))
     with pytest.raises(OriginForbidden, match="public"):

@@ -223,6 +223,7 @@ BAD = [
 ]
 
 
+@pytest.mark.row(40, at="mistakes in the configuration, each with its line and key")
 @pytest.mark.parametrize(("text", "problem"), BAD)
 def test_each_mistake_is_named_with_its_line_and_key(
     tmp_path: Path, text: str, problem: str, monkeypatch: pytest.MonkeyPatch

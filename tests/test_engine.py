@@ -31,6 +31,7 @@ class TestFreshness:
         assert again.outcome == "mirror; fwd=stale; fwd-status=304"
         assert world.origin.sent("/obj/a/1000") == 1000
 
+    @pytest.mark.row(23, at="1,000 clients in one process with the mirror, the upstream on a socket")
     async def test_a_thousand_clients_on_an_expired_entry_cause_one_question(self, world: World) -> None:
         await world.get("/obj/a/1000", "cc=max-age=60")
         world.clock.wind(61)
@@ -46,12 +47,14 @@ class TestFreshness:
         assert again.body == bodies.body(bodies.versioned("a", 1), 0, 1000)
         assert len(world.blobs()) == 1
 
+    @pytest.mark.row(15, at="3 in a row are relayed; speed is not taken")
     async def test_what_may_not_be_stored_is_relayed_to_each(self, world: World) -> None:
         for _ in range(3):
             assert right(await world.get("/obj/a/100000", "cc=no-store"), "a", 100_000)
         assert world.origin.requests("/obj/a/100000") == 3
         assert not world.blobs()
 
+    @pytest.mark.row(43, at="5 who wait for an answer that says `private`: each gets its own")
     async def test_an_unshared_answer_is_not_given_to_those_who_waited_for_it(self, world: World) -> None:
         answers = await asyncio.gather(*(world.get("/obj/a/100000", "cc=private") for _ in range(5)))
         assert all(right(got, "a", 100_000) for got in answers)
@@ -79,6 +82,7 @@ class TestVariants:
 
 
 class TestWhenTheOriginFails:
+    @pytest.mark.row(18, at="a refused connection: the stored answer, or an error that names the host")
     async def test_a_dead_origin_is_not_noticed_while_stale_may_be_served(self, world: World) -> None:
         expires(world, keep=3600.0)
         await world.get("/obj/a/1000", "cc=max-age=60")
@@ -88,11 +92,13 @@ class TestWhenTheOriginFails:
         assert right(got, "a", 1000)
         assert got.outcome == "mirror; hit; ttl=-40; detail=stale-if-error"
 
+    @pytest.mark.row(18, at="a refused connection: the stored answer, or an error that names the host")
     async def test_a_miss_on_a_dead_origin_says_why(self, world: World) -> None:
         world.origin.down()
         with pytest.raises(OriginError, match=r"127\.0\.0\.1"):
             await world.get("/obj/a/1000")
 
+    @pytest.mark.row(19, at="500")
     async def test_an_error_of_the_origin_is_relayed_and_not_stored(self, world: World) -> None:
         got = await world.get("/obj/a/1000", "status=500&times=1")
         assert got.reply.head.status == 500
@@ -115,6 +121,7 @@ class TestWhenTheOriginFails:
 
 
 class TestBrokenStores:
+    @pytest.mark.row(6, at="a stored file that lost its last bytes is fetched again")
     async def test_a_damaged_blob_is_a_miss(self, world: World) -> None:
         await world.get("/obj/a/1000")
         blob = world.blobs()[0]
@@ -129,6 +136,7 @@ class TestBrokenStores:
         assert right(await world.get("/obj/a/1000"), "a", 1000)
         assert world.origin.requests() == 2
 
+    @pytest.mark.row(29, at="one reader of an object that is deleted")
     async def test_eviction_breaks_no_running_reader(self, world: World) -> None:
         await world.get("/obj/a/3000000")
         reply = await world.ask("/obj/a/3000000")
@@ -137,6 +145,7 @@ class TestBrokenStores:
         await world.store.delete(entry.blob)
         assert right(await take(reply), "a", 3 * MB)
 
+    @pytest.mark.row(25, at="a cache without room: 4 readers of 30 MB get all")
     async def test_no_room_streams_through_complete_and_verified(self, make_world: MAKE) -> None:
         async with make_world(limits=Limits(MB)).open() as world:
             everybody = await asyncio.gather(*(world.get("/obj/a/30000000") for _ in range(4)))
@@ -144,6 +153,7 @@ class TestBrokenStores:
             assert not world.blobs()
             assert not world.leftovers()
 
+    @pytest.mark.row(25, at="writes refused at 30 % of 50 MB")
     async def test_a_disk_that_fills_in_the_middle_is_not_noticed(self, world: World) -> None:
         reply = await world.ask("/obj/a/50000000", "cc=max-age=60&hold=30%25&times=1")
         reading = asyncio.create_task(take(reply))

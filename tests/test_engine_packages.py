@@ -53,6 +53,7 @@ class TestPackages:
         with pytest.raises(NotFound):
             await index.get("/files/packages/aa/bb/six-2.0-py3-none-any.whl", "")
 
+    @pytest.mark.row(7)
     @pytest.mark.parametrize("at", [4, len(WHEEL) // 2, len(WHEEL) - 1])
     async def test_no_client_ever_holds_a_complete_bad_file(
         self, index: World, at: int, caplog: pytest.LogCaptureFixture
@@ -72,6 +73,7 @@ class TestPackages:
         index.origin.route(FILE, body=WHEEL)
         assert (await index.get(f"/files{FILE}", "")).body == WHEEL
 
+    @pytest.mark.row(7, at="the file asked for in ranges")
     async def test_pieces_put_together_never_make_a_complete_bad_file(self, index: World) -> None:
         bad = bytearray(WHEEL)
         bad[100] ^= 1
@@ -97,12 +99,14 @@ class TestPackages:
         index.clock.wind(10)
         assert (await index.get(f"/files{new}", "")).body == WHEEL
 
+    @pytest.mark.row(8, at="an index page fetched a second time")
     async def test_an_index_without_validators_keeps_our_tag_while_its_bytes_are_the_same(self, index: World) -> None:
         first = await index.get("/simple/six/", "")
         index.clock.wind(601)
         second = await index.get("/simple/six/", "")
         assert second.reply.head.headers.get("etag") == first.reply.head.headers.get("etag")
 
+    @pytest.mark.row(18, at="an index whose upstream is gone")
     async def test_a_dead_index_is_served_from_disk(self, index: World) -> None:
         first = await index.get("/simple/six/", "")
         index.clock.wind(3600)
@@ -122,6 +126,7 @@ class TestPackages:
         await index.settled()
         assert b"0" * 64 in (await index.get("/simple/six/", "")).body
 
+    @pytest.mark.row(19, at="404: 60 s")
     async def test_missing_projects_are_remembered_for_a_minute(self, index: World) -> None:
         for _ in range(3):
             got = await index.get("/simple/absent/", "")
@@ -131,6 +136,7 @@ class TestPackages:
         await index.get("/simple/absent/", "")
         assert index.origin.requests("/simple/absent/") == 2
 
+    @pytest.mark.row(24, at="a link to another host")
     async def test_credentials_go_to_the_upstream_and_to_nobody_else(self, index: World) -> None:
         index.mirror = replace(index.mirror, auth=("authorization", "Bearer secret"))
         async with Origin() as other:

@@ -41,6 +41,7 @@ async def test_no_more_is_evicted_than_needed() -> None:
     assert disk.gone == []
 
 
+@pytest.mark.row(30, at="the arithmetic: what is being fetched counts before it is written")
 async def test_what_is_reserved_counts_before_it_is_written() -> None:
     disk = full()
     first, second = disk.room.reservation(), disk.room.reservation()
@@ -52,6 +53,7 @@ async def test_what_is_reserved_counts_before_it_is_written() -> None:
     assert disk.room.used <= 100
 
 
+@pytest.mark.row(30, at="the arithmetic: what is being fetched counts before it is written")
 async def test_concurrent_reservations_never_share_the_same_bytes() -> None:
     disk = full()
     results = await asyncio.gather(*(disk.room.reservation().grow(30) for _ in range(6)), return_exceptions=True)
@@ -67,6 +69,7 @@ async def test_an_object_above_max_object_has_no_room_and_evicts_nothing() -> No
     assert disk.gone == []
 
 
+@pytest.mark.row(30, at="the arithmetic: what is being fetched counts before it is written")
 async def test_min_free_of_the_file_system_is_held() -> None:
     disk = Disk(Limits(max_size=1000, min_free=50), free=100)
     disk.room.count([])

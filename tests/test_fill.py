@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from mirror.errors import Changed, OriginError
 from mirror.operations import Selection
 from mirror.settings import FillSettings
@@ -28,12 +30,14 @@ class TestOneDownloadForAll:
         assert again.outcome in ("mirror; hit; ttl=3600", "mirror; hit; ttl=3599")
         assert world.origin.requests("/obj/a/3000000") == 1
 
+    @pytest.mark.row(11, at="20 clients, 3 MB")
     async def test_twenty_at_once_cause_one_request(self, world: World) -> None:
         all_of_them = await asyncio.gather(*(world.get("/obj/a/3000000") for _ in range(20)))
         assert all(right(got, "a", 3 * MB) for got in all_of_them)
         assert world.origin.requests("/obj/a/3000000") == 1
         assert sum("collapsed" in got.outcome for got in all_of_them) == 19
 
+    @pytest.mark.row(12, at="bytes come while the upstream holds the second half back; the time is not taken")
     async def test_the_first_byte_comes_before_the_origin_sent_the_last(self, world: World) -> None:
         reply = await world.ask("/obj/a/3000000", "cc=max-age=60&hold=50%25&times=1")
         pieces = reply.source.read(0, reply.size)
@@ -42,6 +46,7 @@ class TestOneDownloadForAll:
         await pieces.aclose()
         await reply.source.close()
 
+    @pytest.mark.row(12, at="one who joins at 90 % gets all; the time is not taken")
     async def test_one_who_joins_late_gets_the_beginning_too(self, world: World) -> None:
         query = "cc=max-age=60&hold=90%25&times=1"
         first = await world.ask("/obj/a/20000000", query)
@@ -53,6 +58,7 @@ class TestOneDownloadForAll:
         assert right(await late, "a", 20 * MB)
         assert world.origin.requests("/obj/a/20000000") == 1
 
+    @pytest.mark.row(14, at="one stands still, one reads: 30 MB; the speed is not taken")
     async def test_a_reader_that_stands_still_holds_up_nobody(self, world: World) -> None:
         slow = await world.ask("/obj/a/30000000")
         standing = slow.source.read(0, slow.size)
@@ -62,6 +68,7 @@ class TestOneDownloadForAll:
         assert rest
         await slow.source.close()
 
+    @pytest.mark.row(13, at="2 clients, the first leaves at 50 %")
     async def test_download_outlives_the_client_that_caused_it(self, world: World) -> None:
         reply = await world.ask("/obj/a/3000000", "cc=max-age=60&hold=50%25&times=1")
         other = asyncio.create_task(take(await world.ask("/obj/a/3000000", "cc=max-age=60&hold=50%25&times=1")))
@@ -180,19 +187,23 @@ class TestRanges:
 
 
 class TestBrokenConnections:
+    @pytest.mark.row(17, at="30 MB, cut at 20, 50 and 80 %: at most 5 % more is fetched")
     async def test_cuts_at_20_50_and_80_percent_are_not_noticed(self, world: World) -> None:
         got = await world.get("/obj/a/30000000", "cc=max-age=60&cuts=20,50,80")
         assert right(got, "a", 30 * MB)
         assert world.origin.sent("/obj/a/30000000") <= 1.05 * 30 * MB
 
+    @pytest.mark.row(17, at="3 MB, one reset")
     async def test_a_reset_is_resumed(self, world: World) -> None:
         got = await world.get("/obj/a/3000000", "cc=max-age=60&reset=1000000&times=1")
         assert right(got, "a", 3 * MB)
 
+    @pytest.mark.row(17, at="an upstream that knows neither ranges nor validators: compared byte by byte")
     async def test_an_origin_without_ranges_and_validators_is_compared_and_gone_on_with(self, world: World) -> None:
         got = await world.get("/obj/a/3000000", "cc=max-age=60&ranges=0&etag=none&lm=none&cut=50%25&times=1")
         assert right(got, "a", 3 * MB)
 
+    @pytest.mark.row(5, at="another version after a cut, with and without ranges and validators")
     async def test_another_object_after_a_cut_aborts_and_stores_nothing(self, world: World) -> None:
         for number, query in enumerate(["", "&ranges=0", "&ranges=0&etag=none&lm=none"]):
             path = f"/obj/s{number}/3000000"
@@ -206,11 +217,13 @@ class TestBrokenConnections:
         fresh = await world.get("/obj/s0/3000000", "cc=max-age=60&x=2")
         assert fresh.broke is None
 
+    @pytest.mark.row(5, at="two lies: another range, another ETag")
     async def test_a_lying_206_never_becomes_a_splice(self, world: World) -> None:
         for lie in ("1", "etag"):
             got = await world.get(f"/obj/l{lie}/3000000", f"cc=max-age=60&cut=50%25&times=1&lie206={lie}")
             assert got.broke is not None or right(got, f"l{lie}", 3 * MB)
 
+    @pytest.mark.row(18, at="an upstream that goes in the middle of 30 MB")
     async def test_an_origin_that_stays_away_ends_in_an_abort_and_the_next_request_resumes(
         self, make_world: MAKE
     ) -> None:
@@ -227,11 +240,13 @@ class TestBrokenConnections:
             assert right(await world.get(path, query), "a", 30 * MB)
             assert world.origin.sent(path) <= 1.05 * 30 * MB
 
+    @pytest.mark.row(3, at="no last chunk")
     async def test_a_truncated_body_without_length_is_not_complete(self, world: World) -> None:
         got = await world.get("/obj/a/3000000", "cc=max-age=60&chunked=1&noterm=1&ranges=0")
         assert isinstance(got.broke, OriginError)
         assert not world.blobs()
 
+    @pytest.mark.row(4)
     async def test_a_close_delimited_body_is_served_and_not_stored(self, world: World) -> None:
         got = await world.get("/obj/a/3000000", "cc=max-age=60&close=1")
         assert right(got, "a", 3 * MB)
@@ -253,6 +268,7 @@ class TestPauseAndResume:
         assert world.origin.sent("/obj/a/100000000") <= 1.05 * 100 * MB
         assert not world.leftovers()
 
+    @pytest.mark.row(17, at="100 MB, the mirror itself restarted at 40 %")
     async def test_a_restart_goes_on_with_what_is_there(self, world: World) -> None:
         query = "cc=max-age=60&hold=40%25&times=1"
         reply = await world.ask("/obj/a/100000000", query)

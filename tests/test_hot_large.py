@@ -89,6 +89,7 @@ async def test_a_large_reply_may_take_as_long_as_its_client_takes_some_of_it(bot
     writer.close()
 
 
+@pytest.mark.row(31, at="one reader of a prepared answer, by a wound clock")
 async def test_who_takes_nothing_of_a_large_reply_is_reset_and_leaves_nothing_behind(both: Both) -> None:
     await both.heat(ask(LARGE_OBJECT))
     entry = await both.world.index.get(LARGE_OBJECT)

@@ -153,6 +153,7 @@ class TestPurge:
 
 
 class TestNothingIsLeftBehind:
+    @pytest.mark.row(22, at="50 that leave while a file is opened")
     async def test_who_leaves_while_a_blob_is_opened_leaves_no_descriptor(self, world: World) -> None:
         await world.get("/obj/a/1000")
         before = len(os.listdir("/proc/self/fd"))
@@ -189,6 +190,9 @@ class TestNothingIsLeftBehind:
         assert right(got, "a", 30 * MB)
         assert not world.blobs()
 
+    @pytest.mark.row(
+        5, 22, at="3 x 48 random readers, who leave at random steps, of an upstream that cuts, resets and lies"
+    )
     @pytest.mark.parametrize("seed", range(3))
     async def test_whatever_happens_nothing_is_left_in_the_end(self, make_world: MAKE, seed: int) -> None:
         dice = random.Random(seed)

@@ -184,6 +184,7 @@ class TestHitForMiss:
         assert (await world.get("/doc", "", if_none_match='"b"')).body == BODY
         assert (await world.get("/doc", "")).reply.outcome.hit
 
+    @pytest.mark.row(15, at="3 side by side, none waits for another")
     async def test_side_by_side_they_wait_for_nobody(self, world: World) -> None:
         world.origin.route("/doc", 200, [("Cache-Control", "no-store")], BODY)
         await world.get("/doc", "")

@@ -108,6 +108,7 @@ def test_processes_that_share_a_file_append_whole_lines(tmp_path: Path) -> None:
     sink.close()
 
 
+@pytest.mark.row(25, at="a log on a full disk: told once")
 def test_a_full_disk_is_told_once_and_nothing_is_raised(capfd: pytest.CaptureFixture[str]) -> None:
     sink = FileSink(Path("/dev/full"))
     for _ in range(3):
@@ -135,6 +136,7 @@ def test_a_line_that_was_cut_off_is_ended_before_the_next(tmp_path: Path, monkey
     sink.close()
 
 
+@pytest.mark.row(40, at="a log that cannot be opened")
 def test_a_file_that_cannot_be_opened_is_said_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
         FileSink(tmp_path / "nowhere" / "log")

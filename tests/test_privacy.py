@@ -26,6 +26,7 @@ def personal(got: Got) -> Headers:
     return got.reply.head.headers.only(("set-cookie", "x-user"))
 
 
+@pytest.mark.row(43, at="cookies, credentials and private answers, in a row and at once")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(
     ("sent", "told"),
@@ -48,6 +49,7 @@ async def test_what_confirms_a_page_to_one_client_adds_nothing_to_the_page_of_ot
     assert (personal(bob), bob.body, bob.reply.outcome.hit) == (Headers(), b"page", True)
 
 
+@pytest.mark.row(43, at="cookies, credentials and private answers, in a row and at once")
 async def test_who_waits_with_a_client_is_not_given_that_clients_session(world: World) -> None:
     """1. Alice asks whether the page is right. 2. Bob asks, and waits with her. 3. It is, and Alice has a session."""
     halt = Halt()

@@ -7,6 +7,7 @@ import pytest
 from mirror.reach import Reach, public
 
 
+@pytest.mark.row(44, at="which addresses are not public: 39 forms, plain, mapped and tunnelled")
 @pytest.mark.parametrize(
     "address",
     [
@@ -39,6 +40,7 @@ def test_a_pattern_without_a_port_means_the_usual_one() -> None:
     assert Reach().admits("https", "example.com", 1234)
 
 
+@pytest.mark.row(44, at="what an operator names is trusted, and only that")
 def test_only_what_is_trusted_may_be_at_a_private_address() -> None:
     reach = Reach(private=False, trusted=frozenset({("http", "127.0.0.1:8080")}))
     assert not reach.guarded("http", "127.0.0.1:8080")

@@ -42,6 +42,7 @@ def test_an_empty_token_is_none_even_where_one_is_configured() -> None:
     assert Tokens([Token("a", Role.ADMIN, digest(""))]).find("") is None
 
 
+@pytest.mark.row(49, at="every token is compared in constant time; nothing is timed")
 def test_all_tokens_are_looked_at_wherever_the_right_one_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bytes] = []
     same = hmac.compare_digest
@@ -83,6 +84,7 @@ def test_what_is_shown_otherwise_is_wrong(shown: list[str]) -> None:
         tokens().role(shown, "a")
 
 
+@pytest.mark.row(49)
 def test_whoever_guesses_is_told_to_wait_and_a_right_token_is_let_in(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     known = tokens(clock)

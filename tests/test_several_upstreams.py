@@ -79,6 +79,8 @@ async def named(tmp_path: Path) -> AsyncIterator[Pair]:
 
 
 class TestInMidBody:
+    @pytest.mark.row(17, at="cut, reset or silent at half: the rest from the second upstream, by range")
+    @pytest.mark.row(20, at="silent at half: the second upstream goes on")
     @pytest.mark.parametrize("fault", ["cut=50%25", "reset=50%25", "stall=50%25"])
     async def test_the_rest_comes_from_the_next_by_range(self, plain: Pair, fault: str) -> None:
         plain.offer(fault)
@@ -90,6 +92,7 @@ class TestInMidBody:
         assert plain.second.sent() == SIZE - begin
         assert (await plain.get()).reply.outcome.hit
 
+    @pytest.mark.row(17, at="the second upstream goes on, with and without ranges")
     async def test_who_dies_in_mid_body_costs_the_others_no_more_than_the_first_failures(self, plain: Pair) -> None:
         plain.offer("hold=50%25")
         reply = await plain.world.ask(PLAIN, "")
@@ -98,6 +101,7 @@ class TestInMidBody:
         assert right(await take(reply), "a", SIZE)
         assert plain.second.sent() <= SIZE - HALF + 262_144
 
+    @pytest.mark.row(17, at="the second upstream goes on, with and without ranges")
     async def test_the_next_without_ranges_is_compared_byte_by_byte_and_gone_on_with(self, plain: Pair) -> None:
         plain.offer("cut=50%25", "ranges=0")
         assert right(await plain.get(), "a", SIZE)
@@ -109,6 +113,7 @@ class TestInMidBody:
         assert right(await plain.get(), "a", SIZE)
         assert (plain.first.requests(), plain.second.requests()) == (1, 1)
 
+    @pytest.mark.row(5, at="a second upstream with other bytes is never put behind the first half")
     @pytest.mark.parametrize("validators", ["", "&etag=none&lm=none"])
     async def test_one_that_has_another_object_is_left_for_the_one_that_began(
         self, plain: Pair, validators: str
@@ -144,6 +149,8 @@ class TestWithADigest:
         assert named.second.sent() < SIZE
         assert (await named.get()).reply.outcome.hit
 
+    @pytest.mark.row(5, at="a second upstream with other bytes is never put behind the first half")
+    @pytest.mark.row(7, at="the wrong half comes from a second upstream")
     async def test_other_bytes_of_the_next_are_never_a_whole_body(self, named: Pair) -> None:
         named.offer("cut=50%25&times=1", "version=1")
         got = await named.get()
@@ -153,6 +160,7 @@ class TestWithADigest:
         assert not named.world.leftovers()
         assert right(await named.get(), "a", SIZE)
 
+    @pytest.mark.row(5, at="a second upstream with other bytes is never put behind the first half")
     async def test_one_that_changes_its_own_name_for_it_is_not_believed(self, named: Pair) -> None:
         named.offer("cut=50%25&times=1&etag=flip")
         named.world.mirror = replace(named.world.mirror, upstreams=(named.first.url(),))
@@ -179,6 +187,7 @@ SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----\n\nx\n-----BEGIN PGP SIGNATURE----
 
 
 class TestWhatIsNotThere:
+    @pytest.mark.row(19, at="404 and 410: 60 s")
     @pytest.mark.parametrize("status", [404, 410])
     async def test_it_is_remembered_for_a_while(self, named: Pair, status: int) -> None:
         named.first.route(RELEASE, status)
@@ -223,6 +232,7 @@ class TestWhatIsNotThere:
 
 
 class TestBusy:
+    @pytest.mark.row(18, at="503: 20 requests are served from the store, the upstream is asked twice")
     async def test_what_is_stored_is_served_and_the_upstream_left_alone(
         self, named: Pair, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -273,6 +283,7 @@ class TestTheWrongFile:
         assert (await named.world.get("/dists/stable/main/binary-all/Packages", "")).body == packages
         assert named.first.requests("/dists/stable/main/binary-all/Packages") == 1
 
+    @pytest.mark.row(7, at="the upstream with wrong bytes is left alone")
     async def test_a_small_body_that_is_wrong_is_taken_from_another_and_its_upstream_is_not_asked_for_a_while(
         self, named: Pair
     ) -> None:
@@ -288,6 +299,7 @@ class TestTheWrongFile:
             await named.world.operations.purge(Selection(everything=True))
         assert named.first.requests("/dists/stable/main/binary-all/Packages") == 1
 
+    @pytest.mark.row(7, at="the upstream with wrong bytes is left alone")
     async def test_one_whose_bytes_are_wrong_is_not_asked_again_for_a_while(self, named: Pair) -> None:
         named.offer("version=1")
         assert isinstance((await named.get()).broke, Mismatch)

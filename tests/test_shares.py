@@ -275,6 +275,7 @@ class Both:
             assert plain.of(mirror) <= SHARES[mirror]
 
 
+@pytest.mark.row(30, at="random orders of filling and evicting")
 @given(ACTS)
 def test_never_above_either_limit_and_always_in_the_order_of_use(acts: list[tuple[str, str, int]]) -> None:
     async def main() -> None:

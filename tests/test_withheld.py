@@ -61,6 +61,7 @@ def damaged(at: int) -> bytes:
 
 
 class TestSmall:
+    @pytest.mark.row(7, at="1,000 bytes: an error before the head")
     async def test_a_small_body_that_is_damaged_is_an_error_before_anybody_has_its_head(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -77,6 +78,7 @@ class TestSmall:
 
 
 class TestOneObject:
+    @pytest.mark.row(5, at="no validators, or another coding, behind a cut")
     async def test_without_validators_a_range_of_the_new_object_is_not_put_behind_the_old_one(
         self, world: World
     ) -> None:
@@ -86,6 +88,7 @@ class TestOneObject:
         await world.settled()
         assert not world.blobs()
 
+    @pytest.mark.row(5, at="no validators, or another coding, behind a cut")
     async def test_a_resumed_body_has_the_coding_of_the_first_answer(self, world: World) -> None:
         whole, coded = bodies.body("plain", 0, MB), bodies.body("coded", 0, 600_000)
 
@@ -141,6 +144,7 @@ async def _part(world: World, start: int, end: int) -> Got:
 
 
 class TestWithheld:
+    @pytest.mark.row(7, 25, at="the disk is full as well")
     async def test_a_bad_body_in_several_segments_is_not_given_whole_when_the_disk_refuses(self, index: World) -> None:
         index.origin.route(FILE, body=ranged(damaged(100)))
         index.room.limits = Limits(MB)
@@ -149,6 +153,7 @@ class TestWithheld:
         assert (await whole).broke is not None
         await part
 
+    @pytest.mark.row(25, at="12 MB through a cache of 1 MB, whole and verified")
     async def test_a_good_body_is_given_whole_when_there_is_no_room(self, index: World) -> None:
         index.origin.route(FILE, body=ranged(GOOD))
         index.room.limits = Limits(MB)
@@ -171,6 +176,7 @@ class TestWithheld:
         await reply.source.close()
         assert first + b"".join(rest) == GOOD
 
+    @pytest.mark.row(7, at="no length announced")
     async def test_a_bad_body_of_unknown_length_keeps_its_end_back(self, index: World) -> None:
         index.origin.route(FILE, body=damaged(100), shape="chunked=1")
         got = await index.get(f"/files{FILE}", "")

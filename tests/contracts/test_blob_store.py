@@ -95,6 +95,7 @@ async def test_resume_of_another_key_is_none(store: BlobStore) -> None:
     assert await store.resume("/m/b") is None
 
 
+@pytest.mark.row(29, at="one reader of a deleted file")
 async def test_a_deleted_blob_stays_readable_for_who_has_it_open(store: BlobStore) -> None:
     entry = await stored(store)
     blob = await store.open(entry.blob)

@@ -129,6 +129,7 @@ async def test_a_cache_that_a_server_uses_is_left_alone(tmp_path: Path) -> None:
 
 
 class TestBlobs:
+    @pytest.mark.row(38)
     @pytest.mark.parametrize("how", [*PLANTED, "bit flipped in the body"])
     async def test_each_damage_is_found_and_what_is_left_is_served(
         self, tmp_path: Path, entries: dict[str, Entry], how: str
@@ -149,6 +150,8 @@ class TestBlobs:
         os.truncate(file, 100)
         assert len(checked(tmp_path, quick=True).damage) == 2
 
+    @pytest.mark.row(38)
+    @pytest.mark.row(50, at="found and put aside by `mirror fsck`")
     async def test_a_socket_and_a_device_are_deleted(self, tmp_path: Path, entries: dict[str, Entry]) -> None:
         file, other = (blob_file(tmp_path, entries[key].blob) for key in ("/m/a", "/m/b"))
         file.unlink()
@@ -161,6 +164,8 @@ class TestBlobs:
         assert f"{file.relative_to(tmp_path)}: no file but a socket" in said.damage
         await served(tmp_path, "/m/a", "/m/b")
 
+    @pytest.mark.row(38)
+    @pytest.mark.row(50, at="found and put aside by `mirror fsck`")
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
     async def test_what_belongs_to_somebody_else_is_moved_aside(
         self, tmp_path: Path, entries: dict[str, Entry]
@@ -179,6 +184,7 @@ class TestBlobs:
         with pytest.raises(StoreError, match="user 12345"):
             checked(tmp_path, repair=True)
 
+    @pytest.mark.row(38)
     async def test_modes_are_set_right(self, tmp_path: Path, entries: dict[str, Entry]) -> None:
         file = blob_file(tmp_path, entries["/m/a"].blob)
         file.chmod(0o666)
@@ -188,6 +194,7 @@ class TestBlobs:
         assert file.stat().st_mode & 0o777 == 0o600
         await served(tmp_path)
 
+    @pytest.mark.row(38)
     async def test_what_does_not_belong_there_is_moved_aside(self, tmp_path: Path, entries: dict[str, Entry]) -> None:
         blobs = tmp_path / "blobs.v1"
         whole = blob_file(tmp_path, entries["/m/a"].blob)
@@ -209,18 +216,21 @@ def row(path: Path, statement: str, *values: object) -> None:
 
 
 class TestEntries:
+    @pytest.mark.row(38)
     async def test_one_without_its_blob_is_deleted(self, tmp_path: Path, entries: dict[str, Entry]) -> None:
         blob_file(tmp_path, entries["/o/c d"].blob).unlink()
         said = repaired(tmp_path)
         assert said.damage == [f"index.v1: /o/c d: its blob {entries['/o/c d'].blob} is missing"]
         await served(tmp_path, "/o/c d")
 
+    @pytest.mark.row(38)
     async def test_a_blob_without_one_gets_it(self, tmp_path: Path, entries: dict[str, Entry]) -> None:
         row(tmp_path, "DELETE FROM Cache WHERE key = '/m/b'")
         said = repaired(tmp_path)
         assert [finding.done for finding in said.findings] == ["entry made"]
         await served(tmp_path)
 
+    @pytest.mark.row(38)
     async def test_a_blob_that_another_took_the_place_of_goes(self, tmp_path: Path, entries: dict[str, Entry]) -> None:
         stores = await opened(tmp_path)
         older = entries["/m/a"].head
@@ -233,6 +243,7 @@ class TestEntries:
         assert blob_file(tmp_path, entry.blob).exists()
         await served(tmp_path)
 
+    @pytest.mark.row(38)
     @pytest.mark.parametrize(
         ("change", "values"),
         [
@@ -287,6 +298,7 @@ BROKEN: dict[str, Callable[[Path], object]] = {
 
 
 class TestIndex:
+    @pytest.mark.row(38)
     @pytest.mark.parametrize("how", BROKEN)
     async def test_a_broken_one_is_built_again_from_the_blobs(
         self, tmp_path: Path, entries: dict[str, Entry], how: str
@@ -300,6 +312,7 @@ class TestIndex:
         await stores.close()
         await served(tmp_path)
 
+    @pytest.mark.row(38)
     async def test_damage_in_the_middle_of_a_large_one_is_found(self, tmp_path: Path) -> None:
         stores = await opened(tmp_path)
         await settled(stores)
@@ -338,6 +351,7 @@ PARTS: dict[str, Callable[[Path], object]] = {
 
 
 class TestPartials:
+    @pytest.mark.row(38)
     @pytest.mark.parametrize("how", PARTS)
     async def test_a_damaged_one_is_deleted(self, tmp_path: Path, entries: dict[str, Entry], how: str) -> None:
         PARTS[how](tmp_path)
@@ -356,6 +370,7 @@ class TestPartials:
 
 
 class TestFacts:
+    @pytest.mark.row(38)
     @pytest.mark.parametrize(
         "plant",
         [
@@ -414,6 +429,7 @@ async def killed(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.row(1, at="single moments of a kill, played")
 async def test_after_a_kill_there_is_nothing_that_a_start_does_not_mend(killed: Path) -> None:
     said = checked(killed)
     assert said.damage == []

@@ -43,6 +43,7 @@ def fill_up(file: Path) -> None:
 
 
 class TestFullDisk:
+    @pytest.mark.row(25, at="a real file system of 4 MiB, below the store")
     async def test_the_writer_says_so_and_nothing_is_left(self, small_disk: Path) -> None:
         async with disk(small_disk) as (store, room):
             good = await stored(store)
@@ -147,6 +148,7 @@ class Calls:
 
 
 class TestDurability:
+    @pytest.mark.row(2, at="the order of syncs and renames; nothing is lost in these tests")
     @pytest.mark.parametrize(
         ("durability", "syncs"),
         [
@@ -165,6 +167,7 @@ class TestDurability:
             entry = await stored(store)
             assert calls.made == [call.format(ab=entry.blob[:2]) for call in syncs]
 
+    @pytest.mark.row(2, at="the order of syncs and renames; nothing is lost in these tests")
     async def test_a_new_folder_is_synced_into_its_parent(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -173,6 +176,7 @@ class TestDurability:
             entry = await stored(store)
             assert set(calls.made[2:]) == {f"fsync {entry.blob[:2]}", "fsync blobs.v1"}
 
+    @pytest.mark.row(2, at="the order of syncs and renames; nothing is lost in these tests")
     async def test_a_note_says_nothing_that_is_not_on_disk(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -68,12 +68,18 @@ PLANTED: dict[str, Callable[[Path], object]] = {
 
 
 class TestPlanted:
+    @pytest.mark.row(
+        6,
+        50,
+        at="18 kinds, looked at when a file is opened: links, pipes, cuts, bits flipped behind a body",
+    )
     @pytest.mark.parametrize("how", PLANTED)
     async def test_what_is_no_whole_blob_is_none(self, tmp_path: Path, store: DiskStore, how: str) -> None:
         entry = await stored(store)
         PLANTED[how](blob_file(tmp_path, entry.blob))
         assert await store.open(entry.blob) is None
 
+    @pytest.mark.row(50, at="a body that is a blob itself")
     async def test_a_blob_that_holds_a_blob_is_not_mistaken_for_it_when_cut(
         self, tmp_path: Path, store: DiskStore
     ) -> None:
@@ -82,6 +88,7 @@ class TestPlanted:
         os.truncate(blob_file(tmp_path, outer.blob), len(inner))
         assert await store.open(outer.blob) is None
 
+    @pytest.mark.row(50, at="files that do not belong there are passed over")
     async def test_what_does_not_belong_there_does_not_stop_the_count(self, tmp_path: Path, store: DiskStore) -> None:
         entry = await stored(store)
         (tmp_path / "blobs.v1" / "file").touch()

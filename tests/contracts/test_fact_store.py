@@ -265,6 +265,7 @@ class TestOnDisk:
         assert len(files(on_disk)) == 1
         assert on_disk.bytes_on_disk() == before
 
+    @pytest.mark.row(50, at="a link in place of a list of facts")
     async def test_a_planted_link_is_not_followed(self, on_disk: FileFacts, tmp_path: Path) -> None:
         await on_disk.put("m", "/s", "d", [SIX])
         (file,) = files(on_disk)

@@ -46,6 +46,7 @@ async def test_the_second_reader_opens_nothing(store: DiskStore, monkeypatch: py
     assert await content(store, entry.blob) == BODY
 
 
+@pytest.mark.row(29, at="one reader of a deleted file")
 async def test_who_reads_a_deleted_blob_finishes_and_then_its_space_is_free(store: DiskStore, tmp_path: Path) -> None:
     entry = await stored(store)
     reader = await store.open(entry.blob)
@@ -59,6 +60,7 @@ async def test_who_reads_a_deleted_blob_finishes_and_then_its_space_is_free(stor
     assert open_files(tmp_path) == []
 
 
+@pytest.mark.row(50, at="a file that was changed while it is open")
 @pytest.mark.parametrize(
     "spoil", [lambda file: os.truncate(file, 100), os.unlink, lambda file: os.rename(file, f"{file}x")]
 )

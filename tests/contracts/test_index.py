@@ -130,6 +130,7 @@ class TestOnDisk:
         await again.close()
         await again.close()
 
+    @pytest.mark.row(34, at="a hot hit and a new entry wait for no disk")
     async def test_a_hot_entry_needs_no_thread(self, on_disk: DiskcacheIndex) -> None:
         await on_disk.put(entry())
         reading = on_disk.get("/m/a")
@@ -160,6 +161,7 @@ class TestOnDisk:
         assert await again.get("/m/none") == entry("/m/none")
         await again.close()
 
+    @pytest.mark.row(34, at="a hot hit and a new entry wait for no disk")
     async def test_what_is_new_waits_for_no_thread_and_is_written_with_others(self, on_disk: DiskcacheIndex) -> None:
         for n in range(3):
             assert await on_disk.get(f"/m/{n}") is None

@@ -38,6 +38,7 @@ PLANT = "INSERT INTO Cache (key, raw, mode, filename, value) VALUES (?, ?, ?, ?,
 
 
 class TestPlantedRows:
+    @pytest.mark.row(50, at="code planted in the index's database")
     async def test_a_pickle_is_never_loaded(self, on_disk: DiskcacheIndex) -> None:
         bomb = pickle.dumps(Bomb())
         await on_disk.put(entry("/m/z"))
@@ -87,6 +88,7 @@ BREAKS: dict[str, Callable[[Path], object]] = {
 
 
 class TestBroken:
+    @pytest.mark.row(38)
     @pytest.mark.parametrize("how", BREAKS)
     async def test_what_cannot_be_opened_is_moved_aside(self, on_disk: DiskcacheIndex, how: str) -> None:
         await on_disk.put(entry())
@@ -111,6 +113,7 @@ class TestBroken:
         assert [path.name for path in on_disk._path.parent.glob("broken-*")] == ["broken-2"]
         assert again.bytes_on_disk() >= 300_000
 
+    @pytest.mark.row(38)
     @pytest.mark.parametrize("lost", [Path.unlink, lambda database: database.write_bytes(b"")])
     async def test_a_lost_database_is_rebuilt(self, on_disk: DiskcacheIndex, lost: Callable[[Path], Any]) -> None:
         await on_disk.put(entry())
@@ -154,6 +157,7 @@ class TestBroken:
             await keys(again)
         await again.close()
 
+    @pytest.mark.row(34, at="a locked index costs no write that is in memory; the time is not taken")
     async def test_a_locked_database_loses_no_write_in_memory_and_logs_once(
         self, on_disk: DiskcacheIndex, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -94,6 +94,7 @@ async def test_the_hash_of_what_is_there_can_be_gone_on_with(store: BlobStore, a
     await partial.close()
 
 
+@pytest.mark.row(7, at="the store keeps nothing")
 async def test_a_wrong_digest_leaves_nothing_behind(store: BlobStore, place: Place) -> None:
     partial = store.create(note())
     await write(partial, 0, BODY)
@@ -232,6 +233,7 @@ async def test_an_announced_length_that_does_not_fit_is_refused_at_the_first_byt
     assert place.left() == []
 
 
+@pytest.mark.row(21, at="below the store: the first byte over the limit")
 async def test_a_body_of_unknown_length_is_refused_when_it_becomes_too_large(store: BlobStore) -> None:
     partial = store.create(note())
     writer = partial.writer(0)

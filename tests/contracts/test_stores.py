@@ -41,6 +41,7 @@ async def crash(stores: Stores) -> None:
     await stores.close()
 
 
+@pytest.mark.row(1, at="single moments of a kill, played")
 async def test_what_was_stored_in_the_moment_before_a_kill_is_found_at_once(tmp_path: Path) -> None:
     stores = await opened(tmp_path / "cache")
     await settled(stores)
@@ -82,6 +83,7 @@ async def test_all_is_there_again_after_a_clean_stop(tmp_path: Path) -> None:
     await stores.close()
 
 
+@pytest.mark.row(1, at="single moments of a kill, played")
 async def test_after_a_crash_orphans_are_adopted_and_replaced_blobs_removed(tmp_path: Path) -> None:
     stores = await opened(tmp_path / "cache")
     await settled(stores)
@@ -99,6 +101,7 @@ async def test_after_a_crash_orphans_are_adopted_and_replaced_blobs_removed(tmp_
     await stores.close()
 
 
+@pytest.mark.row(37, at="a handful of objects, the index deleted")
 async def test_a_lost_index_is_found_again_in_the_blobs(tmp_path: Path) -> None:
     stores = await opened(tmp_path / "cache")
     await settled(stores)
@@ -158,6 +161,7 @@ async def test_folders_count_where_there_are_many_names_in_them(tmp_path: Path) 
     await stores.close()
 
 
+@pytest.mark.row(40, at="a cache in use, a path that cannot be used")
 async def test_a_path_has_one_server(tmp_path: Path) -> None:
     first = await opened(tmp_path / "cache")
     second = open_stores(tmp_path / "cache", LIMITS)
@@ -181,6 +185,7 @@ async def test_the_lock_of_a_killed_server_is_free(tmp_path: Path) -> None:
     await stores.close()
 
 
+@pytest.mark.row(40, 50, at="a folder that everybody may write to")
 async def test_a_path_that_everybody_may_write_to_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     with pytest.raises(StoreError, match="trusted"):
@@ -188,6 +193,7 @@ async def test_a_path_that_everybody_may_write_to_is_refused(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.row(50, at="the folder is closed to other users")
 async def test_the_path_is_made_private(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     stores = await opened(tmp_path)
@@ -195,6 +201,7 @@ async def test_the_path_is_made_private(tmp_path: Path) -> None:
     await stores.close()
 
 
+@pytest.mark.row(40, at="a cache in use, a path that cannot be used")
 @pytest.mark.parametrize("name", ["", "lock", "partial", "facts.v1"])
 async def test_a_path_that_cannot_be_used_is_one_clear_error(tmp_path: Path, name: str) -> None:
     path = tmp_path / "cache"
@@ -235,6 +242,7 @@ async def test_a_count_that_fails_holds_nobody_up(tmp_path: Path, monkeypatch: p
     assert not (tmp_path / "cache" / "clean").exists()
 
 
+@pytest.mark.row(1, at="single moments of a kill, played")
 async def test_downloads_kept_before_a_crash_are_gone_on_with(tmp_path: Path) -> None:
     stores = await opened(tmp_path / "cache")
     partial = stores.store.create(note(total=len(BODY)))

@@ -147,6 +147,7 @@ async def test_an_etag_that_flips_changes_nothing_for_clients(labs: Labs) -> Non
         assert said.fine or (await apt.download("base")).fine
 
 
+@pytest.mark.row(24, at="APT: the mirror's own token, a client's cookie")
 async def test_a_redirect_is_followed_without_the_credentials_for_the_archive(
     labs: Labs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +176,7 @@ def fields(record: Record) -> set[str]:
     return {name.lower() for name, _ in record.headers}
 
 
+@pytest.mark.row(17, at="APT: cut at 20, 50 and 80 %")
 async def test_a_package_that_breaks_off_again_and_again_is_put_together(labs: Labs) -> None:
     """Each time the mirror asks for the rest of it, on condition that it is the same."""
     async with labs(upstream="retries = 4") as lab:

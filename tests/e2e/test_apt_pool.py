@@ -22,6 +22,7 @@ KINDS = pytest.mark.parametrize("poor", [False, True], ids=["real", "poor"])
 BASE = next(package for package in PACKAGES if package.name == "base")
 
 
+@pytest.mark.row(10, at="APT: half a package, with the right and with another date")
 @KINDS
 async def test_half_a_package_is_resumed(poor: bool, labs: Labs) -> None:
     """apt asks `Range` with `If-Range: <date of the partial file>`, which it has set to our Last-Modified."""
@@ -39,6 +40,7 @@ async def test_half_a_package_is_resumed(poor: bool, labs: Labs) -> None:
         assert (apt.archives / BASE.file).read_bytes() == BASE.deb
 
 
+@pytest.mark.row(10, at="APT: half a package, with the right and with another date")
 @KINDS
 async def test_half_a_package_of_another_date_is_not_resumed(poor: bool, labs: Labs) -> None:
     async with labs(poor=poor) as lab:
@@ -92,6 +94,7 @@ async def test_a_stored_package_that_the_index_names_is_not_asked_for_again(labs
         assert {lab.archive.asked(lab.archive.pool(name)) for name in NEWEST} == {1}
 
 
+@pytest.mark.row(7, at="APT: one byte of a package")
 @KINDS
 async def test_damaged_bytes_are_not_stored_and_not_delivered_whole(poor: bool, labs: Labs) -> None:
     async with labs(poor=poor) as lab:
@@ -108,6 +111,7 @@ async def test_damaged_bytes_are_not_stored_and_not_delivered_whole(poor: bool, 
         assert lab.archive.asked(name) > asked
 
 
+@pytest.mark.row(7, at="APT: one byte of a package")
 @KINDS
 async def test_apt_never_gets_damaged_bytes(poor: bool, labs: Labs) -> None:
     async with labs(poor=poor) as lab:
@@ -175,6 +179,7 @@ async def many(lab: Rig, name: str) -> list[bool]:
     return [each.whole and each.body == BASE.deb for each in told]
 
 
+@pytest.mark.row(11, at="APT: 20 clients")
 async def test_twenty_at_once_are_one_download(labs: Labs) -> None:
     async with labs() as lab:
         await lab.client().updated()

@@ -75,6 +75,7 @@ REFUSED = {
 
 
 class TestRequests:
+    @pytest.mark.row(41, at="14 probes directly, each with a second request behind it: one answer, 400")
     @pytest.mark.parametrize("name", REFUSED)
     def test_what_has_no_single_meaning_is_refused_and_the_connection_closed(
         self, both: tuple[Served, Abroad], name: str
@@ -86,6 +87,7 @@ class TestRequests:
         assert json.loads(body)["status"] == 400
         assert {"cache-status", "x-cache", "date"} <= fields.keys()
 
+    @pytest.mark.row(33, at="16 KiB of address, 64 KiB or 256 lines of fields, by default")
     @pytest.mark.parametrize(
         ("status", "request_head"),
         [
@@ -118,6 +120,7 @@ class TestRequests:
         got, _ = hear(both[0], upgrading + upgrading + asking(OK))
         assert got.count(b"HTTP/1.1 200") == 3
 
+    @pytest.mark.row(45, at="disguises of the admin path")
     def test_what_stands_below_the_admin_path_is_told_by_the_raw_path(self, both: tuple[Served, Abroad]) -> None:
         for target in ("/%2d/health", "/-%2fhealth", "//-/health"):
             assert parts(hear(both[0], asking(target))[0])[0] == 404
@@ -161,6 +164,7 @@ class TestAnswers:
         assert parts(hear(server, asking(f"/o/obj/s{status}/10?status={status}"))[0])[0] == answer
         assert origin.requests(f"/obj/s{status}/10") <= 2
 
+    @pytest.mark.row(46, at="three ranges on the wire")
     def test_several_ranges_have_exactly_the_announced_length(self, both: tuple[Served, Abroad]) -> None:
         status, fields, body = parts(hear(both[0], asking(OK, "Range: bytes=0-1,50-51,-1"))[0])
         assert status == 206
@@ -180,6 +184,7 @@ class TestSendfile:
         assert got.endswith(whole)
         assert b"\r\n\r\n" + whole[5:10] + b"HTTP/1.1 200" in got[first + BIG :]
 
+    @pytest.mark.row(41, at="garbage behind a request")
     def test_garbage_behind_a_request_never_gets_into_its_answer(self, both: tuple[Served, Abroad]) -> None:
         target = f"/o/obj/z/{BIG}?{FRESH}"
         hear(both[0], asking(target))
@@ -189,6 +194,7 @@ class TestSendfile:
         assert answer.count(b"HTTP/1.1 ") == 1
         assert json.loads(refusal.partition(b"\r\n\r\n")[2])["status"] == 400
 
+    @pytest.mark.row(22, at="500 hits given up: descriptors are back")
     def test_no_descriptor_is_left_of_500_downloads_that_were_given_up(self, both: tuple[Served, Abroad]) -> None:
         server, _ = both
         target = f"/o/obj/z/{BIG}?{FRESH}"
@@ -206,6 +212,8 @@ class TestSendfile:
             hear(server, asking(OK))
         assert len(os.listdir(folder)) <= before + 2
 
+    @pytest.mark.row(3, at="what the client sees: a reset, in HTTP/1.0 and 1.1")
+    @pytest.mark.row(9, at="a body that breaks off is reset, as there is no length")
     @pytest.mark.parametrize("version", ["1.0", "1.1"])
     def test_a_body_that_breaks_off_is_reset(self, both: tuple[Served, Abroad], version: str) -> None:
         server, _ = both
@@ -222,6 +230,7 @@ class TestRights:
         head = ("POST /-/api/purge HTTP/1.1", *given, f"Content-Type: {kind}", f"Content-Length: {len(body)}")
         return parts(hear(server, "\r\n".join((*head, "Connection: close", "", body)))[0])[0]
 
+    @pytest.mark.row(49)
     def test_without_a_token_only_this_machine_under_our_own_names_may_purge(self, both: tuple[Served, Abroad]) -> None:
         server, _ = both
         assert self.purge(server) == 200
@@ -229,10 +238,12 @@ class TestRights:
         assert self.purge(server, "X-Forwarded-For: 192.0.2.1") == 403
         assert parts(hear(server, f"PURGE {OK} HTTP/1.1\r\nHost: evil.test\r\nConnection: close\r\n\r\n")[0])[0] == 403
 
+    @pytest.mark.row(49)
     @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
     def test_a_browser_form_cannot_purge(self, both: tuple[Served, Abroad], kind: str) -> None:
         assert self.purge(both[0], kind=kind) == 415
 
+    @pytest.mark.row(49)
     def test_401_says_how_to_ask(self, tmp_path: Path) -> None:
         with served(tmp_path, http_mirror("http://127.0.0.1:9") + '[admin]\ntoken = "right"\n') as server:
             assert self.purge(server, "Authorization: Bearer right") == 200

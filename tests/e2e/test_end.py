@@ -9,6 +9,8 @@ import socket
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.test_edge import FRESH, OK, asking, hear, parts
 from tests.instruments.origin import origin_process
 from tests.instruments.server import Served, http_mirror
@@ -23,6 +25,7 @@ def was_reset(connection: socket.socket) -> bool:
     return False
 
 
+@pytest.mark.row(36, at="one that takes too long is reset, never cut without a sign; what came is kept; exit status 0")
 def test_downloads_get_their_time_then_are_reset_and_what_came_is_kept(tmp_path: Path) -> None:
     with origin_process() as origin:
         server = Served(tmp_path, 'drain = "1s"\n' + http_mirror(origin.url()))
@@ -42,6 +45,7 @@ def test_downloads_get_their_time_then_are_reset_and_what_came_is_kept(tmp_path:
         assert "Traceback" not in server.log()
 
 
+@pytest.mark.row(36, at="an idle server")
 def test_an_idle_server_ends_at_once(tmp_path: Path) -> None:
     server = Served(tmp_path, http_mirror("http://127.0.0.1:9"))
     server.start()

@@ -45,6 +45,10 @@ async def all_read(server: Served) -> None:
     assert tally.count("ok") == len(OBJECTS), tally.summary()
 
 
+@pytest.mark.row(38)
+@pytest.mark.row(
+    6, at="18 kinds of damage, and a bit flipped in each of 18 bodies: found by `mirror fsck`, then fetched again"
+)
 @pytest.mark.parametrize("indexed", [True, False])
 async def test_what_was_damaged_is_fetched_again_and_never_served(tmp_path: Path, indexed: bool) -> None:
     with origin_process() as origin, served(tmp_path, http_mirror(origin.url())) as server:
@@ -91,6 +95,7 @@ async def test_a_server_that_runs_is_named(tmp_path: Path) -> None:
         assert f"process {server.pid}" in told["error"]
 
 
+@pytest.mark.row(1, at="3 kills under load: `mirror fsck` finds no damage")
 async def test_after_a_kill_there_is_no_damage(tmp_path: Path) -> None:
     with origin_process() as origin, served(tmp_path, http_mirror(origin.url())) as server:
         for number in range(3):

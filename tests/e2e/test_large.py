@@ -19,6 +19,7 @@ MB = 1_000_000
 FRESH = "cc=max-age=86400"
 
 
+@pytest.mark.row(10, at="aria2: 500 MB cold in 8 ranges at once")
 def test_aria2_with_eight_connections_gets_the_identical_file(tmp_path: Path) -> None:
     if shutil.which("aria2c") is None:
         pytest.skip("aria2c is not installed")
@@ -44,6 +45,9 @@ async def test_a_range_at_90_percent_of_a_cold_object_comes_within_a_second(tmp_
         assert origin.sent(path) < 0.2 * size
 
 
+@pytest.mark.row(
+    11, 14, at="100 readers of 200 MB, 30 of them slow, 30 leave: at most 5 % more is fetched, memory below 200 MB"
+)
 async def test_a_fleet_of_readers_is_one_download_with_every_byte_right(tmp_path: Path) -> None:
     path, size = "/obj/fleet/200000000", 200 * MB
     with origin_process() as origin, served(tmp_path, http_mirror(origin.url())) as server:
@@ -56,6 +60,7 @@ async def test_a_fleet_of_readers_is_one_download_with_every_byte_right(tmp_path
         assert server.peak() < 200 * MB
 
 
+@pytest.mark.row(11, at="30 readers of 200 MB: one request")
 async def test_in_the_plain_case_the_origin_sees_one_request(tmp_path: Path) -> None:
     path, size = "/obj/plain/200000000", 200 * MB
     with origin_process() as origin, served(tmp_path, http_mirror(origin.url())) as server:

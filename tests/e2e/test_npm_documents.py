@@ -162,6 +162,7 @@ async def test_gzip_is_the_same_document_under_another_tag(place: Place) -> None
     assert (await place.ask(TOOLS, f"if-none-match: {two}", "accept-encoding: gzip")).status == 304
 
 
+@pytest.mark.row(8, at="npm: documents fetched again, the upstream's tag flips")
 async def test_a_validator_of_ours_outlives_a_header_of_theirs(town: Town) -> None:
     for kind in ("real", "poor"):
         place = town.place(kind, stale=True)

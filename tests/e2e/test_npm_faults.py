@@ -42,6 +42,7 @@ def failed(heard: Heard | None) -> bool:
     return heard is None or heard.status in (429, 500, 502, 503, 504)
 
 
+@pytest.mark.row(3, at="npm: documents")
 @pytest.mark.parametrize("accept", [YARN, "accept: application/json"], ids=["short", "full"])
 @pytest.mark.parametrize("fault", [*BROKEN, *WRONG, *REFUSED, *HARMLESS])
 async def test_a_packument(place: Place, fault: str, accept: str) -> None:
@@ -56,6 +57,7 @@ async def test_a_packument(place: Place, fault: str, accept: str) -> None:
     await right_from_now_on(place)
 
 
+@pytest.mark.row(3, 7, at="npm: each fault once, with the digest and in the length")
 @pytest.mark.parametrize("version", [TOOLS, OLD], ids=["sha512", "sha1"])
 @pytest.mark.parametrize("fault", [*BROKEN, *WRONG, *REFUSED, *HARMLESS, "wrong digest", "gzip label"])
 async def test_a_tarball(place: Place, fault: str, version: Version) -> None:
@@ -98,6 +100,7 @@ async def test_the_registrys_other_documents(town: Town, path: str, fault: str) 
     assert json.loads(again.body).keys() == right.keys()
 
 
+@pytest.mark.row(18, at="npm: faults, 500 and silence: the last good copy; the time is not taken")
 @pytest.mark.parametrize("fault", [*BROKEN, *WRONG, *REFUSED])
 @pytest.mark.parametrize("kind", ["real", "poor"])
 async def test_the_last_good_copy_outlives_the_fault(town: Town, kind: str, fault: str) -> None:
@@ -118,6 +121,7 @@ async def test_the_last_good_copy_outlives_the_fault(town: Town, kind: str, faul
         await right_from_now_on(place)
 
 
+@pytest.mark.row(18, at="npm: faults, 500 and silence: the last good copy; the time is not taken")
 async def test_who_waits_for_a_silent_upstream_gets_the_last_good_copy_or_a_failure(tmp_path: Path) -> None:
     async with Origin() as origin:
         upstream = 'retries = 0\nhead_timeout = "0.5s"'
@@ -177,6 +181,7 @@ async def test_npm_installs_from_a_registry_that_fails_once_everywhere(kind: str
                 assert tree[f"node_modules/{version.package}/data.bin"] == version.noise
 
 
+@pytest.mark.row(24, at="npm: the mirror's own token, a client's token and cookie")
 async def test_credentials_never_follow_a_redirect_to_another_host(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("of-the-upstream")
     mirror = f'auth = "bearer file:{tmp_path / "token"}"\nallow_private = true'

@@ -95,6 +95,7 @@ async def small_ones(place: Place, over: asyncio.Event) -> int:
     return count
 
 
+@pytest.mark.row(34, at="a document of 40 MB is made while small ones are served; stalls are not timed")
 async def test_a_packument_of_40_mb_is_right_in_both_forms_and_cheap_in_memory(house: House) -> None:
     place, over = house.place, asyncio.Event()
     await place.ask("/plain")
@@ -115,6 +116,7 @@ async def test_a_packument_of_40_mb_is_right_in_both_forms_and_cheap_in_memory(h
     assert house.server.peak() - before < 250 * MB
 
 
+@pytest.mark.row(1, at="npm: a kill at half of a file")
 async def test_a_server_killed_in_mid_download_never_shows_half_a_tarball(tmp_path: Path) -> None:
     version = next(each for each in WORLD if each.name == "app@1.0.0")
     async with Origin() as origin:

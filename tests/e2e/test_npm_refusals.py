@@ -71,6 +71,7 @@ async def test_what_there_is_not_is_a_404_that_says_so(place: Place, path: str) 
     problem(heard)
 
 
+@pytest.mark.row(19, at="npm: 404 once for three requests")
 async def test_a_404_is_said_again_for_a_while_and_head_says_it_too(place: Place) -> None:
     for method in ("GET", "GET", "HEAD"):
         heard = await place.ask("/@acme%2fmissing", method=method)

@@ -123,6 +123,7 @@ async def test_a_version_that_was_never_published_costs_one_look_and_is_a_404(pl
     assert place.registry.asked("/plain/-/plain-7.7.7.tgz") == 0
 
 
+@pytest.mark.row(11, 13, at="npm: 20 clients, the first leaves")
 async def test_twenty_at_once_are_one_download_that_outlives_the_first(place: Place) -> None:
     place.registry.befall(CORE.path, Fault("hold=50%"))
     target = (

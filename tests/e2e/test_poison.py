@@ -189,6 +189,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
             assert "Traceback" not in server.log()
 
 
+@pytest.mark.row(42)
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("poison", POISONS)
 async def test_what_one_client_writes_is_not_what_the_next_one_gets(world: tuple[Origin, Served], poison: str) -> None:
@@ -206,6 +207,7 @@ async def test_what_one_client_writes_is_not_what_the_next_one_gets(world: tuple
         assert b"evil" not in got[2]
 
 
+@pytest.mark.row(42, at="names of the server, codings and forms")
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_base_url_of_one_client_is_not_the_next_ones(world: tuple[Origin, Served]) -> None:
     origin, server = world
@@ -218,6 +220,7 @@ async def test_the_base_url_of_one_client_is_not_the_next_ones(world: tuple[Orig
             assert tarball == f"http://{shown}/npm/based/-/based-1.0.0.tgz"
 
 
+@pytest.mark.row(42, at="names of the server, codings and forms")
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_coding_and_the_form_of_one_client_are_not_the_next_ones(world: tuple[Origin, Served]) -> None:
     origin, server = world

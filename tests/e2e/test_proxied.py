@@ -39,6 +39,7 @@ def test_an_upstream_is_reached_and_is_the_mirror(both: tuple[Served, str]) -> N
     assert "hit" in fields["cache-status"]
 
 
+@pytest.mark.row(49)
 @pytest.mark.parametrize("method", ["GET", "POST", "PURGE"])
 @pytest.mark.parametrize("path", ["/-/api/purge", "/-/health", "/-/api/openapi.json"])
 def test_nobody_gets_to_the_admin_pages_in_an_upstream_s_name(both: tuple[Served, str], method: str, path: str) -> None:
@@ -51,6 +52,7 @@ def test_nobody_gets_to_the_admin_pages_in_an_upstream_s_name(both: tuple[Served
             assert status == 403
 
 
+@pytest.mark.row(49)
 def test_a_purge_in_an_upstream_s_name_is_refused(both: tuple[Served, str]) -> None:
     server, authority = both
     hear(server, asking(f"/o{OBJECT}"))

@@ -130,6 +130,7 @@ def test_a_refusal_of_uv_says_what_is_missing(python_mirror: Mirror, client: Cli
     assert (code != 0, "was not found in the package registry" in said) == (True, True)
 
 
+@pytest.mark.row(10, at="pip goes on where it was cut, uv begins again")
 @pytest.mark.parametrize("kind", ["real"])
 @pytest.mark.parametrize("tool", [NEWEST, "uv"])
 def test_a_client_asks_once_more_where_a_file_broke_off(python_mirror: Mirror, install: Install) -> None:

@@ -15,6 +15,7 @@ def named(prefix: str, fault: str) -> str:
 
 
 class TestPages:
+    @pytest.mark.row(18, at="Python: 500, 429, cuts and silence: the last good page; the time is not taken")
     @both
     @pytest.mark.parametrize("fault", ["500", "429", "closed", "silent", "cut", "cut without length", "empty"])
     def test_the_last_good_page_is_served_while_the_index_fails(self, python_mirror: Mirror, fault: str) -> None:
@@ -53,6 +54,7 @@ class TestPages:
             python_mirror.expire("/pypi/simple/removed/")
             assert python_mirror.page("removed").status >= 400
 
+    @pytest.mark.row(19, at="Python: 500, 429, cuts and silence")
     @both
     @pytest.mark.parametrize(
         "fault", ["cut", "cut soon", "cut without length", "closed", "empty", "500", "429", "silent"]
@@ -88,6 +90,7 @@ class TestPages:
         python_poor.index.mend("/simple/labelled/")
         assert python_poor.page("labelled", HTML).status == 200
 
+    @pytest.mark.row(19, at="Python: 404 once for six requests")
     @both
     def test_an_unknown_project_is_a_404_for_a_while(self, python_mirror: Mirror) -> None:
         for form in (*FORMS, *FORMS):
@@ -109,6 +112,7 @@ FAULTS = (
 
 
 class TestFiles:
+    @pytest.mark.row(3, 7, at="Python: each fault once, files and metadata")
     @pytest.mark.parametrize(("kind", "suffix"), [("real", ""), ("poor", ""), ("real", ".metadata")])
     @pytest.mark.parametrize("fault", FAULTS)
     def test_nothing_wrong_is_stored(self, python_mirror: Mirror, fault: str, suffix: str) -> None:

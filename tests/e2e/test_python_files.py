@@ -103,6 +103,7 @@ class TestPaths:
             assert python_mirror.ask(path).body == file.body
         assert len(python_mirror.index.gets(file.path)) == 1
 
+    @pytest.mark.row(45, at="12 paths against a server: 4xx, and the upstream is not asked")
     @both
     @pytest.mark.parametrize(
         "path",

@@ -16,6 +16,7 @@ both = pytest.mark.parametrize("kind", ["real", "poor"])
 
 
 class TestMany:
+    @pytest.mark.row(11, 13, at="Python: 20 clients, the first leaves")
     @both
     def test_a_cold_file_is_fetched_once_for_twenty_though_the_first_one_leaves(self, python_mirror: Mirror) -> None:
         file = python_mirror.index.single("crowd", size=BIG)[1]
@@ -31,6 +32,7 @@ class TestMany:
         assert python_mirror.ask(place)["x-cache"] == "HIT"
         assert len(python_mirror.index.gets(file.path)) == 1
 
+    @pytest.mark.row(11, at="Python: 20 clients of a page")
     @both
     def test_a_cold_page_is_fetched_once_for_twenty(self, python_mirror: Mirror) -> None:
         python_mirror.index.single("queue")
@@ -44,6 +46,7 @@ class TestMany:
         assert len({each.body for each in heard[::3]}) == 1
         assert len(python_mirror.index.gets("/simple/queue/")) == 1
 
+    @pytest.mark.row(1, at="Python: a kill at a third of a file")
     def test_half_a_file_is_none_after_the_server_was_killed(self, tmp_path: Path) -> None:
         with mirrored(tmp_path, "real") as mirror:
             file = mirror.index.single("killed", size=BIG)[1]
@@ -65,6 +68,7 @@ class TestMany:
 
 
 class TestSecrets:
+    @pytest.mark.row(43, at="Python: an upstream's cookie reaches no client")
     @both
     def test_fields_between_the_index_and_us_do_not_reach_a_client(self, python_mirror: Mirror) -> None:
         file = python_mirror.index.single("fields-of-others")[1]
@@ -84,6 +88,7 @@ class TestSecrets:
         for form in (*FORMS, *FORMS):
             assert (python_real.page("tagged", form)["etag"] or "").removeprefix("W/") not in theirs
 
+    @pytest.mark.row(43, at="Python: a client's token and cookie reach no upstream")
     @both
     def test_what_a_client_proves_itself_with_is_told_to_nobody(self, python_mirror: Mirror) -> None:
         file = python_mirror.index.single("proof")[1]
@@ -107,6 +112,7 @@ class TestSecrets:
             assert python_mirror.ask(python_mirror.place(file)).body == file.body
         assert python_mirror.index.beyond.requests(path) == len(python_mirror.index.gets(path)) == 1
 
+    @pytest.mark.row(24, at="Python: the mirror's own token")
     def test_our_own_proof_is_for_the_index_alone(self, tmp_path: Path) -> None:
         (tmp_path / "token").write_text("ours")
         with mirrored(tmp_path / "mirror", "real", more=f'auth = "bearer file:{tmp_path / "token"}"') as mirror:

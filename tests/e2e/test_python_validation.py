@@ -55,6 +55,7 @@ class TestHead:
 
 
 class TestFields:
+    @pytest.mark.row(8, at="Python: files are named by their digest")
     @both
     def test_files_are_immutable_and_named_by_their_digest(self, python_mirror: Mirror) -> None:
         file, dates = python_mirror.index.single("fields")[1], set()
@@ -114,6 +115,7 @@ class TestConditions:
             assert (heard.status, heard.body, heard["etag"]) == (304, b"", whole["etag"])
             assert heard["cache-control"] == whole["cache-control"]
 
+    @pytest.mark.row(8, at="Python: pages fetched again, the upstream's tag flips")
     @pytest.mark.parametrize(
         ("kind", "fault"), [("real", "etag flips"), ("poor", "etag flips"), ("real", "old serial")]
     )

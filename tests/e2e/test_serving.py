@@ -139,6 +139,7 @@ class TestAnswers:
         assert client.ask("TRACE", "/o/obj/a/10")[0] == 405
         assert client.ask("GET", "/o/obj/a/10", body={"fat": "get"})[0] == 400
 
+    @pytest.mark.row(9)
     def test_http_1_0_gets_no_chunks(self, both: tuple[Client, Abroad]) -> None:
         client, _ = both
         for query in (f"{FRESH}&chunked=1", FRESH):
@@ -160,6 +161,7 @@ class TestAnswers:
 
 
 class TestBrokenBodies:
+    @pytest.mark.row(3, at="what the client sees: a reset, and no hit afterwards")
     async def test_a_body_that_breaks_off_is_reset_and_never_looks_whole(self, both: tuple[Client, Abroad]) -> None:
         client, _ = both
         for number, fault in enumerate(["cut=50%25&version=2:after=1", "chunked=1&noterm=1&ranges=0&etag=flip"]):
@@ -169,6 +171,7 @@ class TestBrokenBodies:
             _, fields, _ = await asyncio.to_thread(client.ask, "HEAD", f"/o{path}?{FRESH}&{fault}")
             assert fields["x-cache"] != "HIT"
 
+    @pytest.mark.row(3, at="what the client sees: a reset, and no hit afterwards")
     async def test_a_wrong_length_is_never_stored(self, both: tuple[Client, Abroad]) -> None:
         client, _ = both
         url = client.server.url(f"/o/obj/long/1000000?{FRESH}&length=1000100&ranges=0")
@@ -222,6 +225,7 @@ class TestAdmin:
         assert status == 400
         assert named in json.loads(answer)["detail"]
 
+    @pytest.mark.row(49)
     def test_a_page_of_another_origin_may_not_purge(self, both: tuple[Client, Abroad]) -> None:
         client, _ = both
         assert client.ask("POST", "/-/api/purge", {"everything": True}, origin="http://evil.test")[0] == 403

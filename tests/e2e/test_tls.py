@@ -102,6 +102,7 @@ def test_pip_installs_through_it(tmp_path: Path) -> None:
             assert f"index-url {server.address.replace('127.0.0.1', 'localhost')}/pypi/simple/" in server.log()
 
 
+@pytest.mark.row(3, at="what the client sees by https")
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_what_breaks_off_looks_broken(both: tuple[Served, Abroad], version: str) -> None:
     server, _ = both

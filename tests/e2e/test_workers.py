@@ -71,6 +71,7 @@ def spread(server: Served) -> Iterator[Spread]:
         yield Spread(server, stack)
 
 
+@pytest.mark.row(11, 16, at="3 processes, 50 clients, 3 MB: one request")
 def test_one_request_reaches_the_origin_whoever_asks(server: Served, origin: Abroad) -> None:
     errands = [Errand(server.url(f"/o/obj/k/3000000?{FRESH}"), "k", 3 * MB) for _ in range(50)]
     tally = asyncio.run(fleet(50, errands))
@@ -142,6 +143,7 @@ def test_counts_are_those_of_all_processes(server: Served, spread: Spread) -> No
     assert told["bytes_saved"] == 1000 * (20 * count - 1)
 
 
+@pytest.mark.row(16, at="a process that only serves is killed: the others' clients notice nothing")
 def test_a_process_that_is_killed_takes_its_own_connections_with_it_and_no_others(
     server: Served, spread: Spread, origin: Abroad
 ) -> None:
@@ -163,6 +165,10 @@ def test_a_process_that_is_killed_takes_its_own_connections_with_it_and_no_other
         assert json.loads(last.ask("/-/api/stats")[1])["mirrors"]["o"]["requests"]["MISS"] == 1
 
 
+@pytest.mark.row(
+    16,
+    at="killed at two thirds of 60 MB: hits go on, one more range for the next client; who was reading is cut off",
+)
 def test_when_the_process_that_downloads_is_killed_hits_go_on_and_its_successor_goes_on_with_the_download(
     server: Served, spread: Spread, origin: Abroad
 ) -> None:
@@ -207,6 +213,7 @@ def test_all_are_replaced_and_no_request_fails(server: Served, origin: Abroad) -
     assert origin.requests("/obj/hot/1000") == 1
 
 
+@pytest.mark.row(36, at="6 downloads of 4 MB end whole")
 def test_an_end_waits_for_the_downloads_that_run(server: Served) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(Kept(server.port)) for _ in range(6)]
@@ -245,6 +252,7 @@ def test_pipelined_requests_are_answered_in_order_however_they_come(
         assert all(len(body) == 1000 for body in bodies)
 
 
+@pytest.mark.row(40, at="a port that is taken, a cache in use")
 def test_the_address_of_another_server_is_not_taken(tmp_path: Path, origin: Abroad) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -256,6 +264,7 @@ def test_the_address_of_another_server_is_not_taken(tmp_path: Path, origin: Abro
             second.start()
 
 
+@pytest.mark.row(40, at="a port that is taken, a cache in use")
 def test_two_servers_on_one_cache_are_refused(server: Served, tmp_path: Path) -> None:
     second = Served(
         tmp_path / "second", f'[cache]\npath = "{server.cache}"\n' + http_mirror("http://127.0.0.1:1", ""), 2

@@ -34,6 +34,7 @@ def test_the_address_stands_in_the_path_and_has_one_spelling_of_its_host(path: s
     assert plan.follow
 
 
+@pytest.mark.row(44, at="hosts and ports that are not on the list")
 @pytest.mark.parametrize(
     "path",
     [

@@ -67,6 +67,7 @@ def test_other_broken_or_truncated_codings_are_the_origins_error(coding: str, bo
         bodies.decoded(body, coded(coding))
 
 
+@pytest.mark.row(47, at="gzip, deflate, xz and bzip2: stopped by ratio and by limit; memory is not taken")
 @pytest.mark.parametrize(("coding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
 def test_a_bomb_is_stopped_by_its_ratio(coding: str, compress: Callable[[bytes], bytes]) -> None:
     with pytest.raises(OriginError, match="over"):
@@ -78,6 +79,7 @@ def test_a_small_document_may_be_as_repetitive_as_it_likes() -> None:
     assert bodies.decoded(gzip.compress(page), coded("gzip")) == page
 
 
+@pytest.mark.row(47, at="gzip, deflate, xz and bzip2: stopped by ratio and by limit; memory is not taken")
 def test_a_large_document_is_stopped_by_the_limit() -> None:
     with pytest.raises(OriginError, match="over 1000 bytes"):
         bodies.decoded(gzip.compress(TEXT), coded("gzip"), limit=1000)
@@ -89,6 +91,7 @@ def test_an_index_is_unpacked_by_what_it_is(pack: Callable[[bytes], bytes]) -> N
     assert b"".join(bodies.unpacked(pack(b""))) == b""
 
 
+@pytest.mark.row(47, at="gzip, deflate, xz and bzip2: stopped by ratio and by limit; memory is not taken")
 @pytest.mark.parametrize("pack", [lzma.compress, gzip.compress, bz2.compress, bytes])
 def test_an_index_is_unpacked_in_pieces_and_never_beyond_its_limit(pack: Callable[[bytes], bytes]) -> None:
     packed = pack(bytes(4 << 20))
@@ -105,6 +108,7 @@ def test_a_truncated_index_is_the_origins_error(pack: Callable[[bytes], bytes]) 
         list(bodies.unpacked(pack(TEXT)[:-5]))
 
 
+@pytest.mark.row(53, at="100 examples of each parser in CI")
 @given(st.sampled_from([b"\xfd7zXZ\x00", b"\x1f\x8b", b"BZh", b""]), st.binary(max_size=60))
 def test_whatever_an_index_holds_only_origin_errors_are_raised(magic: bytes, rest: bytes) -> None:
     try:

@@ -51,6 +51,7 @@ def test_spellings_of_one_path_become_one(raw: str, canonical: str) -> None:
     assert paths.canonical(raw) == canonical
 
 
+@pytest.mark.row(45, at="37 spellings that are refused")
 @pytest.mark.parametrize(
     "raw",
     [
@@ -111,6 +112,7 @@ def test_a_canonical_path_leaves_room_for_query_and_variant(path: str) -> None:
     assert paths.canonical(canonical) == canonical
 
 
+@pytest.mark.row(45, 53, at="100 random paths in CI")
 @given(RAW | st.text(max_size=40))
 def test_no_raw_path_escapes_and_only_request_errors_are_raised(raw: str) -> None:
     try:
@@ -131,6 +133,7 @@ def test_odd_paths_reach_an_http_origin_as_they_are(raw: str) -> None:
     assert paths.untouched(raw) == raw
 
 
+@pytest.mark.row(45, at="37 spellings that are refused")
 @pytest.mark.parametrize(
     "raw",
     [

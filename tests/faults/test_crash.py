@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.instruments.origin import origin_process
 from tests.instruments.process import Abroad
 from tests.instruments.reader import Errand, fleet, mixture, read
@@ -23,6 +25,7 @@ async def until(holds: Callable[[], bool], within: float = 20.0) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.row(17, at="200 MB, the mirror itself killed at 60 %: the next request asks for the rest")
 async def test_the_next_request_after_a_kill_resumes_with_range(tmp_path: Path) -> None:
     path, size = "/obj/k/200000000", 200 * MB
     with origin_process() as origin, served(tmp_path, http_mirror(origin.url())) as server:
@@ -70,6 +73,7 @@ async def one_kill(server: Served, origin: Abroad, round_number: int, committed:
             committed.add(f"{errand.seed}/{errand.size}")
 
 
+@pytest.mark.row(1, at="50 kills under 24 readers")
 async def test_fifty_kills_under_load_serve_no_wrong_byte_and_lose_nothing_committed(tmp_path: Path) -> None:
     committed: set[str] = set()
     with origin_process() as origin, served(tmp_path, http_mirror(origin.url())) as server:

@@ -59,6 +59,7 @@ async def watch(path: Path, seen: list[int], done: asyncio.Event) -> None:
         await asyncio.sleep(0.005)
 
 
+@pytest.mark.row(30)
 async def test_never_more_than_max_size_on_disk_and_what_is_used_stays(disk: Path) -> None:
     settings = 'max_size = "300MB"\nmin_free = "1MB"\ndurability = "none"'
     with origin_process() as origin, served(disk, http_mirror(origin.url(), settings)) as server:
@@ -80,6 +81,7 @@ async def test_never_more_than_max_size_on_disk_and_what_is_used_stays(disk: Pat
             assert origin.requests(f"/obj/{name}/{size}") == 1
 
 
+@pytest.mark.row(21, 30, at="20 MB through a cache that keeps 5 MB")
 async def test_what_is_larger_than_max_object_streams_through_complete(tmp_path: Path) -> None:
     settings = 'max_size = "300MB"\nmax_object = "5MB"\nmin_free = "1MB"'
     with origin_process() as origin, served(tmp_path, http_mirror(origin.url(), settings)) as server:
@@ -90,6 +92,7 @@ async def test_what_is_larger_than_max_object_streams_through_complete(tmp_path:
         assert origin.requests("/obj/big/20000000") == 2
 
 
+@pytest.mark.row(30, at="a cache of 2 MB, 12 readers of 10 to 30 MB")
 async def test_a_cache_that_is_too_small_for_anything_serves_everything(tmp_path: Path) -> None:
     settings = 'max_size = "2MB"\nmin_free = "1MB"'
     with origin_process() as origin, served(tmp_path, http_mirror(origin.url(), settings)) as server:

@@ -7,6 +7,8 @@ import random
 import signal
 from pathlib import Path
 
+import pytest
+
 from mirror.shares import mirror_of
 from mirror.stores.blob import entry_of
 from mirror.stores.codec import load_note
@@ -61,6 +63,7 @@ def load(server: Served, number: int) -> list[Errand]:
     return [errand(server, *each) for each in wanted]
 
 
+@pytest.mark.row(30, at="a mirror's share, over restarts and kills")
 async def test_a_share_holds_over_restarts_and_kills_and_costs_others_nothing(tmp_path: Path) -> None:
     with origin_process() as origin, served(tmp_path, two(origin.url())) as server:
         tally = await fleet(len(OTHERS), [errand(server, "o", *each) for each in OTHERS])

@@ -81,6 +81,7 @@ class TestDates:
         assert seconds is not None
         assert datetime.fromtimestamp(seconds, UTC).year == year
 
+    @pytest.mark.row(39, at="the rules alone: dates beside an absurd clock")
     @pytest.mark.parametrize("now", [float("inf"), float("nan"), -1e18, 1e18])
     def test_an_absurd_clock_makes_no_date_of_two_digits(self, now: float) -> None:
         assert fields.parse_date("Sunday, 06-Nov-94 08:49:37 GMT", now) is None
@@ -94,6 +95,7 @@ class TestDates:
         assert fields.format_date(NOW + 0.9999998) == fields.format_date(NOW)
         assert fields.format_date(-0.25) == "Wed, 31 Dec 1969 23:59:59 GMT"
 
+    @pytest.mark.row(53, at="100 examples of each parser in CI")
     @given(st.text() | st.from_regex(fields._RFC850), st.floats())
     def test_the_parser_never_raises(self, text: str, now: float) -> None:
         assert fields.parse_date(text, now) is None or isinstance(fields.parse_date(text, now), int)
@@ -119,6 +121,7 @@ class TestDeltaSeconds:
     def test_anything_but_ascii_digits_is_malformed(self, text: str | None) -> None:
         assert fields.delta_seconds(text) is None
 
+    @pytest.mark.row(53, at="100 examples of each parser in CI")
     @given(st.text())
     def test_the_parser_never_raises(self, text: str) -> None:
         seconds = fields.delta_seconds(text)
@@ -155,6 +158,7 @@ class TestLists:
         lost = str.maketrans("", "", ", \t")
         assert "".join(members).translate(lost) == text.translate(lost)
 
+    @pytest.mark.row(53, at="100 examples of each parser in CI")
     @pytest.mark.parametrize("text", ['"\\"' * 20000, '"\\' * 30000, '="' * 30001, ',"' * 30001, "," * 60000])
     def test_hostile_text_costs_linear_time(self, text: str) -> None:
         started = time.process_time()
@@ -192,6 +196,7 @@ class TestEntityTags:
         assert fields.same_weakly('W/"a"', '"a"')
         assert not fields.same_weakly('"a"', '"b"')
 
+    @pytest.mark.row(53, at="100 examples of each parser in CI")
     @given(st.text())
     def test_the_parsers_never_raise(self, text: str) -> None:
         tag = fields.entity_tag(text)

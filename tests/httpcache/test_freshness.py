@@ -201,6 +201,7 @@ class TestMadeToExpire:
     def test_its_age_goes_on(self) -> None:
         assert age(expire(head(), NOW + 10), NOW + 17) == 17
 
+    @pytest.mark.row(39, at="the rules alone: ten years on and back, an hour back")
     @pytest.mark.parametrize("clock", [0.0, 0.5, NOW])
     def test_no_other_answer_is_expired_whatever_the_clock_says(self, clock: float) -> None:
         assert not expired(head(200, clock))
@@ -209,18 +210,22 @@ class TestMadeToExpire:
 class TestClock:
     """RFC 9111 §4.2.3: clocks that differ, or go back."""
 
+    @pytest.mark.row(39, at="the rules alone: ten years on and back, an hour back")
     def test_a_clock_that_went_back_makes_no_negative_age(self) -> None:
         assert age(head(), NOW - 3600) == 0
         assert ttl(entry(), Rule(ttl=300), NOW - 30) == 300
 
+    @pytest.mark.row(39, at="the rules alone: ten years on and back, an hour back")
     def test_a_minute_back_is_believed_and_what_is_more_counts_as_age(self) -> None:
         assert ttl(entry(), Rule(ttl=300), NOW - 60) == 300
         assert ttl(entry(), Rule(ttl=300), NOW - 61) == 239
 
+    @pytest.mark.row(39, at="the rules alone: ten years on and back, an hour back")
     def test_an_entry_from_the_far_future_is_not_fresh_for_years(self) -> None:
         assert ttl(entry(), Rule(ttl=300), NOW - 10 * 365 * 86400) < 0
         assert ttl(entry(cache_control="max-age=300"), ORIGIN, NOW - 10 * 365 * 86400) < 0
 
+    @pytest.mark.row(39, at="the rules alone: ten years on and back, an hour back")
     def test_immutables_survive_any_clock(self) -> None:
         for years in (-10, 10):
             assert ttl(entry(), Rule(ttl=inf), NOW + years * 365 * 86400) == inf

@@ -55,6 +55,7 @@ class TestOneRange:
     def test_beyond_the_end_is_unsatisfiable(self, text: str) -> None:
         assert ask(text) == Unsatisfiable()
 
+    @pytest.mark.row(46, at="more than 8 parts, 100 ranges or 4 KiB: the whole, once; time is not taken")
     @pytest.mark.parametrize(
         "text",
         [
@@ -104,6 +105,7 @@ class TestSeveralRanges:
         assert ask("bytes=0-4,5-9") == Parts(((0, 5), (5, 10)))
         assert ask("bytes=5-9,0-4") == Parts(((5, 10), (0, 5)))
 
+    @pytest.mark.row(46, at="more than 8 parts, 100 ranges or 4 KiB: the whole, once; time is not taken")
     def test_overlapping_ones_are_merged(self) -> None:
         assert ask("bytes=0-4,3-6") == Part(0, 7)
         assert ask("bytes=5-9,0-1,6-7,-2") == Parts(((0, 2), (5, 10)))
@@ -113,6 +115,7 @@ class TestSeveralRanges:
     def test_what_is_beyond_the_end_is_left_out(self) -> None:
         assert ask("bytes=0-1,20-30") == Part(0, 2)
 
+    @pytest.mark.row(46, at="more than 8 parts, 100 ranges or 4 KiB: the whole, once; time is not taken")
     def test_more_than_eight_are_whole(self) -> None:
         def every_other(count: int) -> str:
             return "bytes=" + ",".join(f"{2 * n}-{2 * n}" for n in range(count))
@@ -120,6 +123,7 @@ class TestSeveralRanges:
         assert isinstance(ask(every_other(8), size=100), Parts)
         assert ask(every_other(9), size=100) == Whole()
 
+    @pytest.mark.row(46, at="more than 8 parts, 100 ranges or 4 KiB: the whole, once; time is not taken")
     def test_abuse_is_whole(self) -> None:
         assert ask("bytes=" + ",".join(["0-0"] * 100)) == Part(0, 1)
         assert ask("bytes=" + ",".join(["0-0"] * 101)) == Whole()
@@ -215,6 +219,7 @@ SPECS = st.lists(st.from_regex(r"[0-9]{0,3}-[0-9]{0,3}", fullmatch=True), max_si
 class TestAnyRange:
     """RFC 9110 §14.1.2: within the bytes, whatever is asked."""
 
+    @pytest.mark.row(46, at="random texts: never more than the object's bytes")
     @given(st.text() | SPECS, st.none() | st.integers(0, 500), st.none() | st.text())
     def test_whatever_is_asked_lies_within_the_bytes_once(
         self, text: str, size: int | None, condition: str | None

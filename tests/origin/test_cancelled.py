@@ -82,6 +82,9 @@ async def all_reading(_: RawOrigin, turn: int, chunks: asyncio.Semaphore) -> Non
         await chunks.acquire()
 
 
+@pytest.mark.row(
+    22, at="300 fetches from an upstream given up, at each step from connecting to the body, under two event loops"
+)
 @LOOPS
 @pytest.mark.parametrize(
     ("script", "arrive"),
@@ -101,6 +104,9 @@ def test_three_hundred_given_up_leave_nothing_behind(
         runner.run(scenario(script, arrive))
 
 
+@pytest.mark.row(
+    22, at="300 fetches from an upstream given up, at each step from connecting to the body, under two event loops"
+)
 @LOOPS
 def test_given_up_while_no_connection_comes_about_they_leave_nothing_behind(loop: Loop) -> None:
     async def scenario(url: str) -> None:
@@ -129,6 +135,9 @@ def test_given_up_while_no_connection_comes_about_they_leave_nothing_behind(loop
             each.close()
 
 
+@pytest.mark.row(
+    22, at="300 fetches from an upstream given up, at each step from connecting to the body, under two event loops"
+)
 @LOOPS
 def test_given_up_under_tls_they_do_not_wait_for_the_origin_to_say_goodbye(loop: Loop, certificates: Path) -> None:
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -165,6 +174,9 @@ def test_given_up_under_tls_they_do_not_wait_for_the_origin_to_say_goodbye(loop:
         runner.run(scenario())
 
 
+@pytest.mark.row(
+    22, at="300 fetches from an upstream given up, at each step from connecting to the body, under two event loops"
+)
 @LOOPS
 def test_given_up_in_the_tls_handshake_they_leave_nothing_behind(loop: Loop) -> None:
     async def scenario() -> None:

@@ -21,6 +21,7 @@ async def rest(chunks: AsyncIterator[bytes], into: list[bytes]) -> None:
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
 
 
+@pytest.mark.row(41, at="the other side: 8 answers of an upstream without one meaning")
 @pytest.mark.parametrize(
     "fields",
     [
@@ -64,6 +65,7 @@ async def test_an_unknown_transfer_coding_is_refused(raw: RawOrigin, make: Make)
     assert await get(origin, raw.url + "/hello") == b"hello"
 
 
+@pytest.mark.row(3, at="announced length, in a chunk, between chunks")
 @pytest.mark.parametrize(
     "reply",
     [
@@ -81,6 +83,7 @@ async def test_a_body_that_ends_early_is_truncated(raw: RawOrigin, make: Make, r
     assert got == [b"hello"]
 
 
+@pytest.mark.row(3, at="broken chunks, another length than announced")
 @pytest.mark.parametrize("broken", [b"zz\r\n", b"5\r\nhelloXX", b"-1\r\n", b"FFFFFFFFFFFFFFFFF\r\n"])
 @pytest.mark.parametrize("held", [True, False])
 async def test_a_chunk_that_cannot_be_parsed_breaks_the_body_off_at_once(
@@ -109,6 +112,7 @@ async def test_a_broken_chunk_that_comes_with_the_head_is_an_error(raw: RawOrigi
     assert await get(origin, raw.url + "/hello") == b"hello"
 
 
+@pytest.mark.row(3, 4, at="a reset is no end")
 async def test_a_reset_is_no_end_of_a_body_that_ends_with_its_connection(raw: RawOrigin, make: Make) -> None:
     raw.scripts["/x"], raw.later["/x"] = b"HTTP/1.1 200 OK\r\n\r\nhello", b""
     raw.reset.add("/x")
@@ -145,6 +149,7 @@ async def test_what_is_no_answer_in_http_1_is_an_error_in_words(raw: RawOrigin, 
     assert await get(origin, raw.url + "/hello") == b"hello"
 
 
+@pytest.mark.row(3, at="broken chunks, another length than announced")
 async def test_a_body_of_another_length_than_announced_is_truncated_whatever_the_transport_says(make: Make) -> None:
     transport = httpx.MockTransport(
         lambda _: httpx.Response(200, headers={"content-length": "9"}, stream=httpx.ByteStream(b"hello"))
@@ -153,6 +158,7 @@ async def test_a_body_of_another_length_than_announced_is_truncated_whatever_the
         await get(await make(transport), "http://upstream.test/x")
 
 
+@pytest.mark.row(41, at="the other side: 8 answers of an upstream without one meaning")
 async def test_bytes_after_the_body_do_not_answer_the_next_request(raw: RawOrigin, make: Make) -> None:
     raw.scripts["/x"] = HELLO + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"
     raw.kept.add("/x")
@@ -161,6 +167,7 @@ async def test_bytes_after_the_body_do_not_answer_the_next_request(raw: RawOrigi
     assert await get(origin, raw.url + "/hello") == b"hello"
 
 
+@pytest.mark.row(5, at="a 206 that nobody asked for")
 async def test_a_part_that_was_not_asked_for_is_refused(raw: RawOrigin, make: Make) -> None:
     raw.scripts["/x"] = HELLO.replace(b"200 OK", b"206 Partial Content\r\nContent-Range: bytes 0-4/9")
     origin = await make()

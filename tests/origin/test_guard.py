@@ -35,6 +35,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, list[list[str]]], l
     return resolving
 
 
+@pytest.mark.row(44, at="7 spellings of this machine")
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "127.1", "2130706433", "0x7f000001"]
 )
@@ -45,6 +46,7 @@ async def test_an_address_of_this_machine_is_not_connected_to(raw: RawOrigin, ma
     assert raw.connections == 0
 
 
+@pytest.mark.row(44, at="a name with two addresses, a name that is rebound")
 async def test_a_name_with_one_address_that_is_not_public_is_refused_whole(
     raw: RawOrigin, make: Make, names: Callable[[str, list[list[str]]], list[str]]
 ) -> None:
@@ -54,6 +56,7 @@ async def test_a_name_with_one_address_that_is_not_public_is_refused_whole(
     assert (raw.connections, len(asked)) == (0, 1)
 
 
+@pytest.mark.row(44, at="a name with two addresses, a name that is rebound")
 async def test_a_name_that_changes_its_mind_changes_nothing(
     raw: RawOrigin, make: Make, names: Callable[[str, list[list[str]]], list[str]]
 ) -> None:
@@ -68,6 +71,7 @@ async def test_a_name_that_changes_its_mind_changes_nothing(
     assert (len(raw.asked), raw.connections) == (1, 1)
 
 
+@pytest.mark.row(44, at="redirects")
 async def test_a_redirect_leads_to_no_address_that_is_not_public(raw: RawOrigin, make: Make) -> None:
     raw.scripts["/x"] = (
         f"HTTP/1.1 302 F\r\nLocation: http://localhost:{raw.port}/hello\r\nContent-Length: 0\r\n\r\n".encode()
@@ -80,6 +84,7 @@ async def test_a_redirect_leads_to_no_address_that_is_not_public(raw: RawOrigin,
     assert len(raw.asked) == 2
 
 
+@pytest.mark.row(44, at="redirects")
 async def test_a_redirect_leads_to_no_host_that_is_not_on_the_list(raw: RawOrigin, make: Make) -> None:
     raw.scripts["/x"] = b"HTTP/1.1 302 F\r\nLocation: http://evil.test/hello\r\nContent-Length: 0\r\n\r\n"
     listed = Route(reach=Reach((f"127.0.0.1:{raw.port}",)))

@@ -27,6 +27,7 @@ def dripping(chunk: bytes, every: float, count: int) -> httpx.MockTransport:
     return httpx.MockTransport(lambda _: httpx.Response(200, stream=Drip(chunk, every, count)))
 
 
+@pytest.mark.row(20, at="a window of 0.2 s in place of the default")
 async def test_a_body_that_stalls_is_given_up_and_its_connection_dropped(raw: RawOrigin, make: Make) -> None:
     raw.scripts["/x"] = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello"
     raw.held.add("/x")
@@ -36,6 +37,7 @@ async def test_a_body_that_stalls_is_given_up_and_its_connection_dropped(raw: Ra
     await raw.until(lambda: raw.open == 0)
 
 
+@pytest.mark.row(20, at="a window of 0.2 s in place of the default")
 async def test_a_body_that_only_drips_is_given_up(make: Make) -> None:
     origin = await make(dripping(b"x", 0.02, 1000), min_rate=1000, min_rate_window=0.2)
     async with asyncio.timeout(2):
@@ -48,6 +50,7 @@ async def test_a_body_that_is_slow_but_fast_enough_comes_whole(make: Make) -> No
     assert len(await get(origin, "http://upstream.test/x")) == 2000
 
 
+@pytest.mark.row(20, at="a slow client is not taken for a slow upstream")
 async def test_a_slow_reader_is_not_blamed_on_the_origin(raw: RawOrigin, make: Make) -> None:
     whole = 2_000_000
     raw.scripts["/x"] = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % whole + b"x" * whole

@@ -16,6 +16,7 @@ def moved(to: str, status: int = 302) -> bytes:
     return f"HTTP/1.1 {status} Moved\r\nLocation: {to}\r\nSet-Cookie: c=1\r\nContent-Length: 0\r\n\r\n".encode()
 
 
+@pytest.mark.row(24, at="authorization, cookie and an API key: there and back; `Set-Cookie` is not kept")
 async def test_credentials_stay_with_their_origin_and_cookies_go_nowhere(raw: RawOrigin, make: Make) -> None:
     other = RawOrigin()
     await other.start()
@@ -72,6 +73,7 @@ async def test_not_modified_is_no_redirect(raw: RawOrigin, make: Make) -> None:
     await answer.aclose()
 
 
+@pytest.mark.row(24, at="https to http is refused")
 @respx.mock(using="httpx")
 async def test_https_is_never_left_for_http(respx_mock: respx.MockRouter, make: Make) -> None:
     respx_mock.get("https://upstream.test/x").respond(302, headers={"location": "http://upstream.test/x"})

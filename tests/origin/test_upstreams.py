@@ -108,6 +108,7 @@ async def dead(request: pytest.FixtureRequest, raw: RawOrigin) -> AsyncIterator[
     dead.close()
 
 
+@pytest.mark.row(18, at="after 5 failures the second upstream is asked at once")
 async def test_after_the_first_failures_the_next_is_asked_at_once(
     dead: Dead, second: RawOrigin, origin: Origin, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -300,6 +301,7 @@ class TestAllFail:
 
 
 class TestStorm:
+    @pytest.mark.row(18, at="100 clients of a dead upstream make at most 15 attempts, 210 where it resets")
     @pytest.mark.parametrize("way", ["silent", "reset"])
     async def test_a_hundred_clients_of_a_dead_upstream_make_few_attempts(
         self, raw: RawOrigin, clock: Clock, way: str, caplog: pytest.LogCaptureFixture

@@ -15,6 +15,7 @@ LIMITS = Limits()
 
 
 class TestRequestsInARow:
+    @pytest.mark.row(31, at="one who sends 20,000 requests and reads nothing: less than 1 MB is held")
     async def test_who_reads_no_answers_is_read_no_more(
         self, application: Application, server: Listening, client: Streams
     ) -> None:
@@ -41,6 +42,7 @@ class TestRequestsInARow:
                 await ok(client)
         assert application.asked == 9000
 
+    @pytest.mark.row(41, at="garbage between pipelined requests")
     async def test_what_cannot_be_read_is_refused_in_its_turn(self, server: Listening, client: Streams) -> None:
         client[1].write(head() * 3 + b"\0garbage" + head() * 3)
         for _ in range(3):
@@ -49,6 +51,7 @@ class TestRequestsInARow:
 
 
 class TestLimits:
+    @pytest.mark.row(33, at="16 KiB of address, 64 KiB or 256 lines of fields, by default")
     @pytest.mark.parametrize(
         ("status", "request_head"),
         [
@@ -67,6 +70,7 @@ class TestLimits:
         await refused(client, status)
         assert application.asked == 1
 
+    @pytest.mark.row(33, at="16 KiB of address, 64 KiB or 256 lines of fields, by default")
     @pytest.mark.parametrize(
         "request_head",
         [
@@ -81,6 +85,7 @@ class TestLimits:
         for _ in range(2):
             await ok(client)
 
+    @pytest.mark.row(33, at="20 MB of a head, a trailer or a chunk's extension: nothing is held")
     @pytest.mark.parametrize(
         "begin",
         [
@@ -102,6 +107,7 @@ class TestLimits:
         assert not connection._held
         await refused(client, 414 if begin == b"GET /" else 431)
 
+    @pytest.mark.row(33, at="20 MB of a head, a trailer or a chunk's extension: nothing is held")
     async def test_trailers_without_end_are_refused(self, server: Listening, client: Streams) -> None:
         client[1].write(head("Transfer-Encoding: chunked", method="PUT") + b"1\r\nx\r\n0\r\n" + b"X: y\r\n" * 200_000)
         await refused(client, 431)

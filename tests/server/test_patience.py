@@ -56,6 +56,7 @@ async def say(server: Listening, client: Streams, data: bytes) -> None:
 
 
 class TestHeads:
+    @pytest.mark.row(32, at="one connection each, by a wound clock: 10 s for a head")
     async def test_one_that_does_not_end_is_over_in_time_however_often_a_byte_comes(
         self, server: Listening, client: Streams
     ) -> None:
@@ -66,6 +67,7 @@ class TestHeads:
         server.wait(LIMITS.head_time / 3 + 0.1)
         await refused(client, 408)
 
+    @pytest.mark.row(32, at="one connection each, by a wound clock: 10 s for a head")
     async def test_so_is_the_second_on_a_connection(self, server: Listening, client: Streams) -> None:
         client[1].write(head())
         await ok(client)
@@ -73,12 +75,14 @@ class TestHeads:
         server.wait(LIMITS.head_time)
         await refused(client, 408)
 
+    @pytest.mark.row(32, at="one connection each, by a wound clock: 10 s for a head")
     async def test_who_says_nothing_hears_nothing(self, server: Listening, client: Streams) -> None:
         server.wait(LIMITS.head_time - 1)
         assert server.connections
         server.wait(1)
         assert await rest(client) == b""
 
+    @pytest.mark.row(32, at="one connection each, by a wound clock: 10 s for a head")
     async def test_empty_lines_are_no_head(self, server: Listening, client: Streams) -> None:
         await say(server, client, b"\r\n" * 10)
         server.wait(LIMITS.head_time)
@@ -108,6 +112,7 @@ class TestRest:
 
 
 class TestBodies:
+    @pytest.mark.row(32, at="a request's body: 30,000 bytes in 30 s at least")
     async def test_one_that_is_too_slow(self, application: Application, server: Listening, client: Streams) -> None:
         client[1].write(head("Content-Length: 1000000", method="PUT"))
         await eventually(lambda: application.asked)
@@ -116,6 +121,7 @@ class TestBodies:
             server.wait(LIMITS.body_time / 4)
         await refused(client, 408)
 
+    @pytest.mark.row(32, at="a request's body: 30,000 bytes in 30 s at least")
     async def test_chunks_of_nothing_are_no_body(
         self, application: Application, server: Listening, client: Streams
     ) -> None:
@@ -175,6 +181,7 @@ class TestBodies:
 
 
 class TestAnswers:
+    @pytest.mark.row(31, at="one reader, by a wound clock: 60 s without a byte taken")
     async def test_who_takes_nothing_is_reset_and_the_application_told(
         self, application: Application, server: Listening, client: Streams
     ) -> None:
@@ -199,6 +206,7 @@ class TestAnswers:
             server.wait(LIMITS.take_time - 1)
             await client[0].readexactly(Application.size // 5)
 
+    @pytest.mark.row(31, at="one reader, by a wound clock: 60 s without a byte taken")
     async def test_the_same_by_https(self, application: Application, tmp_path: Path) -> None:
         certificate, key = certified(tmp_path, "server")
         trust = ssl.create_default_context(cafile=certificate)
@@ -213,6 +221,7 @@ class TestAnswers:
             assert not server.connections
             writer.transport.abort()
 
+    @pytest.mark.row(31, at="one reader, by a wound clock: 60 s without a byte taken")
     @pytest.mark.parametrize("target", ["/large", "/large?last"])
     async def test_an_answer_that_the_application_has_written_must_be_taken_too(
         self, application: Application, server: Listening, client: Streams, target: str
@@ -239,6 +248,7 @@ async def test_a_prepared_reply_counts_as_an_answer(both: Both) -> None:
             await reader.readexactly(1000)
 
 
+@pytest.mark.row(32, at="one connection each, by a wound clock: 10 s for a head")
 async def test_a_server_looks_by_itself(application: Application) -> None:
     config = Config(
         application, hot=Hot(), limits=Limits(head_time=0.1), http=MirrorProtocol, ws="none", lifespan="off",

@@ -11,6 +11,7 @@ SCOPE = {"scheme": "http", "server": ("192.0.2.7", 8000)}
 OURS = Names(hosts=frozenset({"localhost", "[::1]", "mirror.test", "other.test:81"}), default="mirror.test:8000")
 
 
+@pytest.mark.row(42, at="13 Hosts: links are made with our own names only")
 @pytest.mark.parametrize(
     ("host", "authority"),
     [

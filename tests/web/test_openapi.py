@@ -89,6 +89,7 @@ def probe(server: Served, operation: Any, mode: GenerationMode) -> None:
     asked()
 
 
+@pytest.mark.row(49, 53, at="the admin API: 20 random requests of each operation")
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_every_answer_is_one_that_the_description_has(server: Served, mode: GenerationMode) -> None:
     schema = schemathesis.openapi.from_dict(described(server))

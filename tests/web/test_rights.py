@@ -86,6 +86,7 @@ async def clients(folder: Path, server: Server) -> AsyncIterator[tuple[Clients, 
         yield Clients(app), origin
 
 
+@pytest.mark.row(49)
 @pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
 async def test_who_may_do_what(tmp_path: Path, server: Server) -> None:
     async with clients(tmp_path, server) as (asking, _):
@@ -104,6 +105,7 @@ async def closed(tmp_path: Path) -> AsyncIterator[tuple[Clients, Origin]]:
         yield opened
 
 
+@pytest.mark.row(43, at="a token for the mirror reaches no upstream")
 async def test_what_is_shown_to_this_server_reaches_no_upstream(closed: tuple[Clients, Origin]) -> None:
     asking, origin = closed
     for number, name in enumerate(("read", "operate", "admin")):
@@ -150,6 +152,7 @@ async def test_what_is_open_still_hands_its_clients_credentials_on(closed: tuple
     assert ("authorization", "Bearer theirs") in [(name.lower(), value) for name, value in origin.log[-1].headers]
 
 
+@pytest.mark.row(49)
 async def test_after_ten_wrong_tokens_only_a_right_one_is_looked_at(closed: tuple[Clients, Origin]) -> None:
     asking, _ = closed
     wrong, right = ROWS["a wrong token"], Who(HERE, (bearer("read"),))
@@ -181,6 +184,7 @@ async def test_rights_become_others_in_place_for_mirrors_too(tmp_path: Path) -> 
             assert (await asking.ask(Who(), what, PURGE * bool(what.kind))).status_code == status
 
 
+@pytest.mark.row(49)
 async def test_a_body_that_is_too_large_is_not_read(closed: tuple[Clients, Origin]) -> None:
     asking, _ = closed
     purge = COLUMNS["purge"]
