@@ -197,10 +197,10 @@ def hit_ratio(order: Recency | Lru, *, scan: int, of_ten: int, seed: int = 7) ->
 @pytest.mark.row(48)
 def test_a_scan_does_not_flush_what_is_asked_for_regularly() -> None:
     """200 hot names in room for 400, each asked for about once in 2,000 other requests, while 4,000 names are scanned
-    (ten times the room): they are found in 100 % of cases. With the order of use alone (LRU): 21 %, and that only
-    because of those that are asked for before the scan has come once round: of 40,000 scanned names, 17 %.
+    (ten times the room): they are found in 100 % of cases. With the order of use alone (LRU): 22 %, most of them those
+    that were asked for again a moment later, by chance.
 
-    Seen red: `touch` adds to `_once` as the order of use alone would: 21 %.
+    Seen red: `touch` adds to `_once`, as the order of use alone would.
     """
     assert hit_ratio(Recency(), scan=10 * ROOM, of_ten=1) > 0.9
     assert hit_ratio(Lru(), scan=10 * ROOM, of_ten=1) < 0.5

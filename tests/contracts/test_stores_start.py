@@ -89,7 +89,7 @@ class TestWhileItIsCounted:
         (tmp_path / "ab").mkdir()
         for at, name in enumerate(["b", "d", "a", "c"]):
             (tmp_path / "ab" / name).write_bytes(b"x")
-            os.utime(tmp_path / "ab" / name, (at, at))
+            os.utime(tmp_path / "ab" / name, (at, 1))
         room = Room(LIMITS, free=lambda: 1 << 50)
 
         async def run(call: Callable[..., Any], *args: Any) -> Any:
