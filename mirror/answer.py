@@ -37,7 +37,9 @@ class Answer:
         leave: Callable[[], None],
         counted: Counted,
     ) -> None:
-        """`leave` gives the place among the upstream's connections back. `counted` is told of the bytes of the body, as they come, and of what breaks it off."""
+        """`leave` gives the place among the upstream's connections back.
+
+        `counted` is told of the bytes of the body, as they come, and of what breaks it off."""
         self.head = head
         self.url = url
         self.length, self.delimited = framing(response)

@@ -16,9 +16,9 @@ class Gate:
     """`max_connections` places; `max_waiting` requests may wait for one. `used` and `waiting` count both.
 
     Of four places and more, one client (an address) has no more than three quarters: another one finds a place while
-    the first one fills them with slow downloads ("" is nobody in particular, and has no such bound). Who waits has a line for each client, and the lines take turns, so
-    that one client's thousand requests cost another's first one no more than one turn. Where too many wait, the last
-    of the longest line goes.
+    the first one fills them with slow downloads ("" is nobody in particular, and has no such bound). Who waits has a
+    line for each client, and the lines take turns, so that one client's thousand requests cost another's first one no
+    more than one turn. Where too many wait, the last of the longest line goes.
     """
 
     def __init__(self, max_connections: int, max_waiting: int) -> None:

@@ -106,8 +106,8 @@ class Mirror:
     max_size: int | None = None
 
     def route(self, plan: Plan, request: Request | None = None) -> Route:
-        """How the requests of a plan travel, for the client of that request: with the credentials, when all of its addresses have the origin (scheme,
-        host, port) of an upstream."""
+        """How the requests of a plan travel, for the client of that request: with the credentials, when all of its
+        addresses have the origin (scheme, host, port) of an upstream."""
         origins = {urlsplit(upstream)[:2] for upstream in self.upstreams}
         known = all(urlsplit(url)[:2] in origins for url in plan.urls)
         client = request.client.partition(" ")[0] if request is not None else ""
