@@ -45,7 +45,7 @@ class Place:
     async def settled(self, descriptors: int, seconds: float = 20.0) -> int:
         """Descriptors, once there are no more than that, or so many seconds later."""
         end = time.monotonic() + seconds
-        while self.descriptors() > descriptors and time.monotonic() < end:
+        while self.descriptors() > descriptors and time.monotonic() < end:  # noqa: ASYNC110  another process
             await asyncio.sleep(0.1)
         return self.descriptors()
 

@@ -12,11 +12,14 @@ from tests.instruments.origin import origin_process
 from tests.instruments.server import http_mirror, served
 from tests.instruments.storms import Place
 
+SMALL = 'max_size = "14MB"\nmin_free = "1MB"\ndurability = "none"'
+LARGE = 'min_free = "1MB"\ndurability = "none"'
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("storms")
-    with origin_process() as origin, served(folder, http_mirror(origin.url())) as server:
+    with origin_process() as origin, served(folder, http_mirror(origin.url(), LARGE)) as server:
         yield Place(server, origin)
         assert "Traceback" not in server.log()
 
@@ -26,7 +29,7 @@ def small(tmp_path: Path) -> Iterator[Place]:
     """A cache with room for few."""
     with (
         origin_process() as origin,
-        served(tmp_path, http_mirror(origin.url(), 'max_size = "14MB"\nmin_free = "1MB"')) as server,
+        served(tmp_path, http_mirror(origin.url(), SMALL)) as server,
     ):
         yield Place(server, origin)
 
@@ -45,7 +48,7 @@ def small(tmp_path: Path) -> Iterator[Place]:
 async def test_it_stands(place: Place, storm: storms.Storm, size: int) -> None:
     """And has no more descriptors afterwards than before, less the kept ones of hot bodies.
 
-    Seen red: see the notes of each; here that `Fills.start` begins a fill for each request (cold clients, revalidation).
+    Seen red: `Fills.start` begins a fill for each request (one slow object, revalidation, cold clients).
     """
     before = place.descriptors()
     assert await storm(place, size)
