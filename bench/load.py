@@ -28,7 +28,7 @@ LOADS: dict[str, tuple[Storm, int, str]] = {
     "cancelled downloads": (storms.cancelled, 10_000, LARGE),
     "eviction": (storms.eviction, 200, SMALL),
     "query strings": (storms.queries, 100_000, LARGE),
-    "scan": (storms.scan, 3_000, SMALL),
+    "scan": (storms.scan, 3_000, SMALL.replace("14MB", "5MB")),
     "one slow object": (storms.slow_object, 200, LARGE),
     "revalidation": (storms.revalidation, 1000, LARGE),
     "cold clients": (storms.cold, 1000, LARGE),

@@ -182,19 +182,28 @@ async def queries(place: Place, count: int) -> str:
 
 
 async def scan(place: Place, count: int) -> str:
-    """Objects that are asked for once, ten times the cache, while hot ones are asked for now and then."""
-    hot = [f"/o/obj/hot{n}/40000?{LONG}" for n in range(20)]
+    """Objects that are asked for once, many times what the cache (5 MB) holds, and behind every tenth a hot one: between
+    two requests for the same hot one lies more than the cache holds."""
+    hot = [f"/o/obj/hot{n}/40000?{LONG}" for n in range(10)]
+    scanned = [f"/o/obj/scanned{n}/40000?{LONG}" for n in range(count)]
+    reader, writer = await place.connected()
+
+    async def ask(target: str) -> None:
+        writer.write(asking(target))
+        assert (await answer(reader))[0] == 200
+
+    def fetched() -> int:
+        return sum(record.path.startswith("/obj/hot") for record in place.origin.log)
+
     for target in hot * 2:
-        await place.ask(target)
-    before = sum(place.origin.requests(target.partition("?")[0][2:]) for target in hot)
-    asked = 0
-    for n in range(count):
-        await place.ask(f"/o/obj/scanned{n}/40000?{LONG}")
-        if n % 5 == 4:
-            await place.ask(hot[asked % len(hot)])
-            asked += 1
-    missed = sum(place.origin.requests(target.partition("?")[0][2:]) for target in hot) - before
-    ratio = 1 - missed / max(1, asked)
+        await ask(target)
+    before = fetched()
+    for n, target in enumerate(scanned):
+        await ask(target)
+        if n % 10 == 9:
+            await ask(hot[n // 10 % len(hot)])
+    writer.close()
+    ratio = 1 - (fetched() - before) / (count // 10)
     assert ratio > 0.9, ratio
     return f"hit ratio of the hot ones {ratio:.0%}"
 

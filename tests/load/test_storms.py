@@ -68,9 +68,11 @@ async def test_who_reads_what_is_evicted_gets_all_of_it(small: Place) -> None:
 
 
 @pytest.mark.row(48)
-async def test_a_scan_leaves_what_is_in_use(small: Place) -> None:
+async def test_a_scan_leaves_what_is_in_use(tmp_path: Path) -> None:
     """Seen red: `Recency.touch` adds to `_once`, as the order of use alone would."""
-    await storms.scan(small, 900)
+    config = SMALL.replace("14MB", "5MB")
+    with origin_process() as origin, served(tmp_path, http_mirror(origin.url(), config)) as server:
+        await storms.scan(Place(server, origin), 300)
 
 
 @pytest.mark.row(36)
