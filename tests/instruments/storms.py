@@ -182,7 +182,7 @@ async def queries(place: Place, count: int) -> str:
 
 
 async def scan(place: Place, count: int) -> str:
-    """Objects that are asked for once, many times what the cache (5 MB) holds, and behind every tenth a hot one: between
+    """Objects that are asked for once, many times what the cache (5 MB) holds; behind every tenth a hot one: between
     two requests for the same hot one lies more than the cache holds."""
     hot = [f"/o/obj/hot{n}/40000?{LONG}" for n in range(10)]
     scanned = [f"/o/obj/scanned{n}/40000?{LONG}" for n in range(count)]

@@ -48,7 +48,7 @@ def small(tmp_path: Path) -> Iterator[Place]:
 async def test_it_stands(place: Place, storm: storms.Storm, size: int) -> None:
     """And has no more descriptors afterwards than before, less the kept ones of hot bodies.
 
-    Seen red: `Fills.start` begins a fill for each request (one slow object, revalidation, cold clients).
+    Not seen red yet; to try: `Fills.start` begins a fill for each request (one slow object, revalidation, cold clients).
     """
     before = place.descriptors()
     assert await storm(place, size)
@@ -57,13 +57,13 @@ async def test_it_stands(place: Place, storm: storms.Storm, size: int) -> None:
 
 @pytest.mark.row(32)
 async def test_half_requests_are_ended(place: Place) -> None:
-    """Seen red: `head_time` is 60 seconds."""
+    """Not seen red yet; to try: `head_time` is 60 seconds."""
     await storms.slowloris(place, 20)
 
 
 @pytest.mark.row(29)
 async def test_who_reads_what_is_evicted_gets_all_of_it(small: Place) -> None:
-    """Seen red: `FileBlob` opens the file again for each read."""
+    """Not seen red yet; to try: `FileBlob` opens the file again for each read."""
     await storms.eviction(small, 20)
 
 
@@ -77,5 +77,5 @@ async def test_a_scan_leaves_what_is_in_use(tmp_path: Path) -> None:
 
 @pytest.mark.row(36)
 async def test_sigterm_truncates_nothing_silently(place: Place) -> None:
-    """Seen red: `drain` is 0."""
+    """Not seen red yet; to try: `drain` is 0."""
     await storms.sigterm(place, 20)
