@@ -48,7 +48,7 @@ def small(tmp_path: Path) -> Iterator[Place]:
 async def test_it_stands(place: Place, storm: storms.Storm, size: int) -> None:
     """And has no more descriptors afterwards than before, less the kept ones of hot bodies.
 
-    Not seen red yet; to try: `Fills.start` begins a fill for each request (one slow object, revalidation, cold clients).
+    Not seen red yet; to try: `Fills.start` begins a fill for each request (one slow object, cold clients).
     """
     before = place.descriptors()
     assert await storm(place, size)
