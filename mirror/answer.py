@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Self
 
@@ -14,7 +14,6 @@ from .counters import Counted
 from .errors import OriginError, OriginTimeout, Truncated
 from .failures import fault, reason
 from .framing import framing, host
-from .gate import Gate
 from .model import Head
 from .transport import OriginSettings
 
@@ -35,16 +34,18 @@ class Answer:
         head: Head,
         url: str,
         settings: OriginSettings,
-        gate: Gate,
+        leave: Callable[[], None],
         counted: Counted,
     ) -> None:
-        """`counted` is told of the bytes of the body, as they come, and of what breaks it off."""
+        """`leave` gives the place among the upstream's connections back.
+
+        `counted` is told of the bytes of the body, as they come, and of what breaks it off."""
         self.head = head
         self.url = url
         self.length, self.delimited = framing(response)
         self._response = response
         self._settings = settings
-        self._gate: Gate | None = gate
+        self._leave: Callable[[], None] | None = leave
         self._counted = counted
 
     async def arrived(self, most: int, patience: float) -> bytes | None:
@@ -110,9 +111,9 @@ class Answer:
 
     def leave_gate(self) -> None:
         """Give the place among the upstream's connections back although the response stays open."""
-        gate, self._gate = self._gate, None
-        if gate is not None:
-            gate.leave()
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            leave()
 
     async def aclose(self) -> None:
         """Close the response and give its place back; may be called again."""

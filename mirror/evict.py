@@ -24,15 +24,16 @@ MiB = 1024 * 1024
 class Room:
     """The bytes below the cache's path, and the order in which they were last used.
 
-    Blobs and kept partials stand in one list, least recently used first; what is being filled is reserved in full
-    before its first byte is written, so that the limit holds at all times and not only between two clean-ups.
+    Blobs and kept partials stand in one list, the next to go first (see `Recency`: what was used once, then what was
+    used again, each the least recently used first); what is being filled is reserved in full before its first byte is
+    written, so that the limit holds at all times and not only between two clean-ups.
     `free` tells the free bytes of the file system, `files` how many more it can take, `overhead` what index and facts
     take; `evict` removes one id;
     `promise` is told how much will be taken, before it is.
 
     While what stood on disk is still being found, the oldest of those found so far goes: ids are random, a sample.
 
-    A mirror that has a share of its own evicts within it: its own, least recently used first. While it is not known
+    A mirror that has a share of its own evicts within it: its own, in the same order. While it is not known
     what is stored of it, all that is stored counts, and nothing is evicted for it.
     """
 
@@ -116,9 +117,9 @@ class Room:
         self._unseen = max(0, self._unseen - (self._recency.size - before))
         self._told.set()
 
-    def arrange(self, names: Iterable[str]) -> None:
-        """Of what was found, those names are newer than all others, in this order."""
-        self._recency.arrange(names)
+    def arrange(self, names: Iterable[str], *, again: bool = False) -> None:
+        """Of what was found, those names are newer than all others, in this order; `again`: and were used again."""
+        self._recency.arrange(names, again=again)
 
     def counted(self, *, whole: bool = True) -> None:
         """All that stood on disk at the start was found; not `whole`: no more of it will be."""
@@ -144,7 +145,7 @@ class Room:
             self._gone.add(name)
 
     def touch(self, name: str) -> None:
-        """It was used now."""
+        """It was used now, again."""
         self._recency.touch(name)
         self.shares.touch(name)
 
@@ -160,8 +161,12 @@ class Room:
         """It was added or touched since the start, and is none of the next to go."""
         return self._recency.used_since(name)
 
+    def used_again(self, name: str) -> bool:
+        """It goes after all that was used once."""
+        return self._recency.used_again(name)
+
     def recency(self) -> list[str]:
-        """All names, least recently used first."""
+        """All names, the next to go first."""
         return self._recency.names()
 
     def reservation(self, mirror: str = "") -> Reservation:

@@ -257,7 +257,9 @@ class Fill:
                 fields = fields.set("if-range", body.strong)
         there = plan.urls if body is None or body.first.url in plan.urls else plan.alternates
         urls = body.segments.preferred(there) if body else there
-        return await self.fills.outside.origin.fetch(urls, headers=fields, route=self.asked.mirror.route(plan))
+        return await self.fills.outside.origin.fetch(
+            urls, headers=fields, route=self.asked.mirror.route(plan, self.asked.request)
+        )
 
     async def _salvage(self, body: Body, partial: Partial) -> None:
         """It ends here: what came so far is worth keeping where it can be gone on with."""

@@ -106,7 +106,7 @@ class Forwarding:
             self._outside.origin.fetch,
             method=method,
             headers=Headers((*plan.send, *conditions)),
-            route=errand.mirror.route(plan),
+            route=errand.mirror.route(plan, errand.request),
             upload=limited.upload if limited is not None else upload,
             interim=errand.hop.interim,
         )

@@ -105,12 +105,13 @@ class Mirror:
     access: str = "anyone"
     max_size: int | None = None
 
-    def route(self, plan: Plan) -> Route:
-        """How the requests of a plan travel: with the credentials, when all of its addresses have the origin (scheme,
-        host, port) of an upstream."""
+    def route(self, plan: Plan, request: Request | None = None) -> Route:
+        """How the requests of a plan travel, for the client of that request: with the credentials, when all of its
+        addresses have the origin (scheme, host, port) of an upstream."""
         origins = {urlsplit(upstream)[:2] for upstream in self.upstreams}
         known = all(urlsplit(url)[:2] in origins for url in plan.urls)
-        return Route(self.auth if known else None, plan.follow, self.reach, self.name)
+        client = request.client.partition(" ")[0] if request is not None else ""
+        return Route(self.auth if known else None, plan.follow, self.reach, self.name, client)
 
 
 @dataclass(frozen=True, slots=True)

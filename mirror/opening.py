@@ -155,7 +155,7 @@ class Opening:
         return answer
 
     async def _fetched(self, urls: tuple[str, ...], headers: Headers, *, instead: bool) -> Answer:
-        route = self.asked.mirror.route(self.plan)
+        route = self.asked.mirror.route(self.plan, self.asked.request)
         return await self.outside.origin.fetch(
             urls, headers=headers, route=route, interim=self.interim, instead=instead
         )

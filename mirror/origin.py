@@ -8,6 +8,7 @@ import random as dice
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import httpx
 
@@ -194,8 +195,9 @@ class Origin:
         except httpx.InvalidURL:
             return OriginError("the upstream's URL is not valid")
         gate, breaker, trail = turn.upstream.gate, turn.upstream.breaker, _Trail(target, target)
+        client = question.route.client
         try:
-            await gate.enter()
+            await gate.enter(client)
         except Unavailable as exc:
             return exc
         try:
@@ -203,12 +205,12 @@ class Origin:
                 raise turn.upstream.resting()  # noqa: TRY301
             answer = await self._ask(trail, turn, question)
         except MirrorError as exc:
-            gate.leave()
+            gate.leave(client)
             _blame(turn, trail, exc)
             self._count(question, exc)
             return exc
         except BaseException:
-            gate.leave()
+            gate.leave(client)
             raise
         if trail.home:
             turn.upstream.told(turn.number, answer.head)
@@ -219,6 +221,7 @@ class Origin:
     async def _ask(self, trail: _Trail, turn: Turn, question: Question) -> Answer:
         limit, began = self._settings.head_timeout, self._clock()
         counted = self._counters.of(question.route.mirror)
+        leave = partial(turn.upstream.gate.leave, question.route.client)
         try:
             async with asyncio.timeout(limit) as deadline:
                 response, requested_at = await self._follow(trail, question.counting(deadline, limit))
@@ -227,7 +230,7 @@ class Origin:
         status, phrase = response.status_code, reason_phrase(response)
         head = Head(status, end_to_end(received(response)), requested_at, self._wall(), phrase)
         try:
-            answer = Answer(response, head, turn.url, self._settings, turn.upstream.gate, counted)
+            answer = Answer(response, head, turn.url, self._settings, leave, counted)
         except OriginError:
             await shut(response)
             raise

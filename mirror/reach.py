@@ -49,12 +49,14 @@ class Reach:
 @dataclass(frozen=True, slots=True)
 class Route:
     """How a mirror's requests travel: the field (name, value) with the credentials for the first origin, whether
-    redirects are followed, and where they may lead. `mirror`: whose they are."""
+    redirects are followed, and where they may lead. `mirror`: whose they are; `client`: the address of who asks, "" for
+    nobody in particular."""
 
     auth: tuple[str, str] | None = None
     follow: bool = True
     reach: Reach = field(default_factory=Reach)
     mirror: str = ""
+    client: str = ""
 
 
 def public(address: str) -> bool:

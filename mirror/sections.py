@@ -51,6 +51,7 @@ def section_readers(folder: Path) -> dict[str, Readers]:
             "tls_cert": _or_empty(partial(certificate.certificates, folder=folder), None),
             "tls_key": _or_empty(partial(certificate.key, folder=folder), None),
             "drain": values.duration,
+            "max_connections_per_client": partial(values.number, least=0, most=1_000_000),
         },
         "cache": {
             "path": partial(values.place, folder=folder),

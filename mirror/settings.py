@@ -24,6 +24,7 @@ class ServerSettings:
     public_url: str = ""
     hosts: tuple[str, ...] = ()
     drain: float = 30.0
+    max_connections_per_client: int = 1000
     tls_cert: Path | None = None
     tls_key: Path | None = None
 

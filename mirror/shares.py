@@ -51,16 +51,17 @@ class Share:
         names, self.recency, self._since = self.recency.names(), Recency(), {}
         return names
 
-    def found(self, some: Iterable[tuple[str, int]]) -> None:
-        """Names and bytes on disk of this mirror, least recently used first."""
-        for name, size in some:
+    def found(self, some: Iterable[tuple[str, int, bool]]) -> None:
+        """Names and bytes on disk of this mirror, the next to go first, and whether they were used again."""
+        for name, size, again in some:
             self.recency.find(name, size)
+            self.recency.arrange([name], again=again)
 
     def end(self) -> None:
         """All of it was found."""
         # 1. A is used. 2. The list of all names is made. 3. B is used. 4. B is found in its place of before.
         for name in self._since or ():
-            self.recency.touch(name)
+            self.recency.renew(name)
         self._since = None
         self._known.set()
 

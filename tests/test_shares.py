@@ -16,6 +16,7 @@ from mirror.errors import NoRoom
 from mirror.evict import Limits, Reservation, Room
 from mirror.shares import mirror_of
 from mirror.stores.sharing import learn
+from tests.instruments.plainly import Plainly
 
 
 def known(limit: int = 100, free: int = 1 << 40, **shares: int) -> tuple[Room, list[str]]:
@@ -196,7 +197,8 @@ class Plain:
     """What the room should do, as simply as it can be said."""
 
     limit: int = LIMIT
-    stored: dict[str, tuple[str, int]] = field(default_factory=dict)  # in the order of use
+    stored: dict[str, tuple[str, int]] = field(default_factory=dict)
+    orders: dict[str, Plainly] = field(default_factory=lambda: {whose: Plainly() for whose in ("", *SHARES)})
     running: list[tuple[str, int]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
 
@@ -204,11 +206,25 @@ class Plain:
         return sum(size for whose, size in [*self.stored.values(), *self.running] if mirror in ("", whose))
 
     def evict(self, mirror: str) -> bool:
-        name = next((name for name, (whose, _) in self.stored.items() if mirror in ("", whose)), None)
+        name = self.orders[mirror].oldest()
         if name is not None:
             self.gone.append(name)
-            del self.stored[name]
+            self.remove(name)
         return name is not None
+
+    def add(self, name: str, mirror: str, size: int) -> None:
+        self.stored[name] = mirror, size
+        for order in [self.orders[whose] for whose in ("", mirror) if whose in self.orders]:
+            order.add(name, size)
+
+    def remove(self, name: str) -> None:
+        del self.stored[name]
+        for order in self.orders.values():
+            order.remove(name)
+
+    def touch(self, name: str) -> None:
+        for order in self.orders.values():
+            order.touch(name)
 
     def take(self, mirror: str, size: int) -> bool:
         bounds = {"": self.limit} | ({mirror: SHARES[mirror]} if mirror in SHARES else {})
@@ -247,15 +263,11 @@ class Both:
         if keep:
             self._made += 1
             self.room.add(f"{self._made}", size, mirror)
-            self.plain.stored[f"{self._made}"] = mirror, size
+            self.plain.add(f"{self._made}", mirror, size)
 
     def change(self, name: str, *, remove: bool) -> None:
-        was = self.plain.stored.pop(name)
-        if remove:
-            self.room.remove(name)
-        else:
-            self.room.touch(name)
-            self.plain.stored[name] = was
+        for one in (self.room, self.plain):
+            one.remove(name) if remove else one.touch(name)
 
     async def act(self, act: str, mirror: str, size: int) -> None:
         if act in ("take", "store"):
@@ -271,7 +283,7 @@ class Both:
         assert self.gone == plain.gone
         assert self.room.taken == plain.of("") <= LIMIT
         for mirror, share in self.room.shares.all.items():
-            assert share.recency.names() == [name for name, (whose, _) in plain.stored.items() if whose == mirror]
+            assert share.recency.names() == list(plain.orders[mirror].all)
             assert plain.of(mirror) <= SHARES[mirror]
 
 

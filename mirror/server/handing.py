@@ -31,6 +31,10 @@ class HandingProtocol(MirrorProtocol):
         if self._came_with is not None:
             self.loop.call_soon(self._begin)
 
+    @property
+    def _continued(self) -> bool:
+        return self._came_with is not None
+
     def _begin(self) -> None:
         """Go on with what another process has read, unless the client sent more, and was faster."""
         came, self._came_with = self._came_with, None

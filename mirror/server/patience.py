@@ -6,12 +6,15 @@ for and at a mark that changes when the client does some of it. A mark that stay
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
+from mirror.server.crowd import Crowd
 from mirror.server.cycle import Cycle, reset
 from mirror.server.reading import ReadingProtocol
+from mirror.server.refusals import refusal
 
 
 class Wait(Enum):
@@ -31,6 +34,31 @@ class PatientProtocol(ReadingProtocol):
     _refused = False  # the last thing was said
     _waited: tuple[Wait, object] | None = None
     _since = 0.0
+    _counted: str | None = None  # as whose it is counted
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._counted = self._crowd.come(self._client)
+        if self._counted is None and not self._continued:
+            self._over = self._refused = True
+            transport.write(refusal(503, "too many connections from this address"))
+            transport.close()  # without waiting for it to be heard: it is one of many
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._counted is not None:
+            self._crowd.left(self._counted)
+            self._counted = None
+        super().connection_lost(exc)
+
+    @property
+    def _continued(self) -> bool:
+        """It was begun in another process, which has counted it."""
+        return False
+
+    @property
+    def _crowd(self) -> Crowd:
+        crowd: Crowd = self.config.crowd  # type: ignore[attr-defined]
+        return crowd
 
     @property
     def answering(self) -> bool:

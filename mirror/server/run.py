@@ -18,6 +18,7 @@ from mirror.errors import ConfigError
 from mirror.operations.reloading import Commit, Loaded
 from mirror.server import process
 from mirror.server.channel import Channel
+from mirror.server.crowd import Crowd
 from mirror.server.hot import Hot
 from mirror.server.limits import Limits
 from mirror.server.patience import sweep
@@ -48,11 +49,13 @@ class Config(uvicorn.Config):
         limits: Limits | None = None,
         holder: Channel | None = None,
         pulse: Pulse = lambda _lag, _connections: None,
+        crowd: Crowd | None = None,
         **named: Any,
     ) -> None:
         super().__init__(*positional, **named)
         self.hot = hot
         self.limits = limits or Limits()
+        self.crowd = crowd or Crowd()
         self.holder = holder
         self.pulse = pulse
 
@@ -67,6 +70,7 @@ class Server(uvicorn.Server):
     def __init__(self, config: Config, app: Any, drain: float, notify: Notify | None = None) -> None:
         super().__init__(config)
         self._hot = config.hot
+        self._crowd = config.crowd
         self._app = app
         self._readiness = app.readiness
         self._drain = drain
@@ -87,6 +91,7 @@ class Server(uvicorn.Server):
     def _prepare(self, loaded: Loaded) -> Commit:
         def commit() -> None:
             self._drain = loaded.config.server.drain
+            self._crowd.most = loaded.config.server.max_connections_per_client
 
         return commit
 
@@ -159,7 +164,12 @@ def run(app: Any, settings: ServerSettings, sockets: Sequence[socket.socket] = (
     where: dict[str, Any] = {"uds": str(listen.path)} if listen.path else {"host": listen.host, "port": listen.port}
     if settings.tls_cert and settings.tls_key:
         where["ssl_context_factory"] = _shown(app, certificate.Shown(settings.tls_cert, settings.tls_key))
-    server = Server(configured(app, MirrorProtocol, **where), app, settings.drain, notify)
+    server = Server(
+        configured(app, MirrorProtocol, crowd=Crowd(settings.max_connections_per_client), **where),
+        app,
+        settings.drain,
+        notify,
+    )
     server.run(list(sockets) or None)
     return 0 if server.started else 1
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from mirror.operations.reloading import Loaded
 from mirror.server.channel import Channel
+from mirror.server.crowd import Crowd
 from mirror.server.handing import FrontProtocol, HandingProtocol
 from mirror.server.run import Config, Server, configured
 from mirror.server.upward import Upward
@@ -56,7 +57,7 @@ def work(app: Any, settings: ServerSettings, place: Place, beat: Callable[[], No
     """Serve at that place until told to stop; the exit code. `beat` is called once a second."""
     channels = [Channel(end) for end in place.ends]
     protocol, way = (HandingProtocol, None) if place.holder else (FrontProtocol, channels[0])
-    config = configured(app, protocol, holder=way)
+    config = configured(app, protocol, holder=way, crowd=Crowd(settings.max_connections_per_client))
     server = Worker(config, app, settings.drain, place, channels, beat)
     server.run(list(place.listeners))
     return 0 if server.started else 1

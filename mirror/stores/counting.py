@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mirror.evict import Room, on_disk
+from mirror.stores.shelf import USED_AGAIN
 
 PORTION = 200
 """Files looked at in one go: a millisecond, which is what a request may have to wait for the interpreter."""
@@ -29,6 +30,9 @@ Run = Callable[..., Awaitable[Any]]
 
 Found = tuple[float, str, int]
 """When a file was last used, its name, its bytes on disk."""
+
+AGAIN = 2.0**40
+"""Added to the time of what was used again, in seconds: it goes after all that was used once."""
 
 
 @dataclass(slots=True)
@@ -57,8 +61,8 @@ class Pace:
 
 
 async def count(run: Run, blobs: Path, partials: list[Found], room: Room, pace: Pace) -> list[str]:
-    """Tell the room of the `partials` and of all files below `blobs`, `run`ning what blocks; the names, least recently
-    used first. Files that come meanwhile may be among them, and some that go."""
+    """Tell the room of the `partials` and of all files below `blobs`, `run`ning what blocks; the names, the next to go
+    first. Files that come meanwhile may be among them, and some that go."""
     folders = [_told(room, partials)]
     for name in await run(os.listdir, blobs):
         folders.append(_told(room, await _files(run, blobs / name, pace)))
@@ -66,9 +70,10 @@ async def count(run: Run, blobs: Path, partials: list[Found], room: Room, pace: 
     # Sorting all at once would be one call that nothing can interrupt.
     merged = heapq.merge(*folders)
     order: list[str] = []
-    while some := [name for _, name in islice(merged, PORTION)]:
-        room.arrange(some)
-        order += some
+    while some := list(islice(merged, PORTION)):
+        room.arrange(name for used, name in some if used < AGAIN)
+        room.arrange((name for used, name in some if used >= AGAIN), again=True)
+        order += [name for _, name in some]
         await pace.rest()
     return order
 
@@ -98,5 +103,6 @@ def _some(folder: str, names: list[str], sizes: dict[int, int]) -> list[Found]:
         with contextlib.suppress(OSError):
             status = os.lstat(f"{folder}/{name}")
             size = on_disk(status.st_size)
-            some.append((status.st_atime, name, sizes.setdefault(size, size)))
+            used = status.st_atime + (AGAIN if status.st_atime_ns % 1000 == USED_AGAIN else 0.0)
+            some.append((used, name, sizes.setdefault(size, size)))
     return some

@@ -76,7 +76,7 @@ class DiskStore:
         self._kept = found
 
     async def count(self) -> list[str]:
-        """Tell the room what is on disk; the ids of all blobs, least recently used first. Takes its time, unless the
+        """Tell the room what is on disk; the ids of all blobs, the next to go first. Takes its time, unless the
         room cannot do without."""
         found = await self.run(self._scan_partials)
         kept = set(self._kept.values())  # what was resumed meanwhile is reserved, and not up for eviction

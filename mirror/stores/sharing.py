@@ -26,6 +26,6 @@ async def _learn(store: DiskStore, index: DiskcacheIndex, room: Room, mirror: st
     names = room.recency()
     for start in range(0, len(names), PORTION):
         theirs = [name for name in names[start : start + PORTION] if name in ids or name in others]
-        share.found((name, size) for name in theirs if (size := room.size(name)))
+        share.found((name, size, room.used_again(name)) for name in theirs if (size := room.size(name)))
         await pace.rest()
     share.end()

@@ -57,6 +57,16 @@ class TestRestart:
         async with disk(tmp_path) as (_, room):
             assert room.recency() == [blobs[1], blobs[2], blobs[0]]
 
+    @pytest.mark.row(48)
+    async def test_what_was_used_again_is_known_again(self, tmp_path: Path) -> None:
+        """Not seen red yet; to try: `write_use` writes the time of use as the modification time, too."""
+        async with disk(tmp_path) as (store, _):
+            blobs = [(await stored(store, key=f"/m/{n}")).blob for n in range(3)]
+            store.touch(blobs[1], 1_000_000_000.0)  # long before the others were stored
+        async with disk(tmp_path) as (_, room):
+            assert room.recency() == [blobs[0], blobs[2], blobs[1]]
+            assert [blob for blob in blobs if room.used_again(blob)] == [blobs[1]]
+
     async def test_only_one_partial_of_a_key_is_left(self, tmp_path: Path) -> None:
         async with disk(tmp_path) as (store, _):
             await keep(store)

@@ -86,7 +86,7 @@ async def test_after_a_kill_with_the_index_lost_the_order_is_known_again(tmp_pat
     stores = await known(tmp_path, m=3 * ONE + ROOM)
     assert stores.index.rebuilt
     for n in range(2):
-        await put(stores, f"/m/new{n}")
+        stores.store.touch((await put(stores, f"/m/new{n}")).blob, 9.0)
     assert there(tmp_path, entries) == ["/o/1", "/o/3", "/m/4", "/o/5"]
     await stores.close()
 

@@ -89,7 +89,7 @@ class TestWhileItIsCounted:
         (tmp_path / "ab").mkdir()
         for at, name in enumerate(["b", "d", "a", "c"]):
             (tmp_path / "ab" / name).write_bytes(b"x")
-            os.utime(tmp_path / "ab" / name, (at, at))
+            os.utime(tmp_path / "ab" / name, (at, 1))
         room = Room(LIMITS, free=lambda: 1 << 50)
 
         async def run(call: Callable[..., Any], *args: Any) -> Any:
@@ -98,7 +98,7 @@ class TestWhileItIsCounted:
         assert await count(run, tmp_path, [(1.5, "e.part", 1)], room, Pace()) == ["b", "d", "e.part", "a", "c"]
         assert room.recency() == ["b", "d", "e.part", "a", "c"]
         room = Room(LIMITS, free=lambda: 1 << 50)
-        room.arrange = lambda _: None  # type: ignore[method-assign]
+        room.arrange = lambda _, again=False: None  # type: ignore[method-assign]
         await count(run, tmp_path, [], room, Pace())
         assert room.recency() == ["b", "d", "a", "c"]
 

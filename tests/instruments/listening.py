@@ -11,6 +11,7 @@ from typing import Any
 
 from uvicorn.server import ServerState
 
+from mirror.server.crowd import Crowd
 from mirror.server.hot import Hot
 from mirror.server.patience import sweep
 from mirror.server.protocol import MirrorProtocol
@@ -53,11 +54,13 @@ async def _answer(reader: asyncio.StreamReader, request: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def listening(app: Any, hot: Hot, secure: ssl.SSLContext | None = None) -> AsyncIterator[Listening]:
+async def listening(
+    app: Any, hot: Hot, secure: ssl.SSLContext | None = None, crowd: Crowd | None = None
+) -> AsyncIterator[Listening]:
     """The application behind our protocol class on a loopback port; `secure`: for https."""
     config = Config(
         app, hot=hot, http=MirrorProtocol, ws="none", lifespan="off", log_config=None,
-        server_header=False, date_header=False, proxy_headers=False,
+        server_header=False, date_header=False, proxy_headers=False, crowd=crowd,
     )  # fmt: skip
     config.load()
     state = ServerState()

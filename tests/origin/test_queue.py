@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from mirror.errors import Unavailable
+from mirror.gate import Gate
 from mirror.origin import Answer, Origin
 from tests.origin.scripted import HELLO, Make, RawOrigin, body, get
 
@@ -73,3 +74,81 @@ async def test_two_urls_of_one_full_upstream_do_not_wait_for_each_other(raw: Raw
     origin = await make(max_connections=1)
     async with asyncio.timeout(10):
         assert await get(origin, raw.url + "/x", raw.url + "/hello") == b"hello"
+
+
+async def places(gate: Gate, client: str, count: int, order: list[str]) -> list[asyncio.Task[None]]:
+    """So many requests of a client, each of which notes when it has its place."""
+
+    async def one() -> None:
+        await gate.enter(client)
+        order.append(client)
+
+    tasks = [asyncio.create_task(one()) for _ in range(count)]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def turns(gate: Gate, order: list[str], count: int, start: int = 0) -> list[str]:
+    """Who has a place, after as many have left one by one, from the one at `start` on."""
+    for n in range(start, start + count):
+        gate.leave(order[n])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    return order
+
+
+class TestTurns:
+    @pytest.mark.row(14)
+    async def test_one_client_with_many_does_not_keep_another_waiting(self) -> None:
+        """Not seen red yet; to try: one line for all clients."""
+        gate, order = Gate(2, 1000), list[str]()
+        many = await places(gate, "192.0.2.1", 100, order)
+        few = await places(gate, "192.0.2.2", 3, order)
+        other = await places(gate, "192.0.2.3", 1, order)
+        await turns(gate, order, 6)
+        assert [client[-1] for client in order] == list("11" + "123121")
+        await turns(gate, order, 98, start=6)
+        assert gate.used == 0
+        assert gate.waiting == 0
+        await asyncio.gather(*many, *few, *other)
+
+    async def test_one_client_does_not_get_all_places(self) -> None:
+        """Not seen red yet; to try: `_most` is all places."""
+        gate, order = Gate(8, 1000), list[str]()
+        tasks = await places(gate, "192.0.2.1", 20, order)
+        assert gate.used == 6
+        tasks += await places(gate, "192.0.2.2", 2, order)
+        assert order[6:] == ["192.0.2.2"] * 2
+        tasks += await places(gate, "192.0.2.3", 1, order)
+        assert gate.used == 8
+        await turns(gate, order, 23)
+        assert gate.used == 0
+        await asyncio.gather(*tasks)
+
+    async def test_where_too_many_wait_the_last_of_the_longest_line_is_refused(self) -> None:
+        """Not seen red yet; to try: whoever comes is refused."""
+        gate, order = Gate(1, 5), list[str]()
+        many = await places(gate, "192.0.2.1", 6, order)
+        one = await places(gate, "192.0.2.2", 1, order)
+        with pytest.raises(Unavailable):
+            await many[-1]
+        with pytest.raises(Unavailable):
+            await gate.enter("192.0.2.1")
+        assert gate.waiting == 5
+        await turns(gate, order, 6)
+        assert (gate.used, gate.waiting) == (0, 0)
+        assert order[2] == "192.0.2.2"
+        await asyncio.gather(*many[:-1], *one)
+
+    async def test_who_leaves_the_line_leaves_nothing_behind(self) -> None:
+        """Not seen red yet; to try: `_forget` does nothing."""
+        gate, order = Gate(1, 10), list[str]()
+        holding = await places(gate, "192.0.2.1", 1, order)
+        waiting = await places(gate, "192.0.2.2", 3, order)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert gate.waiting == 0
+        gate.leave("192.0.2.1")
+        assert (gate.used, order) == (0, ["192.0.2.1"])
+        await asyncio.gather(*holding)
