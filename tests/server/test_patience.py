@@ -28,10 +28,17 @@ class Readiness:
     draining = False
 
 
+class Reloading:
+    def __init__(self) -> None:
+        self.parts: list[object] = []
+
+
 class Run:
     """What a server asks of its application."""
 
-    readiness = Readiness()
+    def __init__(self) -> None:
+        self.readiness = Readiness()
+        self.reloading = Reloading()
 
 
 @pytest.fixture
