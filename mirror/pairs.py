@@ -48,6 +48,8 @@ class Pairs:
         other_name = f"{document}.gpg" if is_release else document.removesuffix(".gpg")
         other = await self._fetched(mirror, other_name)
         try:
+            if other is not None:
+                await self._stands(mirror, document, entry)
             if is_release:
                 await self._adopt(mirror, document, entry, other, adopt)
             elif other is not None:
@@ -65,11 +67,26 @@ class Pairs:
         release = await self._fetched(mirror, document)
         if release is None or document.endswith("/InRelease"):
             return None if release is None else (release, None)
+        signature = None
         try:
-            return release, await self._fetched(mirror, f"{document}.gpg")
+            signature = await self._fetched(mirror, f"{document}.gpg")
+            if signature is not None:
+                await self._stands(mirror, document, release)
         except BaseException:
-            await self.forget(release)
+            await self.forget(release, signature)
             raise
+        return release, signature
+
+    async def _stands(self, mirror: Mirror, document: str, entry: Entry) -> None:
+        """OriginError where the origin has another one by now.
+
+        1. One half is fetched. 2. A release is published, both halves. 3. The other half is fetched: it is of another
+        time, and both differ from what is stored.
+        """
+        again = await self._fetched(mirror, document)
+        await self.forget(again)
+        if again is None or again.digest != entry.digest:
+            raise OriginError(f"{document} has changed while its other half was fetched")
 
     async def forget(self, *entries: Entry | None) -> None:
         """Delete what was fetched and is not needed."""

@@ -38,7 +38,7 @@ class ServerSettings:
         """The key that says that a proxy stands in front, behind which every client looks like this machine; or "".
 
         Clients of another machine do not reach a loopback address or a socket, nor another port than that of `listen`,
-        by themselves.
+        by themselves. `hosts` says nothing of that: they are accepted, and nobody need ask for them.
         """
         parts, own = urlsplit(self.public_url), self.listen
         inside = not own.host or loopback(own.host)
@@ -46,8 +46,7 @@ class ServerSettings:
             port = parts.port or {"http": 80, "https": 443}[parts.scheme]
             if inside or parts.scheme != self.scheme or own.port not in (0, port):
                 return "public_url"
-        names = (urlsplit(f"//{name}").hostname or "" for name in self.hosts)
-        return "hosts" if inside and not all(map(loopback, names)) else ""
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

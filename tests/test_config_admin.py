@@ -117,10 +117,8 @@ LOCAL, EVERYWHERE = Address("127.0.0.1", 8000), Address("0.0.0.0", 8000)
         (LOCAL, "https://mirror.test", (), "public_url"),
         (LOCAL, "http://mirror.test:8000", (), "public_url"),
         (LOCAL, "http://localhost:9000", ("127.0.0.1", "[::1]:80", "a.localhost"), ""),
-        (LOCAL, "", ("localhost", "mirror.test:8000"), "hosts"),
-        (Address("::1", 8000), "", ("mirror.test",), "hosts"),
+        (LOCAL, "", ("localhost", "mirror.test:8000"), ""),
         (Address(path=Path("/run/mirror")), "https://mirror.test", (), "public_url"),
-        (Address(path=Path("/run/mirror")), "", ("mirror.test",), "hosts"),
         (Address(path=Path("/run/mirror")), "", (), ""),
         (EVERYWHERE, "http://mirror.test:8000", ("mirror.test",), ""),  # as itself
         (EVERYWHERE, "https://mirror.test:8000", (), "public_url"),  # it speaks no https itself

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 
 from mirror import generations
+from mirror.errors import MirrorError
+from mirror.model import Entry, Mirror
 from mirror.outside import SMALL
+from mirror.pairs import Pairs
 from tests.conftest import World
 from tests.instruments.suite import PACKAGES, SUITE, Archive
 
@@ -107,6 +111,35 @@ async def test_large_signatures_are_not_kept_in_memory(pair: Archive) -> None:
     pair.world.clock.wind(11)
     assert await update(pair) == expected(pair)
     assert not pair.world.engine._generations._pairs._older
+
+
+@pytest.mark.parametrize("first", ["Release", "Release.gpg"])
+@pytest.mark.parametrize("known", [True, False])
+async def test_halves_that_were_fetched_before_and_after_a_publication_are_no_pair(
+    pair: Archive, monkeypatch: pytest.MonkeyPatch, first: str, known: bool
+) -> None:
+    """Both differ from what is stored, so that neither shows that they do not belong together."""
+    if known:
+        await update(pair)
+    pair.publish(release=False)
+    put(pair)
+    pair.world.clock.wind(11)
+    fetched = Pairs._fetched
+
+    async def publishing(self: Pairs, mirror: Mirror, document: str) -> Entry | None:
+        if pair.number < 3:
+            pair.publish(release=False)
+            put(pair)
+        return await fetched(self, mirror, document)
+
+    monkeypatch.setattr(Pairs, "_fetched", publishing)
+    with nullcontext() if known else pytest.raises(MirrorError, match="has changed while"):
+        await pair.get(f"{SUITE}/{first}")
+    monkeypatch.undo()
+    pair.world.clock.wind(generations.PAUSE + 11)
+    release, signature, _ = await update(pair)
+    assert signature == b"signature %d" % pair.number
+    assert release == pair.release()
 
 
 async def test_an_archive_that_nobody_signs_in_a_store_of_objects(pair: Archive) -> None:

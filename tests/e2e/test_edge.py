@@ -126,7 +126,7 @@ class TestRequests:
         for target in ("/%2d/health", "/-%2fhealth", "//-/health"):
             assert parts(hear(both[0], asking(target))[0])[0] == 404
 
-    @pytest.mark.parametrize("target", ["/-/nope", "/-/", "/-/api/purge", "/nowhere"])
+    @pytest.mark.parametrize("target", ["/-/nope", "/-/ui/nope", "/-/api/purge", "/nowhere"])
     def test_every_error_is_a_problem_with_the_fields_of_every_answer(
         self, both: tuple[Served, Abroad], target: str
     ) -> None:

@@ -263,7 +263,7 @@ def test_a_stream_makes_room_for_a_new_process(tmp_path: Path) -> None:
         listening = Listening(server)
         listening.next("stats")
         began = time.monotonic()
-        server.signal(signal.SIGHUP)
+        server.signal(signal.SIGUSR2)
         assert listening.answer.read().endswith(b"\n\n")
         assert time.monotonic() - began < 15
         listening.close()

@@ -178,7 +178,7 @@ Through the server as a proxy it is `Proxy-Authorization`. What is shown to this
 - **405**: nothing is changed by GET.
 
 Without a token, whoever looks like this machine may change things: its other users, and whoever comes through a port
-forward or a proxy that ends here. A proxy is known by `public_url` and `hosts`, or by the fields that it adds; one that
+forward or a proxy that ends here. A proxy is known by `public_url`, or by the fields that it adds; one that
 shows in neither cannot be known: **set a token wherever others reach the server through something else.**
 
 The tables are what the tests check (`tests/web/test_rights.py`), status by status. This page is made from them; do not

@@ -179,7 +179,7 @@ async def test_rights_become_others_in_place_for_mirrors_too(tmp_path: Path) -> 
         another = Who(ABROAD, (("Authorization", "Bearer another-one"),))
         for what in (stats, file):
             assert (await asking.ask(another, what)).status_code == 200
-        rights.become(AdminSettings(), "hosts")
+        rights.become(AdminSettings(), "public_url")
         for what, status in ((stats, 200), (COLUMNS["purge"], 403), (file, 401)):
             assert (await asking.ask(Who(), what, PURGE * bool(what.kind))).status_code == status
 
