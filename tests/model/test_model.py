@@ -1,7 +1,7 @@
 """Whatever is done in whatever order, answers are right ones and nothing is left: the product against a simple model.
 
-`MIRROR_TEST_MODEL=N` tries N sequences of 60 steps (as many as fit into the time) with other seeds each time; a failure
-prints the steps, and `@reproduce_failure` repeats them: time is virtual, and nothing depends on chance.
+`MIRROR_TEST_MODEL=SECONDS` tries longer sequences for that long, others each time; a failure prints its steps and the
+`@reproduce_failure` that repeats them: time is virtual, and nothing depends on chance.
 """
 
 from __future__ import annotations
@@ -10,13 +10,21 @@ import asyncio
 import logging
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from mirror.errors import MirrorError, OriginError
 from mirror.operations import Selection
@@ -198,15 +206,26 @@ async def _over(readers: list[asyncio.Task[None]]) -> None:
         await asyncio.wait(readers)
 
 
-pytestmark = [pytest.mark.row(53), pytest.mark.timeout(3600 if LONG else 120)]
-Mirrored.TestCase.settings = settings(
-    max_examples=LONG or 60,
-    stateful_step_count=60 if LONG else 30,
-    derandomize=not LONG,
+pytestmark = [pytest.mark.row(53), pytest.mark.timeout(120 + LONG)]
+SHORT = settings(
+    max_examples=40,
+    stateful_step_count=30,
+    derandomize=True,
     database=None,
     deadline=None,
-    phases=[phase for phase in Phase if phase is not Phase.shrink or LONG],
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
     print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
-TestMirrored = Mirrored.TestCase
+
+
+def test_it_is_as_the_model_says() -> None:
+    """Seen red: SEEN."""
+    run_state_machine_as_test(Mirrored, settings=SHORT)
+    until, sequences = time.perf_counter() + LONG, 0
+    while time.perf_counter() < until:
+        longer = settings(SHORT, derandomize=False, stateful_step_count=60, max_examples=10)
+        run_state_machine_as_test(Mirrored, settings=longer)
+        sequences += 10
+    print(f"{sequences} longer sequences in {LONG} s")
