@@ -13,7 +13,7 @@ from tests.fuzz.targets import TARGETS, Target
 
 pytestmark = [pytest.mark.row(53)]
 NAMES = sorted(TARGETS)
-MANY = 120_000
+MANY = 30_000
 """Bytes of one word again and again."""
 
 
@@ -46,7 +46,7 @@ def test_only_errors_of_ours_come_out(name: str) -> None:
     taken out of what mirror/locks/npm.py catches."""
     target = TARGETS[name]
 
-    @settings(max_examples=60, derandomize=True, database=None, deadline=None)
+    @settings(max_examples=25, derandomize=True, database=None, deadline=None)
     @given(mutated(target))
     def holds(sent: bytes) -> None:
         target(sent)
@@ -64,7 +64,7 @@ def test_the_same_again_and_again_takes_time_and_memory_by_its_length(name: str)
         began = time.process_time()
         target(sent)
         spent = time.process_time() - began
-        assert spent < 3.0, f"{spent:.1f} s of {word!r}"
+        assert spent < 2.0, f"{spent:.1f} s of {word!r}"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,5 +80,3 @@ def test_memory_goes_with_the_length(name: str) -> None:
             assert peak < 30 << 20, f"{peak >> 20} MiB of {word!r}"
     finally:
         tracemalloc.stop()
-
-

@@ -1,4 +1,4 @@
-"""The product under virtual time: the real engine, client and stores, opened, killed, and looked through for leftovers."""
+"""The product under virtual time: the real engine, client and stores, opened, killed, searched for leftovers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ class House:
         self._pwritten, self._ids = os.pwrite, itertools.count(1)
         self._patches = [
             mock.patch("os.pwrite", self._pwrite),
-            mock.patch("time.monotonic", loop.time),  # how long something takes must not count, or no run is like another
+            mock.patch(
+                "time.monotonic", loop.time
+            ),  # how long something takes must not count, or no run is like another
             mock.patch("secrets.token_hex", self._id),
         ]
         for patch in self._patches:
@@ -84,7 +86,7 @@ class House:
         stores.become(Limits(self.room.used - self.room.stored + ROOM), {})
 
     async def counted(self) -> None:
-        while not (self.room.whole and self.store.purged is None):
+        while not (self.room.whole and self.store.purged is None):  # noqa: ASYNC110  nobody tells
             await asyncio.sleep(1)
 
     async def stop(self) -> None:
@@ -116,6 +118,8 @@ class House:
         """Until no download runs."""
         while fills := self.fills.running():
             await asyncio.wait([fill.task for fill in fills])
+        while self.client._probes:
+            await asyncio.wait(set(self.client._probes))
         while self.fills._retired:
             await asyncio.wait(set(self.fills._retired))
         await asyncio.sleep(0.1)

@@ -54,7 +54,10 @@ class Mirrored(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = VirtualLoop()
-        self.house = House(self.loop, Path(tempfile.mkdtemp(prefix="model-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)))
+        self.house = House(
+            self.loop,
+            Path(tempfile.mkdtemp(prefix="model-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)),
+        )
         self.expected = Expected(self.house)
         self.readers: list[asyncio.Task[None]] = []
         self.shouts = Shouts()
@@ -75,7 +78,7 @@ class Mirrored(RuleBasedStateMachine):
         try:
             reply = await house.ask(path, **sent)
         except OriginError as exc:
-            assert not (well and self.expected.well(asked)), f"{path}: {exc!r} although an upstream answers"
+            assert not (well and self.expected.well(asked)), f"{path}: {exc!r} although an upstream answers"  # noqa: PT017
             return
         if reply.head.status not in (200, 206):
             await reply.source.close()
@@ -121,12 +124,17 @@ class Mirrored(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.1, 2.0, 7.0, 30.0, 59.0, 75.0, 130.0, 270.0]))
     def expire(self, seconds: float) -> None:
+        for path in ALL if seconds > 1 else ():
+            self.house.upstreams.change(path)  # what is served too long is told from what is right
         self.loop.do(asyncio.sleep(seconds))
 
     # What operators do.
 
     @rule(path=st.none() | PATHS, soft=st.booleans())
     def purge(self, path: str | None, soft: bool) -> None:
+        for changed in (path,) if path else ALL:
+            self.house.upstreams.change(changed)
+        self.loop.do(asyncio.sleep(2))
         began = self.house.wall()
         running: dict[str, float] = {}
         for name, since in self.house.upstreams.open.values():
@@ -164,6 +172,24 @@ class Mirrored(RuleBasedStateMachine):
         self.house.upstreams.mood = dict.fromkeys(HOSTS, "up")
         for host in HOSTS:
             self.house.upstreams.failed(host)
+
+    # What chance puts together too seldom.
+
+    @rule(path=PATHS, mood=st.sampled_from(["down", "busy"]), seconds=st.sampled_from([90.0, 180.0, 300.0]))
+    def outage(self, path: str, mood: Any, seconds: float) -> None:
+        self.recover()
+        self.request(path, {})
+        self.fail(HOSTS, mood)
+        self.expire(seconds)
+        self.request(path, {})
+
+    @rule(path=PATHS, soft=st.booleans())
+    def purge_in_mid_download(self, path: str, soft: bool) -> None:
+        self.begin([path], 1.0)
+        self.purge(path, soft)
+        self.request(path, {})
+        self.expire(7.0)
+        self.request(path, {})
 
     @rule(full=st.booleans())
     def disk(self, full: bool) -> None:
@@ -221,7 +247,7 @@ SHORT = settings(
 
 
 def test_it_is_as_the_model_says() -> None:
-    """Seen red: SEEN."""
+    """Seen red: `_may_serve` that always says yes; a `_discard` of the disk store that keeps its reservation."""
     run_state_machine_as_test(Mirrored, settings=SHORT)
     until, sequences = time.perf_counter() + LONG, 0
     while time.perf_counter() < until:

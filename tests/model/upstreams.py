@@ -17,7 +17,7 @@ LIFE, GRACE, KEEP = 60, 20, 200
 """Seconds that an answer is fresh, may be served while it is renewed, and may be served instead of a failure."""
 
 CHUNK = 40_000
-SIZES = {"/tiny": 900, "/small": 30_000, "/medium": 200_000, "/large": 600_000}
+SIZES = {"/tiny": 900, "/medium": 200_000, "/large": 600_000}
 HOSTS = ("one.upstream.test", "two.upstream.test")
 Mood = Literal["up", "down", "busy", "cut", "silent"]
 
@@ -32,7 +32,7 @@ def body(path: str, version: int) -> bytes:
 
 @dataclass
 class Upstreams(httpx.AsyncBaseTransport):
-    """`versions`: when each version of a file appeared, by the wall clock `wall`. `pace`: seconds between two chunks."""
+    """`versions`: when each version of a file appeared, by the wall clock `wall`. `pace`: seconds between chunks."""
 
     wall: Callable[[], float]
     pace: float = 0.0

@@ -1,4 +1,4 @@
-"""Virtual time: an event loop that never waits, and runs what blocks in its own thread, so that a run can be repeated."""
+"""Virtual time: an event loop that never waits, and runs what blocks in its own thread: a run can be repeated."""
 
 from __future__ import annotations
 
