@@ -139,6 +139,9 @@ class Mirrored(RuleBasedStateMachine):
         running: dict[str, float] = {}
         for name, since in self.house.upstreams.open.values():
             running[name] = min(since, running.get(name, since))
+        for fill in self.house.fills.running():  # also what rests between two attempts, and is joined
+            name, since = fill.key.removeprefix("/o"), began - self.loop.time() + fill.started
+            running[name] = min(since, running.get(name, since))
         chosen = Selection(urls=(f"/o{path}",)) if path else Selection(everything=True)
         self.loop.do(self.house.operations.purge(chosen, soft=soft))
         self.expected.purge((path,) if path else ALL, began, soft=soft, running=running)
