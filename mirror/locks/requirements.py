@@ -9,7 +9,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from mirror.locks.wanted import Lock, Wanted
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+_COMMENT = re.compile(
+    r"(?:^|(?<=\s))#.*$"
+)  # less the blanks before it: looking for those takes the square of their number
 _HASH = re.compile(r"\s--hash[= ]\s*(\w+):([0-9A-Fa-f]+)")
 _OPTION = re.compile(r"\s--?[a-zA-Z].*$")  # what may stand behind a requirement besides hashes
 _INCLUDE = re.compile(r"(?:-r|--requirement)[\s=]*(.+)")

@@ -1,0 +1,111 @@
+"""A connection to our protocol class in memory: what a client sends, and what the application is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.server import ServerState
+
+from mirror.server.hot import Hot
+from mirror.server.protocol import MirrorProtocol
+from mirror.server.run import Config
+
+_SPLIT = 7
+"""Into so many pieces what came at once is cut for the second look."""
+
+
+class _Wire(asyncio.Transport):
+    """Takes what is written."""
+
+    def __init__(self) -> None:
+        super().__init__({"sockname": ("127.0.0.1", 80), "peername": ("127.0.0.1", 9)})
+        self.written, self.closed, self.paused = bytearray(), False, False
+
+    def write(self, data: bytes) -> None:  # type: ignore[override]
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    abort = close
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        return None
+
+
+class _Application:
+    """Reads each request whole and says how it understood it; `troubles`: what it was sent that it cannot be."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = bytearray()
+        while (message := await receive())["type"] == "http.request":
+            body += message["body"]
+            if not message["more_body"]:
+                break
+        else:
+            return  # it has left
+        fields = tuple((bytes(name), bytes(value)) for name, value in scope["headers"])
+        self.asked.append((scope["method"], scope["raw_path"], scope["query_string"], fields, bytes(body)))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def _conversation(pieces: list[bytes]) -> tuple[list[tuple[Any, ...]], bytes]:
+    app, state, wire = _Application(), ServerState(), _Wire()
+    config = Config(app, hot=Hot(), http=MirrorProtocol, ws="none", lifespan="off", log_config=None,
+                    server_header=False, date_header=False, proxy_headers=False)  # fmt: skip
+    config.load()
+    protocol = MirrorProtocol(config, state, {})
+    protocol.connection_made(wire)
+    for piece in pieces:
+        if wire.closed:
+            break
+        protocol.data_received(piece)
+        for _ in range(50):
+            await asyncio.sleep(0)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    protocol.connection_lost(None)
+    tasks = list(state.tasks)
+    if tasks:
+        await asyncio.wait(tasks, timeout=5)
+    for task in tasks:
+        task.result()  # what the application, or the protocol below it, was broken by
+    return app.asked, bytes(wire.written)
+
+
+def converse(sent: bytes) -> None:
+    """AssertionError where the requests depend on how they were cut into pieces, or an answer is none."""
+    step = max(1, len(sent) // _SPLIT)
+    cut = [sent[at : at + step] for at in range(0, len(sent), step)]
+    loop = asyncio.new_event_loop()
+    troubles: list[Any] = []
+    loop.set_exception_handler(lambda _, trouble: troubles.append(trouble))
+    try:
+        whole, written = loop.run_until_complete(_conversation([sent]))
+        parts, again = loop.run_until_complete(_conversation(cut))
+    finally:
+        loop.close()
+    assert whole == parts, (whole, parts)
+    assert written == again, (written, again)
+    assert not written or written.startswith(b"HTTP/1.1 "), written[:50]
+    assert not troubles, troubles
