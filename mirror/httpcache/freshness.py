@@ -99,8 +99,9 @@ def age(head: Head, now: float) -> float:
 
 
 def expire(head: Head, now: float) -> Head:
-    """The head, stale from now on whatever any rule says (a soft purge); its age goes on."""
-    return replace(head, requested_at=-abs(head.requested_at), received_at=now)
+    """The head, stale from now on whatever any rule says (a soft purge); its age goes on. One that was made to expire
+    before stays as it is: however often that is done, what is stale may stand in for no longer."""
+    return head if expired(head) else replace(head, requested_at=-head.requested_at, received_at=now)
 
 
 def expired(head: Head) -> bool:
@@ -118,8 +119,10 @@ def ttl(entry: Entry, rule: Rule, now: float, known: Directives | None = None) -
     nobody knows how old the entry is, so that the distance counts as its age, lest it stay fresh for years.
     """
     head = entry.head
-    if expired(head):
-        return min(0.0, head.received_at - now)
+    if expired(head):  # since then, or by itself before that
+        came = -head.requested_at
+        itself = replace(entry, head=replace(head, requested_at=came, received_at=came))
+        return min(0.0, head.received_at - now, ttl(itself, rule, now, known))
     overruled = ruled(head.status, rule)
     if overruled is None:
         remaining = _granted(head, known or directives(head.headers)) - age(head, now)

@@ -188,15 +188,19 @@ class TestMadeToExpire:
     """A soft purge: stale from that moment on."""
 
     def test_what_was_made_to_expire_is_stale_since_then(self) -> None:
-        stored = replace(entry(), head=expire(head(), NOW + 10))
+        stored = replace(entry(), head=expire(head(cache_control="max-age=600"), NOW + 10))
         assert expired(stored.head)
         for rule in (ORIGIN, Rule(ttl=300), Rule(ttl=inf)):
             assert [ttl(stored, rule, NOW + seconds) for seconds in (0, 10, 17)] == [0, 0, -7]
 
-    def test_once_more_it_is_stale_since_the_later_moment(self) -> None:
-        twice = expire(expire(head(), NOW + 10), NOW + 20)
-        assert expired(twice)
-        assert (twice.requested_at, twice.received_at) == (-NOW, NOW + 20)
+    def test_once_more_it_is_stale_since_the_first_moment(self) -> None:
+        once = expire(head(), NOW + 10)
+        assert expire(once, NOW + 20) == once
+
+    def test_what_was_stale_before_is_stale_since_then(self) -> None:
+        stored = replace(entry(), head=expire(head(cache_control="max-age=30"), NOW + 100))
+        assert ttl(stored, ORIGIN, NOW + 110) == -80
+        assert ttl(stored, Rule(ttl=60), NOW + 110) == -50
 
     def test_its_age_goes_on(self) -> None:
         assert age(expire(head(), NOW + 10), NOW + 17) == 17

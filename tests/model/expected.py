@@ -21,13 +21,11 @@ class Expected:
     house: House
     purged: dict[str, float] = field(default_factory=dict)  # nothing from before may be served
     expired: dict[str, float] = field(default_factory=dict)  # but where an upstream fails
-    softly: dict[str, float] = field(default_factory=dict)  # when the last soft purge was
 
     def purge(self, paths: tuple[str, ...], began: float, *, soft: bool, running: dict[str, float]) -> None:
         """Nothing that was replaced before `began` is right any more, or, softly, before a running download began."""
         for path in paths:
             if soft:
-                self.softly[path] = self.house.wall()
                 self.expired[path] = min(began, running.get(path, began))
             else:
                 self.purged[path] = self.expired[path] = began
@@ -47,8 +45,6 @@ class Expected:
             assert gone >= self.expired.get(path, 0.0), f"{told}: it was expired"
             assert asked - gone < LIFE + GRACE, f"{told}: too old"
         else:
-            # A soft purge begins the time anew for which what is stale may stand in.
-            gone = max(gone, self.softly.get(path, 0.0))
             assert asked - gone < LIFE + KEEP, f"{told}: older than `keep` allows"
 
 
