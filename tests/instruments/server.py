@@ -3,6 +3,7 @@ cache. With MIRROR_TEST_WORKERS=3 in the environment, three processes serve wher
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import socket
@@ -12,10 +13,22 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 
+from .forking import Forge, Forked
+
 ROOT = Path(__file__).parents[2]
+PROGRAM = [sys.executable, "-m", "mirror"]
+"""What is started where a test says nothing else: forked, rather, from a process that has imported it."""
+
+
+@cache
+def _forge() -> Forge:
+    forge = Forge()
+    atexit.register(forge.close)
+    return forge
 
 
 class Served:
@@ -32,9 +45,9 @@ class Served:
         (folder / "config.toml").write_text(
             f'[server]\nlisten = "127.0.0.1:{self.port}"\nworkers = {workers}\n{config}'
         )
-        self.program = [sys.executable, "-m", "mirror"]
+        self.program = PROGRAM
         self.environment: dict[str, str] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self._told_before = 0
 
     @property
@@ -60,10 +73,14 @@ class Served:
         """Start it, and wait until it is ready."""
         assert self._process is None
         self._told_before = len(self.log()) if (self.folder / "log").exists() else 0
-        command = [*self.program, "serve", "--config", str(self.folder / "config.toml")]
-        environment = os.environ | self.environment
+        arguments = ["serve", "--config", str(self.folder / "config.toml")]
+        environment = {**os.environ, **self.environment}
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=environment)
+            if self.program is PROGRAM:
+                self._process = _forge().start(arguments, log.fileno(), ROOT, environment)
+            else:
+                command = [*self.program, *arguments]
+                self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=environment)
         deadline = time.monotonic() + 30
         while self._status() != 200:
             if self._process.poll() is not None or time.monotonic() > deadline:
