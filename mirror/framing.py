@@ -38,9 +38,10 @@ RawFields = Sequence[tuple[bytes, bytes]]
 
 
 def received(response: httpx.Response) -> RawFields:
-    """All fields of a response as they came: our transport keeps some from httpx."""
+    """All fields of a response as they came: our transport keeps some from httpx. Less the space that some servers put
+    before the colon (RFC 9112 §5.1)."""
     fields: RawFields = response.extensions.get("fields", response.headers.raw)
-    return fields
+    return [(name.rstrip(b" \t"), value) for name, value in fields]
 
 
 def end_to_end(raw: RawFields) -> Headers:

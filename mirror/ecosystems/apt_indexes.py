@@ -38,7 +38,7 @@ def _paragraphs(chunks: Iterator[bytes]) -> Iterator[bytes]:
         if len(rest) > _PARAGRAPH_LIMIT:
             raise OriginError("the origin's index has a paragraph without end")
         if blank:
-            for paragraph in complete.split(b"\n\n"):
+            for paragraph in filter(None, complete.split(b"\n\n")):
                 yield b"\n" + paragraph
     yield b"\n" + rest
 
