@@ -165,7 +165,8 @@ class TestDurability:
                 (tmp_path / "blobs.v1" / f"{number:02x}").mkdir()
             calls = Calls(monkeypatch)
             entry = await stored(store)
-            assert calls.made == [call.format(ab=entry.blob[:2]) for call in syncs]
+            made = [call for call in calls.made if call != "fsync blobs.v1"]  # the first one of a folder, see below
+            assert made == [call.format(ab=entry.blob[:2]) for call in syncs]
 
     @pytest.mark.row(2, at="the order of syncs and renames; nothing is lost in these tests")
     async def test_a_new_folder_is_synced_into_its_parent(

@@ -71,6 +71,17 @@ def asked(server: Served, path: str) -> tuple[int, str]:
         connection.close()
 
 
+async def ready(server: Served, status: int, volume: Volume | None = None) -> str:
+    """What it says of itself, once that is so: what it knows may be a second old, and what it gives back of a full
+    `volume` meanwhile is filled again."""
+    async with asyncio.timeout(5):
+        while (answer := await asyncio.to_thread(asked, server, "/-/ready"))[0] != status:
+            if volume is not None:
+                volume.fill()
+            await asyncio.sleep(0.05)
+    return answer[1]
+
+
 def refused(server: Served, reason: str) -> int:
     """How many bodies were not stored, as the metrics have it."""
     line = f'mirror_cache_refused_total{{mirror="o",reason="{reason}"}} '
@@ -107,9 +118,7 @@ async def test_a_full_disk_stops_no_download_and_no_hit_and_is_over_when_it_is_o
     with tmpfs(tmp_path / "v", "size=64m") as volume, serving(volume) as (server, origin):
         await warmed(server)
         volume.fill()
-        status, text = asked(server, "/-/ready")
-        assert status == 503
-        assert json.loads(text)["checks"]["cache"] == "cannot write: No space left on device"
+        assert json.loads(await ready(server, 503, volume))["checks"]["cache"] == "cannot write: No space left on device"
         await all_pass(server, [1000, 30_000, 100_000, 3 * MB, 25 * MB] * 6)
         await hits_are_hits(server)
         alarm_once(server, "No space left on device")
@@ -117,7 +126,7 @@ async def test_a_full_disk_stops_no_download_and_no_hit_and_is_over_when_it_is_o
         assert server.memory() < 200 * MB
         volume.clear()
         await recovers(server)
-        assert asked(server, "/-/ready")[0] == 200
+        await ready(server, 200)
         assert server.log().count(OVER) == 1
         await hits_are_hits(server)
         assert [origin.requests(f"/obj/{name}/{size}") for name, size in HITS] == [1, 1, 1]
@@ -178,7 +187,7 @@ async def test_a_file_system_that_turns_read_only_still_gives_hits_and_all_else_
         await hits_are_hits(server)
         alarm_once(server, "Read-only file system")
         assert refused(server, "read_only") + refused(server, "io_error") == 20
-        assert "Read-only file system" in asked(server, "/-/ready")[1]
+        assert "Read-only file system" in await ready(server, 503)
         assert server.stop() == 0
 
 
