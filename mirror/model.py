@@ -108,10 +108,18 @@ class Mirror:
     def route(self, plan: Plan, request: Request | None = None) -> Route:
         """How the requests of a plan travel, for the client of that request: with the credentials, when all of its
         addresses have the origin (scheme, host, port) of an upstream."""
-        origins = {urlsplit(upstream)[:2] for upstream in self.upstreams}
-        known = all(urlsplit(url)[:2] in origins for url in plan.urls)
+        origins = {_origin(upstream) for upstream in self.upstreams} - {None}
+        known = all(_origin(url) in origins for url in plan.urls)
         client = request.client.partition(" ")[0] if request is not None else ""
         return Route(self.auth if known else None, plan.follow, self.reach, self.name, client)
+
+
+def _origin(url: str) -> tuple[str, str] | None:
+    """Scheme, and host with port; None where a document names what is no URL."""
+    try:
+        return urlsplit(url)[:2]
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

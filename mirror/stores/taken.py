@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,7 @@ class Taken:
     def write(self, count: int) -> None:
         """The file says `count` from now on. Blocks."""
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-            fd = os.open(self._path, flags, 0o600)
+            fd = self._opened()
             try:
                 os.pwrite(fd, b"%020d\n" % count, 0)  # in place: a disk that is full takes it too
                 if self._sync:
@@ -71,3 +71,14 @@ class Taken:
             with contextlib.suppress(OSError):
                 self._path.unlink()
             self._noted = -1
+
+    def _opened(self) -> int:
+        """The file, for writing: ours alone. What has a second name somewhere, or another owner, is taken away."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        fd = os.open(self._path, flags, 0o600)
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_nlink == 1:
+            return fd
+        os.close(fd)
+        self._path.unlink()
+        return os.open(self._path, flags | os.O_EXCL, 0o600)

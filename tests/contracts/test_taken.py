@@ -85,3 +85,13 @@ async def test_what_cannot_be_written_says_nothing(tmp_path: Path) -> None:
     await here.promise(20_000)
     assert taken(tmp_path).read() is None
     assert (tmp_path / "elsewhere").read_text() == "7"
+
+
+async def test_nothing_is_written_through_a_second_name(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("somebody else's")
+    (tmp_path / "taken").hardlink_to(secret)
+    here = taken(tmp_path)
+    await here.promise(1000)
+    assert secret.read_text() == "somebody else's"
+    assert (taken(tmp_path).read() or 0) >= 1000
