@@ -9,9 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.reliability.breaks import Break
@@ -21,7 +21,13 @@ SECONDS = 60
 """For one test; a test's own marker counts more."""
 
 LIMIT = 240
-"""Seconds for one run."""
+"""Seconds for one run of a broken tree."""
+
+WHOLE_LIMIT = 3600
+"""Seconds for the run of all tests in the whole one."""
+
+_PLUGINS = ("pytest_asyncio.plugin", "pytest_timeout", "tests.reliability.failing")
+"""Those that these tests need: to load all that are installed takes longer than most of the tests."""
 
 _LEFT = (".git", ".venv", ".*_cache", "__pycache__", ".hypothesis", "node_modules", "cache", "site", "dist")
 
@@ -38,7 +44,7 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class _Run:
     code: int  # of pytest; -1: it took too long
-    passed: int
+    passed: frozenset[str]
     failed: tuple[Failed, ...]
     seconds: float
     output: str
@@ -46,25 +52,23 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder with a whole copy of the tree; `_whole` remembers what its tests said of it."""
+    """A folder with a whole copy of the tree, and what the tests said of that."""
 
     folder: Path
-    _whole: dict[tuple[str, ...], str] = field(default_factory=dict)  # "": they pass
+    whole: _Run
 
     @staticmethod
     @contextmanager
-    def made(root: Path) -> Iterator[Place]:
+    def made(root: Path, breaks: Iterable[Break]) -> Iterator[Place]:
+        """Runs all tests of these breaks in the whole tree."""
         with tempfile.TemporaryDirectory(prefix="breaks-") as folder:
-            _copied(root, Path(folder) / "whole")
-            yield Place(Path(folder))
+            tree = _copied(root, Path(folder) / "whole")
+            tests = tuple(dict.fromkeys(test for each in breaks for test in each.tests))
+            yield Place(Path(folder), _run(tree, tests, WHOLE_LIMIT))
 
     def tried(self, each: Break) -> Verdict:
-        """The tests of a break, in a whole tree and in a broken one."""
-        if each.tests not in self._whole:
-            run = _run(self.folder / "whole", each.tests)
-            good = run.code == 0 and run.passed > 0
-            self._whole[each.tests] = "" if good else f"red or skipped before anything is broken: {_last(run)}"
-        if why := self._whole[each.tests]:
+        """The tests of a break, in a broken tree."""
+        if why := self._unfit(each):
             return Verdict(False, 0.0, why)
         tree = _copied(self.folder / "whole", self.folder / "broken")
         try:
@@ -72,9 +76,23 @@ class Place:
                 (tree / "mirror" / change.file).write_text(change.applied(tree))
             if nonsense := _nonsense(tree, [change.file for change in each.changes]):
                 return Verdict(False, 0.0, f"it is no program any more: {nonsense}")
-            return _judged(_run(tree, each.tests))
+            return _judged(_run(tree, each.tests, LIMIT, "-x"))
         finally:
             shutil.rmtree(tree)
+
+    def _unfit(self, each: Break) -> str:
+        """Why the tests of a break show nothing: they are red, or did not run, where nothing is broken."""
+        for test in each.tests:
+            if red := next((one for one in self.whole.failed if _is_of(one.node, test)), None):
+                return f"red before anything is broken: {red.node}: {red.kind}: {red.text}"[:300]
+            if not any(_is_of(node, test) for node in self.whole.passed):
+                return f"not run here: {test} ({_last(self.whole)})"[:300]
+        return ""
+
+
+def _is_of(node: str, test: str) -> bool:
+    """Whether a node is this test, or a case of it, or stands in this class or file."""
+    return node == test or node.startswith((f"{test}[", f"{test}::"))
 
 
 def _copied(source: Path, target: Path) -> Path:
@@ -96,12 +114,14 @@ def _nonsense(tree: Path, files: list[str]) -> str:
     return done.stdout.strip() or done.stderr.strip() if done.returncode else ""
 
 
-def _run(tree: Path, tests: tuple[str, ...]) -> _Run:
+def _run(tree: Path, tests: tuple[str, ...], limit: float, *more: str) -> _Run:
     report = tree / "failed.jsonl"
     report.unlink(missing_ok=True)
-    options = ["-x", "-q", "--tb=line", "--no-header", f"--timeout={SECONDS}", "-p", "no:cacheprovider"]
-    command = [sys.executable, "-m", "pytest", *options, "-p", "tests.reliability.failing", *tests]
+    options = ["-q", "--tb=line", "--no-header", f"--timeout={SECONDS}", "-p", "no:cacheprovider"]
+    options += [word for plugin in _PLUGINS for word in ("-p", plugin)]
+    command = [sys.executable, "-m", "pytest", *options, *more, *tests]
     environment = os.environ | {"PYTHONPATH": str(tree), "MIRROR_TEST_FAILED": str(report)}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     environment.pop("MIRROR_TEST_ROWS", None)
     began = time.monotonic()
     pipe = subprocess.PIPE
@@ -109,7 +129,7 @@ def _run(tree: Path, tests: tuple[str, ...]) -> _Run:
         command, cwd=tree, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as process:
         try:
-            output, _ = process.communicate(timeout=LIMIT)
+            output, _ = process.communicate(timeout=limit)
             code = process.returncode
         except subprocess.TimeoutExpired:
             output, code = "", -1
@@ -140,5 +160,4 @@ def _judged(run: _Run) -> Verdict:
 
 
 def _last(run: _Run) -> str:
-    failed = [f"{one.node}: {one.kind}: {one.text}" for one in run.failed]
-    return (failed or run.output.strip().splitlines() or ["nothing said"])[-1][:300]
+    return (run.output.strip().splitlines() or ["nothing said"])[-1][:200]

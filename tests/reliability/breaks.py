@@ -91,7 +91,7 @@ def _seen(breaks: Sequence[Break]) -> int:
 
     missed = 0
     print(f"{'row':>9}  {'seen':5} {'s':>5}  broken, and who noticed", flush=True)
-    with Place.made(ROOT) as place:
+    with Place.made(ROOT, breaks) as place:
         for each in breaks:
             verdict = place.tried(each)
             missed += not verdict.red

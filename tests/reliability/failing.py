@@ -20,24 +20,23 @@ ERRORS_OF_A_BREAK = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A test that failed: by which kind of exception, and how that begins. No test (`node` ""): one has passed."""
+    """A test that failed: by which kind of exception, and how that begins. `kind` "": it has passed."""
 
     node: str
     kind: str
     text: str
 
 
-def read(path: Path) -> tuple[int, tuple[Failed, ...]]:
-    """How many have passed, and those that failed."""
+def read(path: Path) -> tuple[frozenset[str], tuple[Failed, ...]]:
+    """Those that have passed, and those that failed."""
     told = [Failed(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
-    failed = tuple(one for one in told if one.node)
-    return len(told) - len(failed), failed
+    return frozenset(one.node for one in told if not one.kind), tuple(one for one in told if one.kind)
 
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
     if call.excinfo is None:
         if call.when == "call":
-            _note(Failed("", "passed", ""))
+            _note(Failed(item.nodeid, "", ""))
         return
     if call.excinfo.errisinstance(pytest.skip.Exception):
         return
