@@ -13,6 +13,7 @@ from mirror.model import Fact, Headers
 _SHA256_BLOCK = re.compile(rb"^Checksums-Sha256:[ \t]*\r?\n((?:[ \t][^\n]*+(?:\n|\Z))*+)", re.MULTILINE)
 _LISTED = re.compile(rb"\s*([0-9a-f]+)\s+(\d{1,18})\s+(\S+)\s*")
 _UNENCODED = re.compile(rb"[A-Za-z0-9/._+~-]+")
+_BLANK_LINES = re.compile(rb"\n\n+")  # any number: each a paragraph of its own, millions of them hold a server up
 _SIZE = re.compile(rb"\d{1,18}")
 _PARAGRAPH_LIMIT = 16 * MIB
 _DIGESTS = ((b"\nSHA256:", "sha256"), (b"\nSHA512:", "sha512"))
@@ -37,8 +38,8 @@ def _paragraphs(chunks: Iterator[bytes]) -> Iterator[bytes]:
         complete, blank, rest = (rest + chunk).rpartition(b"\n\n")
         if len(rest) > _PARAGRAPH_LIMIT:
             raise OriginError("the origin's index has a paragraph without end")
-        if blank:
-            for paragraph in complete.split(b"\n\n"):
+        if blank and (b"Filename:" in complete or b"Directory:" in complete):
+            for paragraph in _BLANK_LINES.split(complete):
                 yield b"\n" + paragraph
     yield b"\n" + rest
 
