@@ -42,8 +42,10 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    code: int  # of pytest; -1: it took too long
+class Run:
+    """What pytest did in one tree. `code`: its exit status, -1 where it took too long."""
+
+    code: int
     passed: frozenset[str]
     failed: tuple[Failed, ...]
     seconds: float
@@ -55,7 +57,7 @@ class Place:
     """A folder with a whole copy of the tree, and what the tests said of that."""
 
     folder: Path
-    whole: _Run
+    whole: Run
 
     @staticmethod
     @contextmanager
@@ -76,7 +78,7 @@ class Place:
                 (tree / "mirror" / change.file).write_text(change.applied(tree))
             if nonsense := _nonsense(tree, [change.file for change in each.changes]):
                 return Verdict(False, 0.0, f"it is no program any more: {nonsense}")
-            return _judged(_run(tree, each.tests, LIMIT, "-x"))
+            return judged(_run(tree, each.tests, LIMIT, "-x"))
         finally:
             shutil.rmtree(tree)
 
@@ -114,7 +116,7 @@ def _nonsense(tree: Path, files: list[str]) -> str:
     return done.stdout.strip() or done.stderr.strip() if done.returncode else ""
 
 
-def _run(tree: Path, tests: tuple[str, ...], limit: float, *more: str) -> _Run:
+def _run(tree: Path, tests: tuple[str, ...], limit: float, *more: str) -> Run:
     report = tree / "failed.jsonl"
     report.unlink(missing_ok=True)
     options = ["-q", "--tb=line", "--no-header", f"--timeout={SECONDS}", "-p", "no:cacheprovider"]
@@ -136,7 +138,7 @@ def _run(tree: Path, tests: tuple[str, ...], limit: float, *more: str) -> _Run:
         finally:
             _ended(process.pid)
     passed, failed = read(report)
-    return _Run(code, passed, failed, time.monotonic() - began, output)
+    return Run(code, passed, failed, time.monotonic() - began, output)
 
 
 def _ended(group: int) -> None:
@@ -147,7 +149,8 @@ def _ended(group: int) -> None:
         return
 
 
-def _judged(run: _Run) -> Verdict:
+def judged(run: Run) -> Verdict:
+    """Whether a run in a broken tree shows that the tests notice it."""
     if run.code == -1:
         return Verdict(True, run.seconds, f"not over within {LIMIT} s")
     for one in run.failed:
@@ -159,5 +162,5 @@ def _judged(run: _Run) -> Verdict:
     return Verdict(False, run.seconds, f"all is green: {_last(run)}")
 
 
-def _last(run: _Run) -> str:
+def _last(run: Run) -> str:
     return (run.output.strip().splitlines() or ["nothing said"])[-1][:200]
