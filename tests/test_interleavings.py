@@ -219,8 +219,8 @@ class TestNothingIsLeftBehind:
 SHAPES = ["", "&cuts=20,50", "&chunked=1", "&reset=300000&times=1", "&ranges=0", "&etag=none&lm=none&cut=40%25&times=1"]
 SHAPES += [
     "&status=503",
-    "&lie206=1&cut=50%25&times=1",
-    "&lie206=etag&cut=50%25&times=1",
+    "&lie206=1&cut=50%25&times=2",
+    "&lie206=etag&cut=50%25&times=2",
     "&close=1",
     "&ranges=0&cut=9",
 ]

@@ -188,11 +188,17 @@ class TestHitForMiss:
     async def test_side_by_side_they_wait_for_nobody(self, world: World) -> None:
         world.origin.route("/doc", 200, [("Cache-Control", "no-store")], BODY)
         await world.get("/doc", "")
-        world.origin.route("/doc", 200, [("Cache-Control", "no-store")], BODY, shape="hold=1")
-        asked = [await world.ask("/doc", "") for _ in range(3)]
-        assert world.origin.requests("/doc") == 4
-        world.origin.release("/doc")
-        assert [(await take(reply)).body for reply in asked] == [BODY] * 3
+        go = asyncio.Event()
+
+        async def held(_: Request) -> Response:
+            await go.wait()
+            return Response(200, [("Cache-Control", "no-store")], BODY)
+
+        world.origin.route("/doc", body=held)
+        asking = [asyncio.create_task(world.get("/doc", "")) for _ in range(3)]
+        await eventually(lambda: world.origin.requests("/doc") == 4)  # before any of them is answered
+        go.set()
+        assert [(await got).body for got in asking] == [BODY] * 3
 
 
 async def test_what_came_without_a_date_is_dated_by_its_arrival(world: World) -> None:

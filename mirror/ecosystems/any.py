@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv6Address
 
 from mirror.ecosystems import paths
 from mirror.ecosystems.bodies import not_html
@@ -29,7 +30,7 @@ def plan(mirror: Mirror, request: Request) -> Plan:
     """A GET or HEAD of a URL whose host is on the mirror's list; Refused (403) for others, RequestError for no URL."""
     only_reads(request)
     parts = _ADDRESS.fullmatch(paths.untouched(request.path))
-    if parts is None:
+    if parts is None or not _readable(parts["name"]):
         raise RequestError(f"write /{mirror.name}/https/HOST/PATH")
     scheme, name, port, path = parts["scheme"], parts["name"].lower(), parts["port"], parts["path"] or "/"
     if not mirror.reach.admits(scheme, name, int(port) if port else None):
@@ -44,6 +45,14 @@ def plan(mirror: Mirror, request: Request) -> Plan:
         send=AS_IT_IS if ttl is not None else Headers((*request.headers.only(_SENT), *AS_IT_IS)),
         check=not_html if ttl is not None else None,
     )
+
+
+def _readable(name: str) -> bool:
+    """False for brackets around what is no IPv6 address: no library reads such a URL, and not all say it alike."""
+    try:
+        return not name.startswith("[") or bool(IPv6Address(name[1:-1]))
+    except ValueError:
+        return False
 
 
 def _asset(mirror: Mirror, ttl: float) -> Rule:

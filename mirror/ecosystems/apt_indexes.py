@@ -37,8 +37,8 @@ def _paragraphs(chunks: Iterator[bytes]) -> Iterator[bytes]:
         complete, blank, rest = (rest + chunk).rpartition(b"\n\n")
         if len(rest) > _PARAGRAPH_LIMIT:
             raise OriginError("the origin's index has a paragraph without end")
-        if blank:
-            for paragraph in filter(None, complete.split(b"\n\n")):
+        if blank and (b"Filename:" in complete or b"Directory:" in complete):
+            for paragraph in filter(None, complete.split(b"\n\n")):  # blank lines alone, by the million, are none
                 yield b"\n" + paragraph
     yield b"\n" + rest
 

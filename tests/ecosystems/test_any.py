@@ -63,6 +63,8 @@ def test_hosts_and_ports_that_are_not_on_the_list_are_refused(path: str) -> None
         "/https/x:y/",
         "/files",
         "/https/files.example.com/../x",
+        "/http/[127.0.0.1]/x",
+        "/http/[2130706433]:80/x",
     ],
 )
 def test_what_is_no_address_is_a_bad_request(path: str) -> None:

@@ -192,6 +192,8 @@ async def test_50_power_cuts_give_no_wrong_byte_and_lose_nothing_that_is_durable
     """Seen red: without `fdatasync` in `Shelf._seal` (and no digest), without `sync_folders` in `place`."""
     load, dice = await carry_out(tmp_path / "cache", durability), random.Random(2)
     monkeypatch.setattr("mirror.stores.shelf._boot", lambda: "the machine has started again")
+    # With `clean` there stands the index as it was in the end, which is not recorded.
+    end = next(at for at, call in enumerate(load.calls.made) if call.path == "clean")
     for number in range(50 if durability == "full" else 25):
         cut: Cut = "ordered" if number % 2 else "any"
-        await cut_at(load, tmp_path, dice.randint(1, len(load.calls.made)), cut, durability, dice)
+        await cut_at(load, tmp_path, dice.randint(1, end), cut, durability, dice)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import stat
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -96,11 +97,11 @@ class Calls:
 
     def _fsync(self, call: Any, fd: int) -> None:
         call(fd)
-        name = self._name(f"{os.readlink(f'/proc/self/fd/{fd}')}/")
-        if (file := self._of(fd)) is not None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):  # whose inode may have been a file's before
+            name = self._name(f"{os.readlink(f'/proc/self/fd/{fd}')}/")
+            self.made += [Call("sync folder", name.rstrip("/"))] if name is not None else []
+        elif (file := self._of(fd)) is not None:
             self.made.append(Call("sync", file=file))
-        elif name is not None:
-            self.made.append(Call("sync folder", name.rstrip("/")))
 
     _fdatasync = _fsync
 

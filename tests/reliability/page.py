@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.reliability.breaks import of_row
 from tests.reliability.rows import GROUPS, ROWS, Row
 from tests.reliability.seen import Outcome, Seen, read
 
@@ -20,6 +21,11 @@ This page is made from a run of these tests: seen {days} on {machines}. All test
 
     MIRROR_TEST_ROWS=rows.json scripts/test -m row
     .venv/bin/python -m tests.reliability.page rows.json > docs/reliability.md
+
+A test that cannot fail shows nothing. "Seen red" says how the code was broken on purpose, and that a test of the row
+noticed it. That can be seen again, for all rows (an hour) or for one (`--row 41`):
+
+    .venv/bin/python -m tests.reliability.breaks
 
 "Holds in part": the tests show it at a smaller size than is promised, or a part of it; the lines below say which.
 Peers were read (source, documentation, bug trackers), not run, unless it says "measured".
@@ -54,6 +60,8 @@ def _section(row: Row, outcomes: list[Outcome]) -> Iterator[str]:
         yield from (f"Not shown: {reason}", "")
     if outcomes:
         yield from (f"Tests (`scripts/test --row={row.number}`):", "", *_tests(outcomes), "")
+    if outcomes and (breaks := of_row(row.number)):
+        yield from (f"Seen red: {'; '.join(each.why for each in breaks)}.", "")
     yield from (f"Peers: {row.peers or 'not looked at.'}", "")
 
 

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from functools import cache
-from pathlib import Path
-
 import pytest
 
+from tests.reliability.breaks import ROOT, named_in
 from tests.reliability.rows import ROWS
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reliability.md").read_text()
 SECTION = re.compile(r'^### <a id="row-(\d+)"></a>\d+\. (.*?)$(.*?)(?=^##|\Z)', re.MULTILINE | re.DOTALL)
 SECTIONS = {int(number): (name, text) for number, name, text in SECTION.findall(PAGE)}
-
-
-@cache
-def named_in(path: str) -> frozenset[str]:
-    """The tests in that file, as pytest names them: `test_a`, `TestB::test_c`."""
-    tree = ast.parse((ROOT / path).read_text())
-    found = set()
-    for node in tree.body:
-        within = f"{node.name}::" if isinstance(node, ast.ClassDef) else ""
-        for each in node.body if isinstance(node, ast.ClassDef) else [node]:
-            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
-                found.add(within + each.name)
-    return frozenset(found)
 
 
 def test_the_page_has_every_row_and_no_other() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.reliability.breaks import of_row
 from tests.reliability.page import page
 from tests.reliability.rows import GROUPS, ROWS
 from tests.reliability.seen import Outcome, Seen
@@ -29,6 +30,12 @@ def test_a_row_holds_when_its_tests_passed_and_tells_its_figures_once_and_only_i
     assert f"- `{node}`, 2 cases\n" in section(text, 3)
     assert "two places" not in section(text, 4)
     assert "**no test**" in section(text, 5)
+
+
+def test_a_row_that_has_tests_tells_how_they_were_seen_red() -> None:
+    text = page(Seen(*MACHINE, (Outcome("a.py::test_a", {3: ""}, "passed"),)))
+    assert f"Seen red: {'; '.join(each.why for each in of_row(3))}.\n" in section(text, 3)
+    assert "Seen red" not in section(text, 4)
 
 
 def test_one_failure_is_a_row_that_fails_and_a_skip_alone_shows_nothing() -> None:

@@ -61,9 +61,8 @@ HEADS = {
     "no head at all": b"X-Evil: yes\r\n\r\n" + SECOND,
     "HTTP/0.9": b"X-Evil: yes",
 }
-LINES = ("a bare line feed in a value", "a reason with a line feed")
-"""What ends a line, as a recipient may have it (RFC 9112 §2.2): what stands behind it is a field of the upstream's."""
-OWN = {b"x-evil"}
+BARE = ("a bare line feed in a value", "a reason with a line feed")
+"""What stands behind it is a field of the upstream's own: a line feed alone may end a line (RFC 9112 §2.2)."""
 TARGETS = (
     "/o/%0d%0aX-Evil:%20yes",
     "/o/x?q=%0d%0aX-Evil:%20yes",
@@ -111,7 +110,8 @@ def test_what_an_upstream_says_is_one_answer(both: tuple[Served, Upstream], name
         status = int(got.split()[1])
         assert status in (200, 204, 304, 502)
         names = fields(got)
-        assert not {b"x-evil", b"set-cookie", b""} & set(names) - (OWN if name in LINES else set())
+        assert not {b"set-cookie", b""} & set(names)
+        assert b"x-evil" not in names or name in BARE
         assert all(byte >= 32 or byte in b"\r\n\t" for byte in got.partition(b"\r\n\r\n")[0])
         assert b"\n" not in got.partition(b"\r\n\r\n")[0].replace(b"\r\n", b"")
         assert b"\r" not in got.partition(b"\r\n\r\n")[0].replace(b"\r\n", b"")
