@@ -28,6 +28,8 @@ from tests.instruments.storms import LONG, Place, answer, asking, partials
 
 CONFIG = 'max_size = "60MB"\nmin_free = "1MB"'
 CLIENTS = 12
+KEPT = 60
+"""Descriptors that a server has open at rest for what is asked for often, and for connections to origins."""
 FAULTS = ("cut=50%", "reset=30%", "rate=200000", "wait=0.3", "drop=1", "status=503", "chunked=1")
 
 
@@ -109,7 +111,7 @@ class Soak:
 
 async def soaked(place: Place, minutes: float) -> int:
     soak = Soak(place, random.Random(1))
-    await soak.figures()
+    _, before, _, _ = await soak.figures()
     end, began = time.monotonic() + 60 * minutes, time.monotonic()
     tasks = [asyncio.create_task(soak.client()) for _ in range(CLIENTS)]
     tasks.append(asyncio.create_task(soak.trouble()))
@@ -131,7 +133,16 @@ async def soaked(place: Place, minutes: float) -> int:
     hours = 60 * minutes * 2 / 3 / 3600
     print(f"at rest {memory:.0f} MiB, {fds} fds, {parts} partials, {fills} fills")
     print(f"slope {(memory - (warm or memory)) / hours:+.1f} MiB/h; {soak.counts}; wrong: {soak.wrong}")
-    return int(bool(soak.wrong) or fills > 0 or fds > 400)
+    broken = {
+        "wrong bytes": bool(soak.wrong),
+        "nothing was asked": soak.counts.get("200", 0) < 100 * minutes,
+        "downloads run on": fills > 0,
+        "descriptors": fds > before + KEPT,
+        "partials": parts > CLIENTS,
+        "memory": memory > 1.25 * (warm or memory) + 16,
+    }
+    print("; ".join(name for name, is_so in broken.items() if is_so) or "all came back")
+    return int(any(broken.values()))
 
 
 def main() -> None:

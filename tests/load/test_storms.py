@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.soak import soaked
 from tests.instruments import storms
 from tests.instruments.origin import origin_process
 from tests.instruments.server import http_mirror, served
@@ -79,3 +80,10 @@ async def test_a_scan_leaves_what_is_in_use(tmp_path: Path) -> None:
 async def test_sigterm_truncates_nothing_silently(place: Place) -> None:
     """Not seen red yet; to try: `drain` is 0."""
     await storms.sigterm(place, 20)
+
+
+@pytest.mark.row(35, at="15 seconds; `python -m bench.soak --minutes 60` is the long form")
+async def test_after_mixed_load_with_faults_all_comes_back(small: Place) -> None:
+    """Seen red: a fill that failed is not taken out of the running ones; a body is stored with a byte changed."""
+    assert await soaked(small, 0.25) == 0
+    assert "Traceback" not in small.server.log()
