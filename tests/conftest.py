@@ -37,7 +37,9 @@ from tests.instruments.origin import Origin
 
 pytest_plugins = ["tests.reliability.plugin"]
 
-settings.register_profile("default", deadline=None)
+EXAMPLES = int(os.environ.get("MIRROR_TEST_EXAMPLES", "50"))
+"""Of each property that does not say how many: a thousand once in a while find what fifty each day do not."""
+settings.register_profile("default", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("default")
 
 

@@ -46,13 +46,13 @@ async def test_a_range_at_90_percent_of_a_cold_object_comes_within_a_second(tmp_
 
 
 @pytest.mark.row(
-    11, 14, at="100 readers of 200 MB, 30 of them slow, 30 leave: at most 5 % more is fetched, memory below 200 MB"
+    11, 14, at="100 readers of 60 MB, 30 of them slow, 30 leave: at most 5 % more is fetched, memory below 200 MB"
 )
 async def test_a_fleet_of_readers_is_one_download_with_every_byte_right(tmp_path: Path) -> None:
-    path, size = "/obj/fleet/200000000", 200 * MB
+    path, size = "/obj/fleet/60000000", 60 * MB
     with origin_process() as origin, served(tmp_path, http_mirror(origin.url())) as server:
-        errand = Errand(server.url(f"/o{path}?{FRESH}&rate=40000000"), "fleet", size, patience=60.0)
-        todo = mixture(errand, "whole:1,range:3,slow:3,leave:3", 100, rate=20e6)
+        errand = Errand(server.url(f"/o{path}?{FRESH}&rate=12000000"), "fleet", size, patience=60.0)
+        todo = mixture(errand, "whole:1,range:3,slow:3,leave:3", 100, rate=6e6)
         todo = [replace(one, delay=2.0 * number / len(todo)) for number, one in enumerate(todo)]
         tally = await fleet(len(todo), todo)
         assert tally.count("ok") + tally.count("left") == len(todo), tally.summary()
@@ -60,9 +60,9 @@ async def test_a_fleet_of_readers_is_one_download_with_every_byte_right(tmp_path
         assert server.peak() < 200 * MB
 
 
-@pytest.mark.row(11, at="30 readers of 200 MB: one request")
+@pytest.mark.row(11, at="30 readers of 80 MB: one request")
 async def test_in_the_plain_case_the_origin_sees_one_request(tmp_path: Path) -> None:
-    path, size = "/obj/plain/200000000", 200 * MB
+    path, size = "/obj/plain/80000000", 80 * MB
     with origin_process() as origin, served(tmp_path, http_mirror(origin.url())) as server:
         errand = Errand(server.url(f"/o{path}?{FRESH}"), "plain", size, patience=60.0)
         todo = mixture(errand, "whole:2,leave:1", 30)

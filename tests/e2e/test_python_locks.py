@@ -56,7 +56,7 @@ def test_uv_lock(python_mirror: Mirror, client: Client) -> None:
 
 
 @pytest.mark.live
-@both
+@pytest.mark.parametrize("kind", ["real"])
 def test_poetry_lock(python_mirror: Mirror, client: Client, poetry_python: str) -> None:
     project = poetry_project(client)
     client.env["POETRY_CACHE_DIR"] = str(client.fresh())

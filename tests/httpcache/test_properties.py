@@ -55,7 +55,7 @@ class TestTotal:
     """RFC 9111 §4, §3: both questions have an answer, whatever is asked."""
 
     @pytest.mark.row(53, at="100 examples of each parser in CI")
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(REQUESTS, PLANS, st.none() | ENTRIES, CLOCKS)
     def test_before_answers_anything(self, request: Request, plan: Plan, entry: Entry | None, now: float) -> None:
         decision = before(request, plan, entry, now)
@@ -64,7 +64,7 @@ class TestTotal:
             assert decision.entry is entry
 
     @pytest.mark.row(53, at="100 examples of each parser in CI")
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(REQUESTS, PLANS, st.none() | ENTRIES, HEADS, CLOCKS)
     def test_after_answers_anything(
         self, request: Request, plan: Plan, entry: Entry | None, head: Head, now: float
@@ -86,7 +86,7 @@ class TestTotal:
 class TestMonotonicInTime:
     """RFC 9111 §4.2: what was fresh grows stale, and never the other way round."""
 
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(REQUESTS, PLANS, ENTRIES, LATER, LATER)
     def test_what_is_not_fresh_is_never_fresh_again(
         self, request: Request, plan: Plan, entry: Entry, one: float, other: float
@@ -97,7 +97,7 @@ class TestMonotonicInTime:
         ranks = [RANK[type(before(request, plan, entry, now))] for now in (sooner, later)]
         assert ranks == sorted(ranks)
 
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(REQUESTS, PLANS, ENTRIES, LATER, LATER)
     def test_what_may_not_stand_in_for_the_origin_never_may_again(
         self, request: Request, plan: Plan, entry: Entry, one: float, other: float
@@ -118,7 +118,7 @@ class TestMonotonicInTime:
 class TestWhatIsReused:
     """RFC 9111 §4."""
 
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(REQUESTS, PLANS, ENTRIES, LATER)
     def test_a_hit_is_fresh_or_proven_and_from_the_right_place(
         self, request: Request, plan: Plan, entry: Entry, later: float
@@ -131,7 +131,7 @@ class TestWhatIsReused:
         if not (allowed and right):
             assert not isinstance(before(request, plan, entry, now), Hit)
 
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(REQUESTS, HTTP_PLANS, ENTRIES, LATER)
     def test_an_http_mirror_never_reuses_what_may_not_be(
         self, request: Request, plan: Plan, entry: Entry, later: float
@@ -151,7 +151,7 @@ class TestWhatIsReused:
             assert not STALE_FORBIDDEN & set(known.arguments)
             assert "max-stale" in client or -decision.ttl < (known.seconds("stale-while-revalidate") or 0)
 
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(REQUESTS, HTTP_PLANS, ENTRIES, HEADS, LATER)
     def test_an_http_mirror_never_stands_in_against_the_origins_word(
         self, request: Request, plan: Plan, entry: Entry, head: Head, later: float
@@ -166,7 +166,7 @@ class TestWhatIsReused:
 class TestWhatIsStored:
     """RFC 9111 §3, §3.5."""
 
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(REQUESTS, PLANS, st.none() | ENTRIES, HEADS)
     def test_never_what_no_mirror_may_store(
         self, request: Request, plan: Plan, entry: Entry | None, head: Head
@@ -182,7 +182,7 @@ class TestWhatIsStored:
         ):
             assert after(request, plan, entry, head, NOW) != Store()
 
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(REQUESTS, HTTP_PLANS, HEADS)
     def test_never_what_an_http_mirror_may_not_store(self, request: Request, plan: Plan, head: Head) -> None:
         told = explicit(head, plan.rule, directives(head.headers))
@@ -196,7 +196,7 @@ class TestWhatIsStored:
         ):
             assert after(request, plan, None, head, NOW) != Store()
 
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(REQUESTS, HTTP_PLANS, ENTRIES, HEADS)
     def test_never_in_two_steps_what_may_not_be_in_one(
         self, request: Request, plan: Plan, entry: Entry, head: Head
