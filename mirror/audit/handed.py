@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mirror.audit.chain import GIVEN, REFUSED, stamp
 from mirror.ecosystems.naming import named
-from mirror.model import Mirror
+from mirror.model import Mirror, Request
 
 _GOT = (200, 206)
 """Statuses with which a client gets bytes of what it asked for."""
+_UNKNOWN = '"sha256":null'  # no name has quotation marks that are not escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,17 @@ class Handed:
     constant: str
     refused: bool = False
 
+    def known(self, digest: str) -> Handed:
+        """The same, now that its digest is known; "" where that is not."""
+        return replace(self, constant=self.constant.replace(_UNKNOWN, f'"sha256":"{digest}"')) if digest else self
+
     def members(self, client: str, status: int, count: int, outcome: str, *, whole: bool) -> str:
         """A line's members for an answer with so many bytes of the body, which are all of it where it is `whole`;
         `outcome` as X-Cache says it. "" where the answer gave nothing of the artifact (304, an error)."""
         if not self.refused and (status not in _GOT or not (count or whole)):
             return ""
-        event, broken = REFUSED if self.refused else GIVEN, "" if whole else ',"whole":false'
+        broken = "" if whole or self.refused else ',"whole":false'
+        event, outcome = (REFUSED, "REFUSED") if self.refused else (GIVEN, outcome)
         return (
             f'"event":"{event}","client":{json.dumps(client)},{self.constant},"status":{status},"bytes":{count},'
             f'"outcome":"{outcome}"{broken}'
@@ -46,22 +52,16 @@ class Handed:
 
 
 def handed(
-    mirror: Mirror,
-    path: str,
-    digest: str = "",
-    token: str = "",
-    decision: Decision = OPEN,
-    *,
-    refused: bool = False,
+    mirror: Mirror, request: Request, digest: str = "", decision: Decision = OPEN, *, refused: bool = False
 ) -> Handed | None:
-    """The artifact at a raw path below the mirror, with the SHA-256 of its stored bytes ("": not known) and the name of
-    the token that the client has shown. None where a document is, or what stands beside an artifact."""
-    name = named(mirror, path)
+    """The artifact that a request is for, with the SHA-256 of its stored bytes ("": not known). None where that is a
+    document, or stands beside an artifact."""
+    name = named(mirror, request.path)
     if name is None:
         return None
-    told: dict[str, object] = {"token": token} if token else {}
+    told: dict[str, object] = {"token": request.token} if request.token else {}
     told |= {"mirror": mirror.name, "ecosystem": mirror.ecosystem, "package": name.package, "version": name.version}
-    told |= {"file": name.file, "purl": name.purl, "sha256": digest or None}
+    told |= {"file": name.file, "purl": name.purl, "sha256": None}
     told |= {"policy": {"rule": decision.rule, "allowed": decision.allowed}}
     told |= {"first_seen": None if decision.first_seen is None else stamp(decision.first_seen)}
-    return Handed(json.dumps(told, separators=(",", ":"))[1:-1], refused)
+    return Handed(json.dumps(told, separators=(",", ":"))[1:-1], refused).known(digest)

@@ -13,7 +13,7 @@ from mirror.audit.chain import read
 from mirror.audit.folder import files
 from mirror.audit.handed import handed
 from mirror.audit.verifying import Finding, verify
-from mirror.model import Mirror
+from mirror.model import Mirror, Request
 
 NOON = 1_795_694_400.0  # 2026-11-26 12:00 UTC
 DAY = 86400.0
@@ -74,6 +74,6 @@ class Written:
 
 def given(package: str = "six", version: str = "1.0", client: str = "10.0.0.1") -> str:
     """The members of a line: that client got that version."""
-    known = handed(PYPI, f"/files/x/{package}-{version}.tar.gz", "ab" * 32)
+    known = handed(PYPI, Request("GET", f"/files/x/{package}-{version}.tar.gz"), "ab" * 32)
     assert known is not None
     return known.members(client, 200, 100, "HIT", whole=True)

@@ -190,7 +190,7 @@ def test_a_file_that_was_removed_before_its_time_is_noticed_though_others_were_i
         record.given(2)
         record.clock.now += DAY
     record.files()[0].unlink()
-    assert [text for _, text in record.wrong()][0].endswith("missing before it, and no line says why")
+    assert record.wrong()[0][1].endswith("missing before it, and no line says why")
 
 
 def test_the_loss_of_the_head_is_noticed_and_told_for_ever(record: Written) -> None:
