@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 BEGINNING = "0" * 64
 """What stands for the hash of the line before the first."""
@@ -22,8 +22,7 @@ missing, so that nobody knows whether lines are missing at the end."""
 _LINE = re.compile(rb'\{"n":([1-9][0-9]{0,17}),"prev":"([0-9a-f]{64})","time":"[^"]*","event":"([a-z]+)"')
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A line as the next one knows it: its number, and its hash (hex)."""
 
     number: int = 0
@@ -34,8 +33,7 @@ class Link:
         return f'{{"n":{self.number + 1},"prev":"{self.hash}","time":"{at}",{members}}}'.encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line that was read: the hash `before` it, its own, and what it tells."""
 
     number: int

@@ -32,8 +32,8 @@ _ADDRESS = re.compile(r"/(https?)/(.+)")
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An artifact. `package` is its canonical name (PEP 503; npm's with its scope; Debian's; else the file's), `version`
-    as the file's name has it, "" where it says none."""
+    """An artifact. `package` is its canonical name (PEP 503; npm's with its scope; Debian's; else the file's).
+    `version` is as the file's name has it, "" where that says none."""
 
     package: str
     version: str

@@ -1,4 +1,4 @@
-"""Whoever changes, removes, moves or adds a line of the record is noticed; what a crash leaves is told of, and goes on."""
+"""Whoever changes, removes, moves or adds a line of the record is noticed; after a crash it goes on, and says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records are written beside the requests: in order, in batches, with a bound on what waits; what is lost is counted."""
+"""Records are written beside the requests, in order and many at once; what waits is bounded, what is lost counted."""
 
 from __future__ import annotations
 
