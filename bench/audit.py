@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from math import inf
 from pathlib import Path
 
-from mirror.audit.book import Book, Event
+from mirror.audit.book import Book
+from mirror.audit.chain import Event
 from mirror.audit.folder import files
 from mirror.audit.handed import handed
 from mirror.audit.searching import search

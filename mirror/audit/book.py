@@ -13,14 +13,15 @@ from math import inf
 from pathlib import Path
 
 from mirror.audit import folder as places
-from mirror.audit.chain import FILE, HEADLESS, REMOVED, TORN, Link, event, hashed, read, stamp
+from mirror.audit.chain import FILE, HEADLESS, REMOVED, TORN, Event, Link, event, read, stamp
 from mirror.audit.folder import Head
-
-Event = tuple[float, str]
-"""An instant (wall clock), and members of an object."""
 
 PATIENCE = 5.0
 """Seconds for which another process may hold the lock."""
+
+
+PORTION = 200
+"""Lines that are made in one go: a millisecond, which is what a request may have to wait for the interpreter."""
 
 
 class Book:
@@ -184,15 +185,13 @@ def _size(path: Path) -> int:
 
 
 def _chained(link: Link, events: Sequence[Event]) -> tuple[bytes, Link]:
-    """The events as lines behind that one, and the last of them."""
-    lines, last, text = [], -1.0, ""
-    for at, members in events:
-        if at != last:
-            last, text = at, stamp(at)
-        line = link.line(text, members)
-        link = Link(link.number + 1, hashed(line))
-        lines += [line, b"\n"]
-    return b"".join(lines), link
+    """The events as lines behind that one, and the last of them. After each portion the requests' thread has a turn."""
+    lines: list[bytes] = []
+    for at in range(0, len(events), PORTION):
+        more, link = link.lines(events[at : at + PORTION])
+        lines += more
+        time.sleep(0)
+    return b"\n".join(lines) + b"\n" if lines else b"", link
 
 
 def _append(path: Path, text: bytes, size: int) -> None:

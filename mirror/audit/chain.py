@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -22,15 +23,30 @@ missing, so that nobody knows whether lines are missing at the end."""
 _LINE = re.compile(rb'\{"n":([1-9][0-9]{0,17}),"prev":"([0-9a-f]{64})","time":"[^"]*","event":"([a-z]+)"')
 
 
+Event = tuple[float, str]
+"""An instant (wall clock), and members of an object."""
+
+
 class Link(NamedTuple):
     """A line as the next one knows it: its number, and its hash (hex)."""
 
     number: int = 0
     hash: str = BEGINNING
 
-    def line(self, at: str, members: str) -> bytes:
-        """The line that follows, without its end: of the instant `at`, with these members of an object."""
-        return f'{{"n":{self.number + 1},"prev":"{self.hash}","time":"{at}",{members}}}'.encode()
+    def lines(self, events: Iterable[Event]) -> tuple[list[bytes], Link]:
+        """The lines that follow, without their ends, and the last of them."""
+        number, before = self
+        lines, second, day = [], -1, ""
+        for at, members in events:
+            if int(at) != second:
+                second = int(at)
+                day = stamp(at)[:-4]
+            number += 1
+            millis = f"{int(at * 1000) % 1000:03d}"
+            line = f'{{"n":{number},"prev":"{before}","time":"{day}{millis}Z",{members}}}'.encode()
+            before = hashed(line)
+            lines.append(line)
+        return lines, Link(number, before)
 
 
 class Line(NamedTuple):

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
-from mirror.audit.book import Book, Event
-from mirror.audit.chain import LOST, START, STOP, event, stamp
+from mirror.audit.book import Book
+from mirror.audit.chain import LOST, START, STOP, Event, event, stamp
 
 log = logging.getLogger("mirror.audit")
 

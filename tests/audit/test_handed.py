@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.audit.chain import Link, read, stamp
+from mirror.audit.chain import Link, read
 from mirror.audit.handed import Decision, handed
 from mirror.engine import Engine
 from mirror.errors import Refused
@@ -175,7 +175,7 @@ def test_no_name_or_address_breaks_a_line(file: str, client: str, token: str, pa
     known = handed(Mirror("o", "http"), Request("GET", address, token=token), "ab" * 32)
     if known is None:
         return
-    line = Link().line(stamp(0.0), known.members(client, 200, 1, "HIT", whole=True))
+    ((line,), _) = Link().lines([(0.0, known.members(client, 200, 1, "HIT", whole=True))])
     assert b"\n" not in line
     assert b"\r" not in line
     assert line.isascii()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mirror.audit.book import Book, Event
+from mirror.audit.book import Book
+from mirror.audit.chain import Event
 from mirror.audit.recording import Recording
 from tests.audit.books import Written, given
 
