@@ -26,25 +26,29 @@ PORTION = 200
 
 class Book:
     """The record in `folder`. A file has `max_file` bytes, and what is older than `keep` seconds is deleted, file by
-    file; inf: never. Other processes may write the same: nothing is remembered from one call to the next."""
+    file; inf: never. Other processes may write the same: where it ends is looked up for each batch."""
 
     def __init__(self, folder: Path, max_file: int, keep: float, wall: Callable[[], float] = time.time) -> None:
         self._folder = folder
         self._max_file = max_file
         self._keep = keep
         self.now = wall
+        self._last = Link()
 
     def append(self, events: Sequence[Event]) -> None:
         """Have them on disk, in this order. OSError: none of them is."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked() as lock:
             end = _resumed(self._folder, Head.decode(os.pread(lock, 4096, 0)))
+            if self._last.number >= end.link.number:  # whoever has been at the end of it meanwhile is found out
+                end.link = self._last
             now = self.now()
             old = self._old(end, now)
             before = [(now, text) for text in end.notes] + [(now, text) for _, text in old]
             head = self._written(end, [*before, *events], now)
             fresh = not os.fstat(lock).st_size
             os.pwrite(lock, head.encode(), 0)
+            self._last = head.link
             if fresh:  # from now on it is written in place, and has the same size
                 os.fsync(lock)
                 places.sync(self._folder)

@@ -202,6 +202,28 @@ def test_the_loss_of_the_head_is_noticed_and_told_for_ever(record: Written) -> N
     assert [text.partition(":")[0] for _, text in record.wrong()] == ["the head was missing when this was written"]
 
 
+def test_the_loss_of_all_of_it_is_noticed_by_a_process_that_goes_on(record: Written) -> None:
+    book = record.book()
+    for _ in range(3):
+        book.append([(record.clock.now, given())])
+    for path in record.folder.iterdir():
+        path.unlink()
+    book.append([(record.clock.now, given())])
+    assert [text for _, text in record.wrong()] == ["records 1 to 4 are missing before it, and no line says why"]
+
+
+def test_a_record_that_was_written_anew_is_noticed_by_a_process_that_goes_on(record: Written) -> None:
+    book = record.book()
+    for _ in range(3):
+        book.append([(record.clock.now, given())])
+    for path in record.folder.iterdir():
+        path.unlink()
+    record.given(3, client="10.0.0.9")
+    assert record.wrong() == []
+    book.append([(record.clock.now, given())])
+    assert [at for at, _ in record.wrong()] == [4]
+
+
 def test_a_hash_that_was_noted_elsewhere_has_to_be_there(record: Written) -> None:
     """Who can write all of it can write all of it anew; only what is noted elsewhere tells of that."""
     record.given(3)
