@@ -169,7 +169,7 @@ class Gathered:
             self._timer = None
         events, self._events = self._events, []
         if self.record is not None:
-            self.record([(at, line.record) for at, line in events if line.record])
+            self.record([(at, text) for at, line in events if (text := line.record)])
         handlers = _handlers() if events and log.isEnabledFor(logging.INFO) else []
         if not handlers:
             return
