@@ -15,6 +15,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from mirror.audit.book import Book
+from mirror.audit.recording import Recording
 from mirror.changes import Changes
 from mirror.config import load
 from mirror.counters import NOBODY, Counters
@@ -176,6 +178,7 @@ class App:
     async def _open(self, site: FastAPI, stack: AsyncExitStack) -> None:
         """Open the parts in the order of what they need; the stack closes them in the reverse one."""
         config = self.config
+        await self._begin_record(stack)
         origin = Origin(_origin_settings(config), counters=self._counters)
         await origin.open()
         stack.push_async_callback(origin.close)
@@ -218,6 +221,14 @@ class App:
         below.include_router(api.routes(operations, self._rights, about, feed))
         below.include_router(metrics.routes(self._sources(fills, origin, stores), self._rights))
         site.include_router(below)
+
+    async def _begin_record(self, stack: AsyncExitStack) -> None:
+        """Keep the record of what is handed out, where that is wanted."""
+        if self.config.audit.enabled:
+            recording = Recording(Book(self.config.record, self.config.audit.max_file, self.config.audit.keep))
+            await recording.open()
+            stack.push_async_callback(recording.close)
+            self._gathered.record = recording.take
 
     def _sources(self, fills: Fills, origin: Origin, stores: Stores) -> metrics.Sources:
         """What the metrics are of."""

@@ -9,7 +9,11 @@ from typing import Any
 from mirror.model import Mirror
 from mirror.settings import Config
 
-FIXED = {"server": ("listen", "workers"), "cache": ("path", "durability")}
+FIXED = {
+    "server": ("listen", "workers"),
+    "cache": ("path", "durability"),
+    "audit": ("enabled", "path", "max_file", "keep"),
+}
 """By section: the keys that count from the start of the server to its end."""
 
 _KEYS = {"upstreams": "upstream", "unavailable": "upstream", "follow": "redirects"}
@@ -39,9 +43,10 @@ def taken(old: Config, new: Config) -> tuple[Config, list[str]]:
         waiting += ["server.tls_cert", "server.tls_key"]
         server = replace(server, tls_cert=old.server.tls_cert, tls_key=old.server.tls_key)
     waiting += [f"cache.{key}" for key in FIXED["cache"] if getattr(old.cache, key) != getattr(cache, key)]
+    waiting += [f"audit.{key}" for key in FIXED["audit"] if getattr(old.audit, key) != getattr(new.audit, key)]
     server = replace(server, **{key: getattr(old.server, key) for key in FIXED["server"]})
     cache = replace(cache, **{key: getattr(old.cache, key) for key in FIXED["cache"]})
-    return replace(new, server=server, cache=cache), waiting
+    return replace(new, server=server, cache=cache, audit=old.audit), waiting
 
 
 def known(before: Iterable[str], config: Config) -> tuple[str, ...]:

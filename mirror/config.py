@@ -19,7 +19,15 @@ from mirror.model import Mirror
 from mirror.reach import Reach, literal
 from mirror.rights import Token
 from mirror.sections import NAME, ONLY, ROLES, Readers, lifetimes, mirror_readers, section_readers, token_readers
-from mirror.settings import AdminSettings, CacheSettings, Config, LogSettings, ServerSettings, UpstreamSettings
+from mirror.settings import (
+    AdminSettings,
+    AuditSettings,
+    CacheSettings,
+    Config,
+    LogSettings,
+    ServerSettings,
+    UpstreamSettings,
+)
 
 __all__ = ["AdminSettings", "CacheSettings", "Config", "ServerSettings", "UpstreamSettings", "load"]
 
@@ -48,6 +56,7 @@ def load(path: Path, *, discover: Discover = clients.discover) -> Config:
         mirrors=_reached(mirrors, _own(server), discover),
         path=path,
         log=LogSettings(**tables["log"]),
+        audit=AuditSettings(**tables["audit"]),
     )
 
 

@@ -11,7 +11,7 @@ from mirror.changes import Mark, of_facts, of_key
 from mirror.documents import Documents, parts
 from mirror.ecosystems import PLANNERS
 from mirror.errand import Errand
-from mirror.errors import Elsewhere, MirrorError, NotAdopted, NotFound, Offline, OriginError, Unavailable
+from mirror.errors import Elsewhere, MirrorError, NotAdopted, NotFound, Offline, OriginError, StoreError, Unavailable
 from mirror.fill import Asked
 from mirror.fills import Fills
 from mirror.foreseeing import Foreseeing
@@ -103,6 +103,14 @@ class Engine:
         self._generations.forget()
         self._fills.forget()
         self._outside.changes.all_changed()
+
+    async def digest(self, reply: Reply) -> str:
+        """The SHA-256 of the bytes of a reply that was stored while it was sent; "" where it was not."""
+        try:
+            entry = await self._outside.index.get(reply.key) if reply.key else None
+        except StoreError:
+            return ""
+        return entry.digest if entry is not None and entry.head.received_at == reply.head.received_at else ""
 
     def used(self, lasting: Lasting) -> Use:
         """What is stored for a lasting reply is in use; see `Uses.of`."""

@@ -80,7 +80,13 @@ class TooLarge(RequestError):
 
 
 class Refused(RequestError):
+    """`rule`: which rule of the policy decided that; "" where it was none of these."""
+
     status = 403
+
+    def __init__(self, text: str, rule: str = "") -> None:
+        super().__init__(text)
+        self.rule = rule
 
 
 class Unproven(RequestError):

@@ -36,6 +36,7 @@ class Front(App):
         return {**{blob: (at, 0) for blob, at in used.items()}, **self._uses.taken()}
 
     async def _open(self, site: FastAPI, stack: AsyncExitStack) -> None:
+        await self._begin_record(stack)
         self._stores = stores = reading_stores(self.config.cache.path, self._changes)
         stack.push_async_callback(stores.close)
         outside = ReadingOutside(NoOrigin(), stores.store, stores.index, time.time, stores.store.changes, self._uses)

@@ -14,7 +14,7 @@ from mirror.sinks import FileSink, Sink, StreamSink
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 PARTS = (
-    *("access", "engine", "evict", "fill", "forwarding", "generations", "index", "jobs", "lookup", "origin"),
+    *("access", "audit", "engine", "evict", "fill", "forwarding", "generations", "index", "jobs", "lookup", "origin"),
     *("reload", "rights", "server", "stores", "web"),
 )
 """What has a level of its own: the logger `mirror.NAME`."""

@@ -40,7 +40,8 @@ class Request:
 
     `path` is the raw (percent-encoded) path below the mirror's name, with leading slash; `query` is raw, less the `?`.
     `base` is the mirror's address as this client sees it, without a trailing slash (`http://host:8000/npm`). `client`
-    is the client's own address and, behind a space, its connection's port; "" where it has none.
+    is the client's own address and, behind a space, its connection's port; "" where it has none. `token` is the name of
+    the token that it has shown, "" where it needs none.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Request:
     headers: Headers = Headers()
     base: str = ""
     client: str = ""
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)

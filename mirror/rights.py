@@ -56,13 +56,20 @@ class Tokens:
 
     def find(self, shown: str) -> Role | None:
         """The role of a token, in a time that tells nothing of those that are known."""
-        asked, role = digest(shown), 0
-        for token in self.known:  # always all of them
-            role = max(role, token.role * hmac.compare_digest(asked, token.digest))
-        return Role(role) if role and shown else None
+        found = self._found(shown)
+        return found.role if found is not None else None
+
+    def _found(self, shown: str) -> Token | None:
+        asked = digest(shown)
+        same = [hmac.compare_digest(asked, token.digest) for token in self.known]  # always all of them
+        return self.known[same.index(True)] if shown and any(same) else None
 
     def role(self, credentials: Sequence[str], client: str) -> Role:
-        """The role that the Authorization (or Proxy-Authorization) fields of a request of this client's address carry.
+        """The role of `token`. Raises as that does."""
+        return self.token(credentials, client).role
+
+    def token(self, credentials: Sequence[str], client: str) -> Token:
+        """The token that the Authorization (or Proxy-Authorization) fields of a request of this client's address carry.
 
         Raises Unproven where there is no token or a wrong one, TooOften where there were too many wrong ones. A right
         one is let in even then: who guesses must not lock out those who come from the same address, and what limits
@@ -70,9 +77,9 @@ class Tokens:
         """
         if not credentials:
             raise Unproven("a token is needed")
-        role = self.find(_shown(credentials[0])) if len(credentials) == 1 else None
-        if role is not None:
-            return role
+        found = self._found(_shown(credentials[0])) if len(credentials) == 1 else None
+        if found is not None:
+            return found
         if wait := self._failures.more(client):
             raise TooOften("too many wrong tokens came from this address", wait)
         raise Unproven("the token is not one that is known here")

@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,12 @@ def section_readers(folder: Path) -> dict[str, Readers]:
             "format": lambda value: values.choice(value, "text", "json"),
             "file": _or_empty(partial(values.place, folder=folder), None),
             "levels": _levels,
+        },
+        "audit": {
+            "enabled": values.flag,
+            "path": _or_empty(partial(values.place, folder=folder), None),
+            "max_file": partial(values.size, positive=True),
+            "keep": _or_empty(above_zero, inf),
         },
         "upstream": {
             "connect_timeout": above_zero,

@@ -88,6 +88,17 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """[audit]: the record of what was handed out. `path` is an absolute folder, None for `audit` in the cache's path;
+    `max_file` is bytes; `keep` seconds, inf for ever."""
+
+    enabled: bool = False
+    path: Path | None = None
+    max_file: int = 100 * 10**6
+    keep: float = 365 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamSettings:
     """[upstream]: timeouts in seconds, `min_rate` in bytes per second, `proxy` a URL (with its credentials) or ""."""
 
@@ -111,6 +122,12 @@ class Config:
     mirrors: tuple[Mirror, ...]
     path: Path
     log: LogSettings = field(default_factory=LogSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
+
+    @property
+    def record(self) -> Path:
+        """The folder of the record of what was handed out."""
+        return self.audit.path or self.cache.path / "audit"
 
     @property
     def shares(self) -> dict[str, int]:

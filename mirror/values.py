@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
@@ -80,6 +81,19 @@ def duration(value: object, *, positive: bool = False) -> float:
     if positive and not seconds:
         raise ConfigError([f"{shown(value)} must be more than 0"])
     return float(seconds)
+
+
+def instant(value: str, now: float) -> float:
+    """POSIX seconds of a day or an instant (ISO 8601, UTC unless it says otherwise), or of a duration before `now`."""
+    try:
+        return now - duration(value)
+    except ConfigError:
+        pass
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise ConfigError([f"{shown(value)} is no time (write 2026-11-01, 2026-11-01T12:00 or 7d)"]) from error
+    return found.replace(tzinfo=found.tzinfo or UTC).timestamp()
 
 
 def size(value: object, *, positive: bool = False) -> int:

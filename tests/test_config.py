@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from mirror.config import AdminSettings, CacheSettings, Config, ServerSettings, 
 from mirror.errors import ConfigError, Unavailable
 from mirror.model import Mirror
 from mirror.reach import Reach
-from mirror.settings import LogSettings
+from mirror.settings import AuditSettings, LogSettings
 from mirror.values import Address
 from tests.instruments.tls import certified
 
@@ -62,6 +63,7 @@ def test_the_file_that_comes_along_says_exactly_the_defaults(tmp_path: Path) -> 
     bare = read(tmp_path, MIRROR)
     assert (config.server, config.admin, config.upstream) == (bare.server, bare.admin, bare.upstream)
     assert config.log == bare.log == LogSettings()
+    assert config.audit == bare.audit == AuditSettings()
     assert config.cache == dataclasses.replace(bare.cache, path=path.parent / "cache")
     assert [(mirror.name, mirror.ecosystem, mirror.ttl) for mirror in config.mirrors] == [
         ("pypi", "pypi", 600.0),
@@ -125,6 +127,16 @@ def test_every_key_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     auth = ("authorization", "Bearer swordfish")
     assert config.mirrors == (Mirror("a-1", "apt", upstreams, 0.0, 60.0, 3600.0, True, False, auth, reach=OUTSIDE),)
     assert "swordfish" not in repr(config)
+
+
+def test_the_record_is_in_the_caches_path_unless_told_otherwise(tmp_path: Path) -> None:
+    config = read(tmp_path, MIRROR)
+    assert (config.audit.enabled, config.record) == (False, tmp_path / "cache" / "audit")
+    table = '[audit]\nenabled = true\npath = "record"\nmax_file = "1MB"\nkeep = ""\n'
+    config = read(tmp_path, table + MIRROR)
+    assert config.audit == AuditSettings(True, tmp_path / "record", 10**6, inf)
+    assert config.record == tmp_path / "record"
+    assert problems(tmp_path, f'[audit]\nkeep = "0s"\n{MIRROR}')
 
 
 def test_http_mirror_obeys_its_origin_unless_told_otherwise(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ COMMANDS = {
     "jobs": "show what runs beside the requests, or stop it",
     "reload": "have the server read its configuration again",
     "completion": "print what makes a shell complete commands and options",
+    "audit": "show who got what, and check and export that record",
     "fsck": "check what is stored, and repair it, while no server runs",
 }
 """What there is, and what it does, in the order in which `--help` lists it."""

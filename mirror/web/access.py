@@ -7,11 +7,12 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from mirror.audit.handed import Handed
 from mirror.logs import Lines
 from mirror.masking import masked
 
@@ -82,8 +83,10 @@ class Line:
     mirror: str = ""
     key: str = ""
     whole: bool = True
+    handed: Handed | None = None
     _text: str = field(default="", init=False)
     _members: str = field(default="", init=False)
+    _record: str | None = field(default=None, init=False)
 
     @property
     def text(self) -> str:
@@ -123,6 +126,14 @@ class Line:
             self._members = json.dumps(told, ensure_ascii=False, separators=(",", ":"))[1:-2]
         return self._members
 
+    @property
+    def record(self) -> str:
+        """What the record of artifacts says of it, as members of an object; "" where it is about none."""
+        if self._record is None:
+            known = (self.client, self.status, self.count, self.word)
+            self._record = self.handed.members(*known, whole=self.whole) if self.handed is not None else ""
+        return self._record
+
 
 def address(scope: Mapping[str, Any]) -> str:
     """What was asked for, printable, without secrets."""
@@ -136,10 +147,12 @@ def printable(text: str) -> str:
 
 
 class Gathered:
-    """Lines that are written together a moment later: a prepared reply costs less than its line alone would."""
+    """Lines that are written together a moment later: a prepared reply costs less than its line alone would. `record`
+    takes what is said of artifacts, where that is recorded."""
 
     def __init__(self, ids: Ids | None = None) -> None:
         self.ids = ids or Ids()
+        self.record: Callable[[list[tuple[float, str]]], None] | None = None
         self._events: list[tuple[float, Line]] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -155,6 +168,8 @@ class Gathered:
             self._timer.cancel()
             self._timer = None
         events, self._events = self._events, []
+        if self.record is not None:
+            self.record([(at, text) for at, line in events if (text := line.record)])
         handlers = _handlers() if events and log.isEnabledFor(logging.INFO) else []
         if not handlers:
             return

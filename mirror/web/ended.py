@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mirror.audit.handed import Handed
 from mirror.counters import Counted
 from mirror.outcome import Outcome
 from mirror.web.access import Asked, Line
@@ -16,13 +17,14 @@ from mirror.web.replies import Sent
 @dataclass(slots=True)
 class Ended:
     """What there is to tell. `outcome` None: nothing, another process answers it. `word`: as X-Cache says it, or ERROR;
-    "": that of the outcome."""
+    "": that of the outcome. `handed`: the artifact that it is about, where a record is kept."""
 
     sent: Sent
     counted: Counted
     outcome: Outcome | None = field(default_factory=lambda: Outcome(detail="error"))
     key: str = ""
     word: str = ""
+    handed: Handed | None = None
     began: float = field(default_factory=time.monotonic)
 
     def failed(self, detail: str) -> None:
@@ -45,4 +47,4 @@ class Ended:
         spent, sent = time.monotonic() - self.began, self.sent
         word = self.word or (self.outcome.x_cache if self.outcome is not None else "")
         told = (sent.status, sent.count, spent, self.first, str(self.outcome), word)
-        return Line(Asked.of(scope, name), client, *told, self.counted.mirror, self.key, sent.complete)
+        return Line(Asked.of(scope, name), client, *told, self.counted.mirror, self.key, sent.complete, self.handed)

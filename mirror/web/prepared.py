@@ -8,6 +8,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
+from mirror.audit.handed import Handed
 from mirror.counters import Counted
 from mirror.engine import Engine
 from mirror.errors import Unreadable
@@ -88,6 +89,7 @@ class Prepared:
         log: Gathered,
         counted: Counted,
         serve: Serve,
+        handed: Handed | None = None,
     ) -> None:
         assert reply.lasting is not None  # noqa: S101 - see `lasts`
         self.request = request
@@ -102,6 +104,7 @@ class Prepared:
         self._key = different(reply.key, request)
         self._log = log
         self.counted = counted
+        self.handed = handed
         self._answered = counted.answers(reply.outcome.x_cache)
         self._serve = serve
         self._use = Use()
@@ -143,7 +146,8 @@ class Prepared:
         """What the log says when it is sent to that client in so many seconds, of which none pass before its first
         byte."""
         mirror = self.counted.mirror
-        return Line(self._asked, client, status, count, spent, 0.0, outcome, self._word, mirror, self._key, whole)
+        told = (status, count, spent, 0.0, outcome, self._word, mirror, self._key, whole, self.handed)
+        return Line(self._asked, client, *told)
 
     def sent(self, now: float, line: Line, count: int) -> None:
         """The server has sent it, of the body so many bytes."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from mirror.counters import NOBODY, Counted, Counters
+from mirror.audit.handed import Decision, handed
+from mirror.counters import NOBODY, Counters
 from mirror.engine import Engine
-from mirror.errors import Elsewhere, MirrorError, NotFound, RequestError
+from mirror.errors import Elsewhere, MirrorError, NotFound, Refused, RequestError
 from mirror.model import Headers, Mirror, Request
 from mirror.mounts import Mounts
 from mirror.ports import Clock, Hop, Upload
@@ -101,14 +102,16 @@ class Proxy:
         try:
             reply = await prepared.reply(self._wall()) if prepared is not None else None
             if reply is not None and prepared is not None:
-                request = prepared.request
+                request, ended.handed = prepared.request, prepared.handed
             else:
                 mirror, request = self._request(scope)
                 ended.counted = self._counters.of(mirror.name)
-                reply = await self._engine.answer(mirror, request, Hop(_upload(request, receive), interims))
-                reply = await self._prepare(scope, reply, mirror, request, ended.counted)
+                reply = await self._answer(mirror, request, Hop(_upload(request, receive), interims), ended)
+                reply = await self._prepare(scope, reply, mirror, request, ended)
             ended.outcome, ended.key = reply.outcome, different(reply.key, request)
             await send_reply(reply, request, send, sent, self._wall(), interims)
+            if ended.handed is not None and not reply.digest:  # it is stored now, if it is to be
+                ended.handed = ended.handed.known(await self._engine.digest(reply))
         except MirrorError as exc:
             ended.failed(type(exc).__name__)
             if sent.status:  # the head is out: the server resets the connection
@@ -130,12 +133,24 @@ class Proxy:
             ended.count()
             self._tell(scope, ended, name)
 
+    async def _answer(self, mirror: Mirror, request: Request, hop: Hop, ended: Ended) -> Reply:
+        """The engine's; where a record is kept, `ended` knows the artifact that is handed out, or refused."""
+        try:
+            reply = await self._engine.answer(mirror, request, hop)
+        except Refused as exc:
+            if exc.rule and self._gathered.record is not None:
+                ended.handed = handed(mirror, request, decision=Decision(exc.rule, allowed=False), refused=True)
+            raise
+        if request.method == "GET" and self._gathered.record is not None:
+            ended.handed = handed(mirror, request, reply.digest)
+        return reply
+
     def _tell(self, scope: Scope, ended: Ended, name: str) -> None:
-        if ended.outcome is not None and log.isEnabledFor(logging.INFO):
+        if ended.outcome is not None and (log.isEnabledFor(logging.INFO) or ended.handed is not None):
             self._gathered.add(self._wall(), ended.line(scope, name))
             self._gathered.write()
 
-    async def _prepare(self, scope: Scope, reply: Reply, mirror: Mirror, request: Request, counted: Counted) -> Reply:
+    async def _prepare(self, scope: Scope, reply: Reply, mirror: Mirror, request: Request, ended: Ended) -> Reply:
         """Give a server that keeps prepared replies this one, if the same request would get it again."""
         keep = scope.get("extensions", {}).get(PREPARED)
         if keep is None or mirror.access != "anyone" or not lasts(reply, request):  # bytes prove no right
@@ -146,7 +161,7 @@ class Proxy:
         if self._mirrors.get(mirror.name) is not mirror:  # it was answered by rules that hold no more
             return reply
         asked = access.Asked.of(scope, access.given(scope))
-        keep(Prepared(self._engine, reply, request, asked, self._gathered, counted, self._serve))
+        keep(Prepared(self._engine, reply, request, asked, self._gathered, ended.counted, self._serve, ended.handed))
         return reply
 
     def close(self) -> None:
@@ -168,12 +183,13 @@ class Proxy:
             headers.get("content-length") not in (None, "0") or "transfer-encoding" in headers
         ):
             raise RequestError(f"a {scope['method']} request with a body has no meaning here")
+        token = ""
         if mirror.access != "anyone":
-            headers = let_in(mirror, scope, headers, self._tokens)
+            headers, token = let_in(mirror, scope, headers, self._tokens)
         base = f"{self._names.base(scope, headers)}/{name}"
         query = scope["query_string"].decode("latin-1")
         client = " ".join(str(part) for part in scope.get("client") or ())
-        return mirror, Request(scope["method"], slash + path or "/", query, headers, base, client)
+        return mirror, Request(scope["method"], slash + path or "/", query, headers, base, client, token)
 
 
 def _upload(request: Request, receive: Receive) -> Upload | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
 from unittest import mock
 
 from mirror.cli.parser import COMMANDS, parser
@@ -36,9 +37,17 @@ def _help(name: str) -> str:
     made = parser(name)
     for action in made._actions:
         if isinstance(action, argparse._SubParsersAction):
-            text: str = action.choices[name].format_help()
-            return text
+            return "\n".join(_helps(action.choices[name]))
     raise KeyError(name)
+
+
+def _helps(own: argparse.ArgumentParser) -> Iterator[str]:
+    """Of a command, and of those below it."""
+    yield own.format_help()
+    for action in own._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from _helps(below)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from mirror.stores.checking.findings import Ledger
 
 FOLDERS = ("blobs.v1", "partial", "index.v1", "facts.v1")
 FILES = ("taken", "recent", "recent.before", "lock", "clean")
-NOT_OURS = ("lost", "lost+found", ".gitignore")
+NOT_OURS = ("audit", "lost", "lost+found", ".gitignore")
 INDEX = re.compile(r"cache\.db(-wal|-shm|-journal)?")
 
 
