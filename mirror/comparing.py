@@ -12,7 +12,7 @@ from mirror.settings import Config
 FIXED = {"server": ("listen", "workers"), "cache": ("path", "durability")}
 """By section: the keys that count from the start of the server to its end."""
 
-_KEYS = {"upstreams": "upstream", "unavailable": "upstream", "follow": "redirects"}
+_KEYS = {"upstreams": "upstream", "unavailable": "upstream", "follow": "redirects", "gate": "policy"}
 _REACH = {"hosts": "allow", "private": "allow_private", "trusted": "upstream"}
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mirror import certificate, credentials, values
+from mirror import certificate, credentials, policies, values
 from mirror.errors import ConfigError
 from mirror.logs import PARTS
 from mirror.rights import Role, digest
@@ -71,6 +71,7 @@ def section_readers(folder: Path) -> dict[str, Readers]:
             "file": _or_empty(partial(values.place, folder=folder), None),
             "levels": _levels,
         },
+        "policy": policies.readers(folder),
         "upstream": {
             "connect_timeout": above_zero,
             "head_timeout": above_zero,
