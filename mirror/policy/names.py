@@ -61,7 +61,7 @@ def selector(text: str, ecosystem: str = "") -> Selector:
 
 def _purl(text: str) -> Selector:
     try:
-        known = PackageURL.from_string(text[:_LONGEST])
+        known = PackageURL.from_string(f"pkg:{text[4:_LONGEST]}")
     except ValueError as exc:
         raise ConfigError([f'"{text[:80]}" is not a package URL (write pkg:pypi/six or pkg:npm/%40acme/x)']) from exc
     if known.type not in TYPES:
