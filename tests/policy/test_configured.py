@@ -11,6 +11,7 @@ from mirror.comparing import changed
 from mirror.config import Config, load
 from mirror.errors import ConfigError
 from mirror.policy.artifact import OPEN, Artifact, Verdict
+from tests.instruments.server import ROOT
 from tests.policy.builders import DAY, NOW, said
 
 MIRRORS = """
@@ -267,6 +268,16 @@ def test_what_is_wrong_with_a_mirrors_own_is_said(tmp_path: Path, own: str, told
     mirrors = MIRRORS.replace("[mirrors.npm]\n", f"{own}\n") if own.startswith("[mirrors.npm]") else MIRRORS + own
     (found,) = problems(tmp_path, "", mirrors)
     assert told in found
+
+
+def test_the_examples_of_the_default_file_can_be_used(tmp_path: Path) -> None:
+    text = (ROOT / "config.toml").read_text()
+    policy = text[text.index("[policy]") : text.index("# A mirror is a table")]
+    lines = [line.removeprefix("# ") for line in policy.splitlines() if line != "#"]
+    config = read(tmp_path, "", MIRRORS + "\n".join(lines))
+    assert verdict(config, "npm", "@types/node").rule == "cooldown"
+    assert verdict(config, "npm", "react").rule == "allow"
+    assert verdict(config, "pypi", "numpy", "2.4.1").rule == "exempt"
 
 
 def test_a_change_of_the_policy_is_a_change_of_the_mirrors_that_it_concerns(tmp_path: Path) -> None:
