@@ -18,7 +18,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from math import inf
 
-from mirror.policy import steps
+from mirror.policy import reasons, steps
 from mirror.policy.advisories import Advisories, Advisory
 from mirror.policy.artifact import OPEN, Artifact, Gate, Verdict
 from mirror.policy.names import canonical
@@ -107,7 +107,8 @@ class Gatekeeper:
     def _cooldown(self, name: str, known: tuple[Advisory, ...]) -> steps.Cooldown:
         fixes = tuple((key, advisory) for advisory in known for key in advisory.fixes())
         hold, seen = self.policy.unknown == "hold", self.policy.dates == "first-seen"
-        return steps.Cooldown(self._least(name), hold, seen, known, fixes)
+        least = self._least(name)
+        return steps.Cooldown(least, reasons.lasting(least), hold, seen, known, fixes)
 
     def _least(self, name: str) -> float:
         """The minimum age: the mirror's own before the others, a name before a glob, the longer glob before others."""

@@ -28,6 +28,8 @@ def called(artifact: Artifact) -> str:
 
 def lasting(seconds: float) -> str:
     """`7 days`, `5 hours`: in the largest unit of which there are two or, of days, one; rounded down."""
+    if seconds >= 2 * 86400:
+        return f"{int(seconds // 86400)} days"
     for size, unit in _UNITS:
         count = int(seconds // size)
         if count >= 2 or (count == 1 and (size == 86400 or seconds == size)):
@@ -41,7 +43,7 @@ def moment(at: float) -> str:
         found = datetime.fromtimestamp(-(-at // 60) * 60, UTC)
     except (ValueError, OverflowError, OSError):
         return "a time that no calendar has"
-    return f"{found.replace(tzinfo=None).isoformat(' ', 'minutes')} UTC"
+    return f"{found.isoformat(' ', 'minutes')[:16]} UTC"
 
 
 def malicious(artifact: Artifact, advisory: str) -> str:
@@ -69,14 +71,14 @@ def fix(artifact: Artifact, advisory: str) -> str:
     return f"{called(artifact)} fixes {shown(advisory)}: no minimum age (policy 'fix')"
 
 
-def unknown(artifact: Artifact, least: float) -> str:
-    text = f"when {called(artifact)} was published is not known; minimum age {lasting(least)}"
+def unknown(artifact: Artifact, least: str) -> str:
+    text = f"when {called(artifact)} was published is not known; minimum age {least}"
     return f"{text} (policy 'unknown')"
 
 
-def young(artifact: Artifact, age: float, least: float, until: float) -> str:
+def young(artifact: Artifact, age: float, least: str, until: float) -> str:
     """`six 1.17.0 is 2 days old; minimum age 7 days (policy 'cooldown'), reached 2026-12-03 10:00 UTC`."""
-    text = f"{called(artifact)} is {lasting(max(0.0, age))} old; minimum age {lasting(least)}"
+    text = f"{called(artifact)} is {lasting(max(0.0, age))} old; minimum age {least}"
     return f"{text} (policy 'cooldown'), reached {moment(until)}"
 
 

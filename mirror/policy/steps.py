@@ -84,9 +84,10 @@ _OLD = {source: Verdict(True, "none", dated=source) for source in ("origin", "fi
 
 @dataclass(frozen=True, slots=True)
 class Cooldown:
-    """A minimum age, in seconds, that only fixes of what advisories warn of need not have."""
+    """A minimum age, in seconds and as text, that only fixes of what advisories warn of need not have."""
 
     least: float
+    shown: str
     hold_unknown: bool
     seen_counts: bool
     advisories: tuple[Advisory, ...]
@@ -101,8 +102,8 @@ class Cooldown:
         if (fixed := self._fixed(artifact, key, at)) is not None:
             return Verdict(True, "fix", reasons.fix(artifact, fixed.id), until, source)
         if at is None:
-            return Verdict(not self.hold_unknown, "unknown", reasons.unknown(artifact, self.least), until)
-        return Verdict(False, "cooldown", reasons.young(artifact, now - at, self.least, until), until, source)
+            return Verdict(not self.hold_unknown, "unknown", reasons.unknown(artifact, self.shown), until)
+        return Verdict(False, "cooldown", reasons.young(artifact, now - at, self.shown, until), until, source)
 
     def _dated(self, artifact: Artifact, now: float) -> tuple[float | None, str, float]:
         """When it was published, where that is from, and when this may change."""

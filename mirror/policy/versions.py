@@ -70,10 +70,11 @@ def _pypi_key(version: str) -> Key | None:
 @dataclass(frozen=True, slots=True)
 class _Specifiers:
     several: SpecifierSet
+    named: bool  # a pre-release is
     exact: Key | None
 
     def holds(self, key: Key, *, wide: bool) -> bool:
-        return self.several.contains(key, prereleases=wide or bool(self.several.prereleases))
+        return self.several.contains(key, prereleases=wide or self.named)
 
 
 def _pypi_range(text: str) -> Range:
@@ -83,7 +84,8 @@ def _pypi_range(text: str) -> Range:
     except InvalidSpecifier as exc:
         raise ValueError(text) from exc
     only = next(iter(several)) if len(several) == 1 else None
-    return _Specifiers(several, _pypi_key(only.version) if only and only.operator in ("==", "===") else None)
+    exact = _pypi_key(only.version) if only and only.operator in ("==", "===") else None
+    return _Specifiers(several, bool(several.prereleases), exact)
 
 
 # Semantic versions as npm reads them, by node-semver's port.
