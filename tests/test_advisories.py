@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -74,10 +75,15 @@ def test_a_damaged_zip_file_is_told_of(tmp_path: Path) -> None:
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     """What a member's header says of its size is not asked."""
-    bomb = zipped(tmp_path / "bomb.zip", {"A.json": b" " * (4 << 20), "B.json": document("B")})
-    assert bomb.stat().st_size < 10_000
+    bomb = zipped(tmp_path / "bomb.zip", {"A.json": b" " * (32 << 20), "B.json": document("B")})
+    assert bomb.stat().st_size < 100_000
     bounds = Bounds(document=1 << 20)
-    known = read([bomb], bounds)
+    tracemalloc.start()
+    try:
+        known = read([bomb], bounds)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
     assert ids([bomb], bounds) == ["B"]
     assert known.problems == (f"{bomb}: 'A.json': larger than {1 << 20} bytes",)
 

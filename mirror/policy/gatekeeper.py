@@ -137,3 +137,8 @@ class Gatekeeper:
 def gate(policy: Policy, advisories: Advisories | None = None) -> Gate:
     """The gate of a policy; OPEN where it has nothing to decide."""
     return OPEN if policy.open else Gatekeeper(policy, advisories)
+
+
+def informed(known: Gate, advisories: Advisories) -> Gate:
+    """The same gate with these advisories; one that is open stays so."""
+    return known.knowing(advisories) if isinstance(known, Gatekeeper) else known

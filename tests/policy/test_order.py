@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mirror.policy.artifact import OPEN, Artifact
-from mirror.policy.gatekeeper import Gatekeeper, gate
+from mirror.policy.gatekeeper import Gatekeeper, gate, informed
 from mirror.policy.rules import Policy
 from tests.policy.builders import DAY, NOW, advised, advisory, age, exemption, gatekeeper, rule, said, six
 
@@ -216,6 +216,14 @@ def test_a_gate_can_be_handed_to_another_process(ecosystem: str) -> None:
     arrived = pickle.loads(pickle.dumps(gate))  # noqa: S301 - our own
     assert arrived == gate
     assert arrived.verdict(artifact, NOW) == gate.verdict(artifact, NOW)
+
+
+def test_a_gate_learns_of_advisories_that_were_read_later() -> None:
+    before = gate(Policy("pypi", advised=True))
+    after = informed(before, advised(MALICIOUS))
+    assert (before.verdict(six(), NOW).rule, after.verdict(six(), NOW).rule) == ("none", "malicious")
+    assert before.fingerprint != after.fingerprint
+    assert informed(OPEN, advised(MALICIOUS)) is OPEN
 
 
 def test_names_that_are_asked_for_take_no_memory_without_end() -> None:

@@ -101,6 +101,7 @@ def test_a_pre_release_counts_where_the_range_names_one_of_its_version() -> None
     assert not holds("npm", "^1.2.3", "1.3.0-rc.1")
     assert not holds("npm", ">=1.2.3-alpha.1", "1.3.0-rc.1")
     assert holds("npm", ">=1.2.3-alpha.1", "1.2.3-beta")
+    assert not holds("npm", ">=1.2.3 <1.2.3-beta", "1.2.3-alpha")
     assert not holds("pypi", ">=1.0", "1.5b1")
     assert holds("pypi", ">=1.0b1", "1.5b1")
     for text, version in (("^1.2.3", "1.3.0-rc.1"), ("1.x", "1.0.0-rc.1"), (">=2.0.0", "2.0.0-rc.1"), ("*", "1.0.0-0")):
