@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import translate
 
-from packageurl import PackageURL
-
 from mirror.errors import ConfigError
 
 TYPES = {"pypi": "pypi", "npm": "npm", "deb": "apt"}
@@ -60,6 +58,8 @@ def selector(text: str, ecosystem: str = "") -> Selector:
 
 
 def _purl(text: str) -> Selector:
+    from packageurl import PackageURL  # as slow to import as it is seldom needed
+
     try:
         known = PackageURL.from_string(f"pkg:{text[4:_LONGEST]}")
     except ValueError as exc:

@@ -1,6 +1,7 @@
 """Versions and ranges of them, as each ecosystem orders them, by its own library.
 
-A version that the library cannot read has no key: no range holds it.
+A version that the library cannot read has no key: no range holds it. The larger libraries are imported when they are
+asked for the first time: every command reads a configuration, and few have ranges of those ecosystems in it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,8 @@ from dataclasses import dataclass
 from functools import cmp_to_key
 from typing import Any, Protocol
 
-import nodesemver
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
-from univers import debian
 
 from mirror.errors import ConfigError
 
@@ -99,6 +98,8 @@ def _npm_key(version: str) -> Key | None:
         return None
     if plain := _PLAIN.fullmatch(version):  # as most are; the library takes ten times as long
         return (int(plain[1]), int(plain[2]), int(plain[3]), _RELEASE)
+    import nodesemver
+
     try:
         return _npm_order(nodesemver.make_semver(version, False))
     except ValueError:
@@ -151,13 +152,14 @@ class _Comparators:
 
 
 def _npm_range(text: str) -> Range:
-    known = nodesemver.make_range(text, False)
-    return _Comparators(
-        tuple(
-            tuple((each.operator, _npm_order(each.semver)) for each in alternative if each.semver is not nodesemver.ANY)
-            for alternative in known.set
-        )
-    )
+    import nodesemver
+
+    def pairs(comparators: list[Any]) -> tuple[tuple[str, Key], ...]:
+        known = ((each.operator, _npm_order(each.semver)) for each in comparators if each.semver is not nodesemver.ANY)
+        return tuple(each for each in known if each != (">=", (0, 0, 0, _RELEASE)))  # any version, for npm
+
+    several = tuple(pairs(alternative) for alternative in nodesemver.make_range(text, False).set)
+    return _Comparators(((),) if () in several else several)  # with a `*` in it npm takes it for `*` alone
 
 
 # Debian's (deb-version(7)), by univers.
@@ -168,6 +170,8 @@ _RELATION = re.compile(r"\s*(<<|<=|=|>=|>>)?\s*([^\s<>=,]+)\s*")
 def _apt_key(version: str) -> Key | None:
     if len(version) > _LONGEST or not version.isascii():
         return None
+    from univers import debian
+
     library: Any = debian  # it has no types
     try:
         return cmp_to_key(library.compare_versions)(library.coerce_version(version))
