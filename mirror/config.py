@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mirror import certificate, clients, values
+from mirror import certificate, clients, policies, values
 from mirror.document import Document, Problem, Table
 from mirror.errors import ConfigError, Unavailable
 from mirror.model import Mirror
+from mirror.policy.artifact import OPEN, Gate
+from mirror.policy.gatekeeper import gate
+from mirror.policy.names import ECOSYSTEMS
 from mirror.reach import Reach, literal
 from mirror.rights import Token
 from mirror.sections import NAME, ONLY, ROLES, Readers, lifetimes, mirror_readers, section_readers, token_readers
@@ -25,6 +28,7 @@ from mirror.settings import (
     CacheSettings,
     Config,
     LogSettings,
+    PolicySettings,
     ServerSettings,
     UpstreamSettings,
 )
@@ -43,7 +47,8 @@ def load(path: Path, *, discover: Discover = clients.discover) -> Config:
     folder = path.absolute().parent
     reading = _Reading(folder)
     tables = reading.sections(document.tree)
-    mirrors = reading.mirrors(document.tree.get("mirrors", {}))
+    policy = PolicySettings(**tables["policy"], **policies.rules(reading, ("policy",), document.tree.get("policy")))
+    mirrors = reading.mirrors(document.tree.get("mirrors", {}), policy)
     admin = reading.admin(document.tree, tables["admin"], mirrors)
     if reading.problems:
         raise ConfigError(document.located(reading.problems))
@@ -57,6 +62,7 @@ def load(path: Path, *, discover: Discover = clients.discover) -> Config:
         path=path,
         log=LogSettings(**tables["log"]),
         audit=AuditSettings(**tables["audit"]),
+        policy=policy,
     )
 
 
@@ -140,18 +146,18 @@ class _Reading:
                 self.wrong(("admin", "tokens", token.name), "hash", f"the same token as {other}")
             first.setdefault(token.digest, token.name)
 
-    def mirrors(self, tree: object) -> list[Mirror]:
+    def mirrors(self, tree: object, policy: PolicySettings) -> list[Mirror]:
         if not tree or not isinstance(tree, dict):
             self.wrong(("mirrors",), "", "no mirrors (write at least one table [mirrors.NAME])")
             return []
-        found = [self.mirror(name, table) for name, table in tree.items()]
+        found = [self.mirror(name, table, policy) for name, table in tree.items()]
         return [mirror for mirror in found if mirror is not None]
 
-    def mirror(self, name: str, tree: object) -> Mirror | None:
+    def mirror(self, name: str, tree: object, policy: PolicySettings) -> Mirror | None:
         where, before = ("mirrors", name), len(self.problems)
         if not re.fullmatch(NAME, name):
             self.wrong(where, "", "not a name for a mirror (a-z, 0-9 and -, no - in front)")
-        good = self.table(where, tree, mirror_readers(self.folder))
+        good = self.table(where, _less(tree, ("policy",)), mirror_readers(self.folder))
         if isinstance(tree, dict) and "ecosystem" not in tree:
             self.wrong(where, "ecosystem", f"missing (one of {', '.join(lifetimes())})")
         if good.get("ecosystem") == "http" and isinstance(tree, dict) and tree.get("upstream", "auto") == "auto":
@@ -161,7 +167,17 @@ class _Reading:
         for key, ecosystem in ONLY.items():
             if key in good and good.get("ecosystem", ecosystem) != ecosystem:
                 self.wrong(where, key, f"only {ecosystem} mirrors have it")
+        good["gate"] = self.gate((*where, "policy"), tree, policy, good.get("ecosystem", ""))
         return _mirror(name, good) if len(self.problems) == before else None
+
+    def gate(self, where: Table, tree: object, shared: PolicySettings, ecosystem: str) -> Gate:
+        """What decides about a mirror's packages."""
+        own: dict[str, Any] = {}
+        if isinstance(tree, dict) and "policy" in tree and ecosystem:
+            own = policies.own(self, where, tree["policy"], ecosystem)
+        if ecosystem not in ECOSYSTEMS:
+            return OPEN
+        return gate(policies.merged(self, where, shared, own, ecosystem))
 
 
 def _mirror(name: str, good: dict[str, Any]) -> Mirror:
@@ -184,10 +200,11 @@ def _reach(good: dict[str, Any], upstreams: tuple[str, ...]) -> Reach:
 
 def _less_tables(tree: dict[str, Any], name: str) -> object:
     """A section less the tables in it."""
-    section = tree.get(name, {})
-    if name != "admin" or not isinstance(section, dict):
-        return section
-    return {key: value for key, value in section.items() if key != "tokens"}
+    return _less(tree.get(name, {}), {"admin": ("tokens",), "policy": policies.TABLES}.get(name, ()))
+
+
+def _less(section: object, names: tuple[str, ...]) -> object:
+    return {key: value for key, value in section.items() if key not in names} if isinstance(section, dict) else section
 
 
 def _near(word: str, known: Iterable[str], form: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,15 @@ from typing import Any
 from mirror.errors import ConfigError
 
 Table = tuple[str, ...]
+_NUMBER = re.compile(r"#\d+")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: at `key` of `table`, or at the table itself where `key` is ""."""
+    """One thing that is wrong: at `key` of `table`, or at the table itself where `key` is "".
+
+    A part `#2` of a table's path is the second table of that name (`[[name]]`).
+    """
 
     table: Table
     key: str
@@ -51,9 +56,7 @@ class Document:
     def located(self, problems: Iterable[Problem]) -> list[str]:
         """The problems as `file:line: [table] key: text`, in the order of the file."""
         lines = _lines(self.text)
-        placed = [
-            (lines.get((*problem.table, problem.key)) or lines.get(problem.table), problem) for problem in problems
-        ]
+        placed = [(_line(lines, (*problem.table, problem.key)), problem) for problem in problems]
         placed.sort(key=lambda pair: pair[0] or 0)
         return [f"{self.path}{f':{line}' if line else ''}: {_named(problem)}" for line, problem in placed]
 
@@ -67,10 +70,17 @@ def _syntax(path: Path, text: str, error: Exception) -> str:
     return f"{path}:{line}:{column}: not TOML: {found[1]}"
 
 
+def _line(lines: dict[Table, int], path: Table) -> int | None:
+    """Where that is written, or the table that it would stand in."""
+    return next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), None)
+
+
 def _named(problem: Problem) -> str:
-    keys = [key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key) for key in (*problem.table, problem.key)]
-    table = f"[{'.'.join(keys[:-1])}]" if problem.table else ""
-    place = " ".join(filter(None, (table, keys[-1] if problem.key else "")))
+    several = problem.table[-1:] != () and _NUMBER.fullmatch(problem.table[-1]) is not None
+    names = [key for key in problem.table if not _NUMBER.fullmatch(key)]
+    keys = [key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key) for key in (*names, problem.key)]
+    table = f"[{'.'.join(keys[:-1])}]" if names else ""
+    place = " ".join(filter(None, (f"[{table}]" if several else table, keys[-1] if problem.key else "")))
     return f"{place}: {problem.text}" if place else problem.text
 
 
@@ -81,6 +91,7 @@ def _lines(text: str) -> dict[Table, int]:
     because a statement that is cut inside a string or an array does not.
     """
     found: dict[Table, int] = {}
+    count: Counter[Table] = Counter()
     table: Table = ()
     lines, start = text.split("\n"), 0
     for end in range(1, len(lines) + 1):
@@ -89,7 +100,11 @@ def _lines(text: str) -> dict[Table, int]:
         except ValueError:
             continue
         paths = list(_paths(tree))
-        if lines[start].lstrip().startswith("["):
+        if lines[start].lstrip().startswith("[["):
+            count[paths[-1]] += 1
+            table = (*paths[-1], f"#{count[paths[-1]]}")
+            paths.append(table)
+        elif lines[start].lstrip().startswith("["):
             table = paths[-1]
         else:
             paths = [(*table, *path) for path in paths]

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from mirror.digest import Digest, strongest
 from mirror.headers import Headers
+from mirror.policy.artifact import OPEN, Gate
 from mirror.reach import Reach, Route
 
 __all__ = [
@@ -87,7 +88,7 @@ class Mirror:
     follows redirects instead of handing them on, `client_auth` hands on a client's credentials and cookies. `reach`
     says where requests may go. `keyring` is the file of the keys that must have signed an APT archive's releases, ""
     where that is the clients' affair alone. `access` "token": clients have to show one. `max_size`: bytes on disk that
-    may be stored of it, None where it has no share of its own.
+    may be stored of it, None where it has no share of its own. `gate` says which packages get through.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Mirror:
     keyring: str = ""
     access: str = "anyone"
     max_size: int | None = None
+    gate: Gate = OPEN
 
     def route(self, plan: Plan, request: Request | None = None) -> Route:
         """How the requests of a plan travel, for the client of that request: with the credentials, when all of its

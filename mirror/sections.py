@@ -14,7 +14,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from mirror import certificate, credentials, values
+from mirror import certificate, credentials, policies, values
 from mirror.errors import ConfigError
 from mirror.logs import PARTS
 from mirror.rights import Role, digest
@@ -78,6 +78,7 @@ def section_readers(folder: Path) -> dict[str, Readers]:
             "max_file": partial(values.size, positive=True),
             "keep": _or_empty(above_zero, inf),
         },
+        "policy": policies.readers(folder),
         "upstream": {
             "connect_timeout": above_zero,
             "head_timeout": above_zero,

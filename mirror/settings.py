@@ -10,6 +10,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from mirror.model import Mirror
+from mirror.policy.names import Selector
+from mirror.policy.rules import Age, Exemption, Mode, Rule
 from mirror.rights import Role, Token, digest, loopback
 from mirror.values import Address
 
@@ -112,6 +114,23 @@ class UpstreamSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """[policy]: what counts for all mirrors that say nothing else; `min_age` in seconds, `advisories` files and
+    folders of OSV's, absolute. What counts for one of them is its `gate`."""
+
+    mode: Mode = "enforce"
+    min_age: float = 0.0
+    unknown: Literal["hold", "pass"] = "hold"
+    dates: Literal["origin", "first-seen"] = "origin"
+    private: tuple[Selector, ...] = ()
+    advisories: tuple[Path, ...] = ()
+    ages: tuple[Age, ...] = ()
+    deny: tuple[Rule, ...] = ()
+    allow: tuple[Rule, ...] = ()
+    exempt: tuple[Exemption, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration; `path` is the file it was read from."""
 
@@ -123,6 +142,7 @@ class Config:
     path: Path
     log: LogSettings = field(default_factory=LogSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
 
     @property
     def record(self) -> Path:

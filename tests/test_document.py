@@ -46,6 +46,28 @@ def line_of(found: Document, *path: str) -> int:
     return int(line.removeprefix(f"{found.path}:").partition(":")[0])
 
 
+SEVERAL = """\
+[[policy.deny]]
+packages = ["a"]
+[[policy.deny]]
+
+packages = ["b"]
+[other]
+deny_more = [{ packages = "c" }]
+"""
+
+
+def test_tables_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    found = document(tmp_path, SEVERAL)
+    assert line_of(found, "policy", "deny", "#1", "packages") == 2
+    assert line_of(found, "policy", "deny", "#2", "packages") == 5
+    assert line_of(found, "policy", "deny", "#2", "missing") == 3
+    assert line_of(found, "other", "deny_more", "#1", "packages") == 7
+    problems = [Problem(("policy", "deny", "#2"), "packages", "x"), Problem(("policy", "deny", "#1"), "", "x")]
+    told = [line.removeprefix(str(found.path)) for line in found.located(problems)]
+    assert told == [":1: [[policy.deny]]: x", ":5: [[policy.deny]] packages: x"]
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_each_key_has_the_line_on_which_it_begins(tmp_path: Path, ending: str) -> None:
     found = document(tmp_path, TRICKY.replace("\n", ending))

@@ -15,8 +15,8 @@ from tests.instruments.server import ROOT
 
 COMMAND = "python -m tests.docs.configuration > docs/configuration.md"
 
-_TABLE = re.compile(r"^(?:# )?\[([a-z-]+(?:\.[A-Za-z-]+)*)\]\s*(?:#\s*(.*))?$")
-_KEY = re.compile(r"^(?:# )?([a-z_]+) = (\"[^\"]*\"|\[[^\]]*\]|\{[^}]*\}|[^\s#]+)\s*(?:#\s*(.*))?$")
+_TABLE = re.compile(r"^(?:# )?(\[{1,2})([a-z-]+(?:\.[A-Za-z-]+)*)\]{1,2}\s*(?:#\s*(.*))?$")
+_KEY = re.compile(r"^(?:# )?([a-z_]+|\"[^\"]+\") = (\"[^\"]*\"|\[[^\]]*\]|\{[^}]*\}|[^\s#]+)\s*(?:#\s*(.*))?$")
 _MORE = re.compile(r"^(?:# )?#?\s{10,}#?\s*(.+)$")
 
 INTRODUCTION = """\
@@ -53,7 +53,7 @@ def described(path: Path = ROOT / "config.toml") -> dict[str, dict[str, Key]]:
     table, last = "", ""
     for line in path.read_text().splitlines():
         if header := _TABLE.match(line):
-            table, last = _section(header[1]), ""
+            table, last = _section(header[2], several=header[1] == "[["), ""
         elif (key := _KEY.match(line)) and table:
             last = key[1]
             found.setdefault(table, {}).setdefault(last, Key(last, key[2], key[3] or ""))
@@ -66,8 +66,13 @@ def described(path: Path = ROOT / "config.toml") -> dict[str, dict[str, Key]]:
     return found
 
 
-def _section(table: str) -> str:
+def _section(table: str, *, several: bool) -> str:
+    """`[mirrors.npm.policy]` is of mirrors.NAME.policy; what there may be several of keeps its brackets."""
     first, *rest = table.split(".")
+    if first == "policy":
+        return f"[{table}]" if several else table
+    if first == "mirrors" and rest:
+        return ".".join((first, "NAME", *rest[1:]))
     return f"{'.'.join((first, *rest[:-1]))}.NAME" if rest else first
 
 

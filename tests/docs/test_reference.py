@@ -52,7 +52,7 @@ def test_the_default_file_says_nothing_but_the_defaults(tmp_path: Path) -> None:
     default = load(tmp_path / "config.toml", discover=discover)
     minimal = load(tmp_path / "minimal" / "config.toml", discover=discover)
     assert default.mirrors == minimal.mirrors
-    for section in ("server", "admin", "upstream", "log", "audit"):
+    for section in ("server", "admin", "upstream", "log", "audit", "policy"):
         assert getattr(default, section) == getattr(minimal, section), section
     assert default.cache.max_size == minimal.cache.max_size
 

@@ -274,6 +274,10 @@ TARGETS: dict[str, Target] = {
         settings,
         (
             b'[server]\nlisten = "127.0.0.1:1"\n[cache]\nmax_size = "1GB"\n[mirrors.x]\necosystem = "http"\nupstream = "http://x.test"\n',
+            b'[policy]\nmin_age = "3d"\nages = { "a*" = "1d" }\n[mirrors.x]\necosystem = "npm"\n',
+            b'[[policy.deny]]\npackages = "pkg:npm/x"\nversions = "^1"\n[mirrors.x]\necosystem = "npm"\n',
+            b'[[policy.exempt]]\npackages = ["x"]\nowner = "x"\nreason = "x"\nuntil = 2026-12-31\n'
+            b'[mirrors.x]\necosystem = "npm"\n',
         ),
         (
             b"[",
