@@ -72,7 +72,7 @@ async def fill(stores: Stores) -> dict[str, Entry]:
         entries[key] = await stored(stores.store, key.encode() * 1000, key)
         await stores.index.put(entries[key])
     await keep(stores.store, "/m/part")
-    await stores.facts.put("m", "/m/slot", "d", [Fact(f"/{n}") for n in range(100)])
+    await stores.facts.put("m", "/m/slot", "d", [Fact(f"/{n}") for n in range(100)], 1e9)
     return entries
 
 
