@@ -125,7 +125,7 @@ def line(fact: Fact) -> tuple[bytes, bytes] | None:
 
 
 def written(slot: str, source: str, lines: Mapping[bytes, bytes], seen: Mapping[bytes, float], now: float) -> bytes:
-    """The file with these lines, each name first seen at the instant that `seen` has, or `now` where that is earlier."""
+    """The file with these lines, each name first seen when `seen` says it was, or `now`, whichever is earlier."""
     body = b"".join(b"%s\t%r\n" % (lines[name], float(min(seen.get(name, now), now))) for name in sorted(lines))
     first = {"slot": slot, "source": source, "count": len(lines), "size": len(body), "form": FORM}
     return json.dumps(first).encode() + b"\n" + body

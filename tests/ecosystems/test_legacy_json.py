@@ -26,7 +26,7 @@ def test_the_documents_urls_are_below_our_address_and_all_else_stays() -> None:
     assert rewritten == document | {"releases": {"1": [ours], "0": []}, "urls": [ours]}
     found = {fact.name: fact for fact in legacy_json.facts(body, Headers(), page=PAGE)}
     name = "/files/packages/b7/ce/" + WHEEL
-    assert found[name] == Fact(name, FILES + WHEEL, Digest("sha256", SHA), 5)
+    assert found[name] == Fact(name, FILES + WHEEL, Digest("sha256", SHA), 5, "six", "1.17.0")
 
 
 def test_a_versions_document_has_no_releases() -> None:
