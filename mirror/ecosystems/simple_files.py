@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -116,13 +117,16 @@ def facts(files: Iterable[Listed], *, project: str, licensed: str = "", sized: b
         size = entry.file.get("size")
         known = size if sized and type(size) is int and size >= 0 else None
         digest = digest_of(entry.file.get("hashes") or entry.file.get("digests"))
-        said = (project, entry.version(project), entry.published, licensed)
-        yield Fact(found.name, found.url, digest or digest_of(simple_links.hashes(found.fragment)), known, *said)
+        about = Fact("", package=project, version=entry.version(project), published=entry.published, license=licensed)
+        digest = digest or digest_of(simple_links.hashes(found.fragment))
+        yield replace(about, name=found.name, url=found.url, digest=digest, size=known)
         metadata = entry.metadata
         if metadata or (metadata is None and found.name.endswith(".whl")):
-            yield Fact(*found.beside(".metadata"), digest_of(metadata), None, *said)
+            name, url = found.beside(".metadata")
+            yield replace(about, name=name, url=url, digest=digest_of(metadata))
         if entry.file.get("gpg-sig") is True:
-            yield Fact(*found.beside(".asc"), None, None, *said)
+            name, url = found.beside(".asc")
+            yield replace(about, name=name, url=url)
 
 
 def digest_of(digests: object) -> Digest | None:

@@ -36,8 +36,8 @@ def rewritten(
         about = [tag for tag in tags(text) if tag.name != "a"]
         base = address(about, page)
         if not quarantines(about):
-            pieces = list(chunked(edited(text, _edits(text, base, sight))))
-            return Rewritten(pieces, as_sent(form, headers), sight.until)
+            changed = list(chunked(edited(text, _edits(text, base, sight))))
+            return Rewritten(changed, as_sent(form, headers), sight.until)
     project = sight.shown(read(body, headers, page))
     number = serial(headers, project.document["meta"].get("_last-serial"))
     name = page.rstrip("/").rpartition("/")[2]

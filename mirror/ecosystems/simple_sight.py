@@ -43,7 +43,8 @@ class Sight:
         if key not in self._verdicts:
             version, first_seen = entry.version(self._project), self._first_seen(entry)
             said = (entry.name, entry.published, first_seen, licensed)
-            self._verdicts[key] = self._judge.refuses(Artifact("pypi", self._project, version, *said))
+            refusal = self._judge.refusal(Artifact("pypi", self._project, version, *said))
+            self._verdicts[key] = refusal is not None
         return self._verdicts[key]
 
     def shown(self, project: Project) -> Project:

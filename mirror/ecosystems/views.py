@@ -37,15 +37,16 @@ class Judge:
     def __bool__(self) -> bool:
         return self._view is not None
 
-    def refuses(self, artifact: Artifact) -> bool:
-        """Whether it is left out."""
+    def refusal(self, artifact: Artifact) -> Verdict | None:
+        """The verdict, where the artifact is to be left out; else None."""
         if self._view is None:
-            return False
+            return None
         verdict = self._view(artifact)
         self.until = min(self.until, verdict.until)
-        if verdict.refused:
-            self.reasons.append(verdict.reason)
-        return verdict.refused
+        if not verdict.refused:
+            return None
+        self.reasons.append(verdict.reason)
+        return verdict
 
     @property
     def message(self) -> str:
@@ -54,9 +55,10 @@ class Judge:
         more = [f"and {len(reasons) - _MOST} more"] if len(reasons) > _MOST else []
         return "\n".join([*reasons[-_MOST:], *more])
 
-    def withheld(self) -> Withheld:
-        """What a client is told where nothing is left."""
-        return Withheld(self.reasons[-1] if self.reasons else "", self.until)
+    def withheld(self, verdict: Verdict | None = None) -> Withheld:
+        """What a client is told that asks for what this verdict refuses; without one: where nothing is left."""
+        reason = verdict.reason if verdict else self.reasons[-1] if self.reasons else ""
+        return Withheld(reason, self.until)
 
 
 def artifact(ecosystem: str, fact: Fact) -> Artifact:

@@ -67,7 +67,7 @@ def packument(body: bytes) -> None:
         lambda: packuments.rewritten(body, Headers(), **known),
         lambda: packuments.rewritten(body, Headers(), short=True, **known),
         lambda: packuments.manifest(body, Headers(), wanted="latest", **known),
-        lambda: packuments.tags(body, Headers()),
+        lambda: packuments.tags(body, Headers(), package="six"),
         lambda: packuments.facts(body, Headers(), package="six"),
     )
 
