@@ -99,7 +99,7 @@ VERSIONS = st.sampled_from([*ORDER, "odd", "1.0"])
 def test_every_tag_names_a_visible_version_not_above_the_one_it_named(
     tags: dict[str, object], hidden: set[str], visible: set[str]
 ) -> None:
-    known = {name: False for name in sorted(visible - hidden)}
+    known = dict.fromkeys(sorted(visible - hidden), False)
     found = remapped(tags, hidden, known)
     assert [tag for tag in tags if tag in found] == list(found)
     for tag, version in found.items():
