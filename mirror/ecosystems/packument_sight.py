@@ -10,7 +10,7 @@ from mirror.ecosystems import dist_tags, instants
 from mirror.ecosystems.versions import Packument
 from mirror.ecosystems.views import Judge, Seen, View, plain
 from mirror.errors import Withheld
-from mirror.policy.artifact import Artifact, Verdict
+from mirror.policy.artifact import Artifact
 
 _NOT_VERSIONS = ("created", "modified")
 
@@ -26,7 +26,7 @@ class Sight:
         self._names = names
         self._judge = Judge(view)
         self._seen = seen
-        self._refusals: dict[str, Verdict | None] = {}
+        self._refusals: dict[str, str | None] = {}  # why, or None
 
     @property
     def until(self) -> float:

@@ -37,8 +37,9 @@ class Judge:
     def __bool__(self) -> bool:
         return self._view is not None
 
-    def refusal(self, artifact: Artifact) -> Verdict | None:
-        """The verdict, where the artifact is to be left out; else None."""
+    def refusal(self, artifact: Artifact) -> str | None:
+        """The reason why the artifact is to be left out, None where it is not. (Text alone: the garbage collector has
+        no work with it, however many there are.)"""
         if self._view is None:
             return None
         verdict = self._view(artifact)
@@ -46,7 +47,7 @@ class Judge:
         if not verdict.refused:
             return None
         self.reasons.append(verdict.reason)
-        return verdict
+        return verdict.reason
 
     @property
     def message(self) -> str:
@@ -55,9 +56,10 @@ class Judge:
         more = [f"and {len(reasons) - _MOST} more"] if len(reasons) > _MOST else []
         return "\n".join([*reasons[-_MOST:], *more])
 
-    def withheld(self, verdict: Verdict | None = None) -> Withheld:
-        """What a client is told that asks for what this verdict refuses; without one: where nothing is left."""
-        reason = verdict.reason if verdict else self.reasons[-1] if self.reasons else ""
+    def withheld(self, reason: str | None = None) -> Withheld:
+        """What a client is told that asks for what is left out for this reason; without one: where nothing is left."""
+        if reason is None:
+            reason = self.reasons[-1] if self.reasons else ""
         return Withheld(reason, self.until)
 
 
