@@ -1,4 +1,4 @@
-"""Facts that an older version of ours has kept: they answer, and what they lack is read once more from what is stored."""
+"""Facts that an older version of ours has kept: they answer, and what they lack is read once more from the store."""
 
 from __future__ import annotations
 

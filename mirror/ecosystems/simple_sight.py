@@ -73,7 +73,8 @@ class Sight:
                 entry.file["upload-time"] = instants.written(first_seen)
                 names.append(entry.file.get("filename"))
         if names:
-            project.document[FIRST_SEEN] = names
+            before = project.document.get(FIRST_SEEN)  # of a mirror in front of which we stand
+            project.document[FIRST_SEEN] = [*(before if isinstance(before, list) else ()), *names]
         return project
 
     def _first_seen(self, entry: Listed) -> float | None:

@@ -174,6 +174,10 @@ class TestDatesAdded:
         assert found["files"][1].pop("upload-time") == written(NOW - 7)
         assert found == read(document)
 
+    def test_those_that_another_mirror_has_marked_stay_marked(self) -> None:
+        document = page(listed(WHEEL), listed(SDIST, None), **{FIRST_SEEN: [WHEEL]})
+        assert read(document, JSON, None, lambda _: NOW)[FIRST_SEEN] == [WHEEL, SDIST]
+
     def test_a_page_made_from_html_has_them_too(self) -> None:
         found = read(linked() + linked("", SDIST), JSON, None, lambda _: NOW, sent="text/html")
         assert found[FIRST_SEEN] == [WHEEL, SDIST]
