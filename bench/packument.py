@@ -14,7 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mirror.ecosystems import packuments
+from mirror.ecosystems.views import View
 from mirror.model import Headers
+from mirror.policy.artifact import Artifact, Verdict
 
 MiB = 1 << 20
 MOUNT = "http://localhost:8000/npm"
@@ -97,11 +99,20 @@ async def stalled(work: Callable[[], object]) -> tuple[float, float, float]:
     return time.monotonic() - started, late, spent
 
 
-def drained(body: bytes, *, short: bool = False, coding: str = "identity") -> None:
+def drained(body: bytes, *, short: bool = False, coding: str = "identity", view: View | None = None) -> None:
     """Rewrite the body, and let each piece go at once, as the compressor does."""
     headers = Headers.of({"content-encoding": coding})
-    for _ in packuments.rewritten(body, headers, package="large", mount=MOUNT, short=short).pieces:
+    for _ in packuments.rewritten(body, headers, package="large", mount=MOUNT, short=short, view=view).pieces:
         pass
+
+
+def all_pass(_: Artifact) -> Verdict:
+    return Verdict(True, "none")
+
+
+def odd_ones(artifact: Artifact) -> Verdict:
+    """Half of the versions are refused: every second one, which is the most work."""
+    return Verdict(artifact.version[-3] not in "13579", "deny", f"{artifact.version} is denied")
 
 
 def busy() -> None:
@@ -134,6 +145,9 @@ def main() -> None:
         "rewritten, joined", lambda: packuments.rewritten(body, Headers(), package="large", mount=MOUNT).body, len(body)
     )
     measured("abbreviated from the full one", lambda: drained(body, short=True), len(body))
+    measured("all may be seen", lambda: drained(body, view=all_pass), len(body))
+    measured("every second version hidden", lambda: drained(body, view=odd_ones), len(body))
+    measured("the same, abbreviated", lambda: drained(body, short=True, view=odd_ones), len(body))
     measured("facts", lambda: sum(1 for _ in packuments.facts(body, Headers(), package="large")), len(body))
     if options.parsed:
         measured("json.loads and json.dumps", lambda: json.dumps(json.loads(body)).encode(), len(body))

@@ -54,7 +54,7 @@ class Engine:
         self._rewriting = Rewriting(outside, documents)
         releases = Releases(outside, facts, self._document)
         self._generations = Generations(outside, releases, signatures, self._carry_out)
-        self._lookups = Lookups(facts, outside.store, self._document, releases)
+        self._lookups = Lookups(facts, outside, self._document, releases)
         self.foresee = Foreseeing(outside, fills, self._lookups, self._generations).foresee
         self._insides = Insides(outside, self._lookups, self._carry_out)
         self._forwarding = Forwarding(outside, fills)

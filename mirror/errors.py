@@ -9,6 +9,7 @@ MirrorError
 │   ├── TooLarge      413
 │   ├── TooOften      429  too many wrong tokens
 │   └── Refused       403
+│       └── Withheld  403  the policy keeps it back
 ├── Unavailable       503  this mirror cannot work now: not configured, draining, too many waiting
 ├── OriginError       502  the origin did not do its part
 │   ├── OriginTimeout 504  no head, or too few bytes, in the given time
@@ -29,6 +30,8 @@ Elsewhere                  no error: this process may only read, and hands the r
 """
 
 from __future__ import annotations
+
+from math import inf
 
 
 class MirrorError(Exception):
@@ -87,6 +90,15 @@ class Refused(RequestError):
     def __init__(self, text: str, rule: str = "") -> None:
         super().__init__(text)
         self.rule = rule
+
+
+class Withheld(Refused):
+    """The policy keeps it back, for the reason that the text says. `until` is the instant (seconds since the epoch)
+    from which on that may be otherwise; inf where none is known."""
+
+    def __init__(self, text: str, until: float = inf) -> None:
+        super().__init__(text or "the policy of this mirror keeps it back")
+        self.until = until
 
 
 class Unproven(RequestError):

@@ -8,10 +8,12 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from mirror.documents import parts
+from mirror.ecosystems import PLANNERS
 from mirror.errors import MirrorError, NotFound, OriginError
 from mirror.fill import Asked
 from mirror.model import Entry, Fact, Head, Headers, Lookup, Mirror, Plan, Request
-from mirror.ports import BlobStore, FactStore
+from mirror.outside import Outside
+from mirror.ports import FactStore
 from mirror.releases import Releases
 
 log = logging.getLogger("mirror.lookup")
@@ -40,12 +42,12 @@ class Lookups:
     def __init__(
         self,
         facts: FactStore,
-        store: BlobStore,
+        outside: Outside,
         fetch: Callable[[Mirror, Request], Awaitable[tuple[Plan, Entry]]],
         releases: Releases,
     ) -> None:
         self._facts = facts
-        self._store = store
+        self._outside = outside
         self._fetch = fetch
         self._releases = releases
         self._gathering: dict[tuple[str, str], asyncio.Task[OriginError | None]] = {}
@@ -66,6 +68,8 @@ class Lookups:
         for slot, document in zip(lookup.slots, lookup.documents, strict=False):
             if fact is None and asks and not mirror.offline:
                 fact = await self._learn(mirror, lookup, slot, document)
+        if fact is not None and not fact.package and asks:
+            fact = await self._again(mirror, lookup) or fact
         if fact is None:
             if lookup.required:
                 raise NotFound(f"no index page of /{mirror.name}/ names {lookup.name}")
@@ -100,6 +104,30 @@ class Lookups:
             await asyncio.wait([self._start(mirror, plan, entry)])
         return await self._find(mirror, lookup)
 
+    async def _again(self, mirror: Mirror, lookup: Lookup) -> Fact | None:
+        """The fact, read once more from the documents as they are stored, where an older version has read them and left
+        out of whom and when they speak; None where it has not."""
+        old = [
+            document
+            for slot, document in zip(lookup.slots, lookup.documents, strict=False)
+            if await self._facts.source(mirror.name, slot) is None
+        ]
+        for document in old:  # npm's full form has the dates
+            _ = await self._read_again(mirror, document, "*/*") or await self._read_again(
+                mirror, document, lookup.accept
+            )
+        return await self._find(mirror, lookup) if old else None
+
+    async def _read_again(self, mirror: Mirror, document: str, accept: str) -> bool:
+        """Whether the document is stored in the form that `accept` gets; its facts are what it says, then."""
+        headers = Headers((("accept", accept),))
+        plan = PLANNERS[mirror.ecosystem](mirror, Request("GET", document, headers=headers, base=f"/{mirror.name}"))
+        entry = await self._outside.index.get(plan.key) if isinstance(plan, Plan) else None
+        if not isinstance(plan, Plan) or entry is None or entry.head.status != 200:
+            return False
+        await asyncio.wait([self._start(mirror, plan, entry)])
+        return True
+
     async def prove(self, plan: Plan, mirror: Mirror, entry: Entry) -> None:
         """OriginError where a document that has come whole cannot be read; else what it says is known from now on."""
         if plan.proven or entry.head.status != 200:
@@ -108,7 +136,7 @@ class Lookups:
             await asyncio.wait([task := self._start(mirror, plan, entry)])
             if (wrong := task.result()) is not None:
                 raise OriginError(f"{entry.key}: {wrong}")
-        elif plan.proof is not None and (blob := await self._store.open(entry.blob)) is not None:
+        elif plan.proof is not None and (blob := await self._outside.store.open(entry.blob)) is not None:
             try:
                 await asyncio.to_thread(plan.proof, b"".join(await parts(blob)), entry.head.headers)
             finally:
@@ -141,12 +169,12 @@ class Lookups:
             await asyncio.wait([before])
         if plan.facts is None or await self._facts.source(mirror.name, plan.slot) == entry.digest:
             return None
-        blob = await self._store.open(entry.blob)
+        blob = await self._outside.store.open(entry.blob)
         if blob is None:
             return None
         try:
-            body = await parts(blob)
-            await self._facts.put(mirror.name, plan.slot, entry.digest, _read(plan.facts, body, entry.head.headers))
+            read = _read(plan.facts, await parts(blob), entry.head.headers)
+            await self._facts.put(mirror.name, plan.slot, entry.digest, read, self._outside.wall())
         except MirrorError as exc:
             log.warning("%s: its facts cannot be read: %s", entry.key, exc)
             return exc if isinstance(exc, OriginError) else None

@@ -8,6 +8,7 @@ from math import inf
 from urllib.parse import urlsplit
 
 from mirror.digest import Digest, strongest
+from mirror.fact import Fact
 from mirror.headers import Headers
 from mirror.policy.artifact import OPEN, Gate
 from mirror.reach import Reach, Route
@@ -127,19 +128,6 @@ def _origin(url: str) -> tuple[str, str] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """What an index document says of one file: its absolute URL ("": the usual place), its digest, its size in bytes.
-
-    `name` is the file's canonical path below the mirror, as clients ask for it (`/files/packages/.../six-1.0.tar.gz`).
-    """
-
-    name: str
-    url: str = ""
-    digest: Digest | None = None
-    size: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Lookup:
     """Which fact a plan still lacks: the fact `name`, in the facts that the documents at `slots` gave.
 
@@ -167,11 +155,13 @@ class Rewritten:
     """The body that clients get for a stored document, in pieces that are gone through once, and its media type.
 
     The pieces may be made while they are taken: so a large document is never whole in memory. What is wrong with the
-    document is raised before the first one, or by it.
+    document is raised before the first one, or by it. `until` is the instant (seconds since the epoch) from which on it
+    may be another one though the document is the same: something matures, an exemption ends.
     """
 
     pieces: Iterable[bytes]
     content_type: str
+    until: float = inf
 
     @property
     def body(self) -> bytes:

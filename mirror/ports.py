@@ -208,12 +208,18 @@ class FactStore(Protocol):
 
     changes: Changes
 
-    async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact]) -> None:
-        """Replace the slot's facts by those of the document whose bytes have the sha256 `source`."""
+    async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact], now: float) -> None:
+        """Replace the slot's facts by those of the document whose bytes have the sha256 `source`, at `now` (seconds
+        since the epoch). A name that the slot had keeps its `first_seen`; that of a new one is `now`."""
         ...
 
     async def source(self, mirror: str, slot: str) -> str | None:
-        """The digest of the document that the slot's facts came from; None when there are none."""
+        """The digest of the document that the slot's facts came from; None when there are none, and when they were read
+        from it by an older version, which left some of it out: it is to be read once more."""
+        ...
+
+    async def seen(self, mirror: str, slot: str) -> dict[str, float]:
+        """When each name that the slot has was first put."""
         ...
 
     async def find(self, mirror: str, slots: Sequence[str], name: str) -> Fact | None:

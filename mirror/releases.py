@@ -123,7 +123,7 @@ class Releases:
         if newest is None and (served := await self._outside.index.get(key)):  # after a restart
             newest = await self._found(key, mirror, document, served.digest)
         slot = slots[(slots.index(newest or slots[-1]) + 1) % len(slots)]
-        await self._facts.put(mirror.name, slot, digest, apt_releases.facts(release))
+        await self._facts.put(mirror.name, slot, digest, apt_releases.facts(release), self._outside.wall())
         self._know(key, digest, slot)
         return slot
 

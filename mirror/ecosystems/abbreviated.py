@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from mirror.ecosystems.json_spans import LARGE, Cursor, Edit, edited
 from mirror.ecosystems.versions import Packument, Version
@@ -19,24 +19,33 @@ _KEPT = frozenset(
 _INSTALLING = frozenset({"preinstall", "install", "postinstall"})
 
 
-def made(packument: Packument, changes: Callable[[str], list[Edit]]) -> Iterator[bytes]:
-    """The abbreviated document, with what `changes` in each version."""
+def made(
+    packument: Packument,
+    changes: Callable[[str], list[Edit]],
+    hidden: Collection[str] = (),
+    instead: Mapping[str, bytes] | None = None,
+    ends: bytes = b"",
+) -> Iterator[bytes]:
+    """The abbreviated document, with what `changes` in each version but those that are `hidden`; `instead` takes the
+    place of members, and `ends` stands behind them, with its comma."""
     body = packument.body
     spans = {"name": packument.name, "modified": packument.modified, "dist-tags": packument.tags}
     yield b"{"
     for name, span in spans.items():
         if span is not None:
             yield _key(name)
-            yield body[slice(*span)]
+            yield (instead or {}).get(name) or body[slice(*span)]
             yield b","
     yield b'"versions":'
     comma = b"{"
     cursor = Cursor(body, checked=True)
     for name, version in packument.versions.items():
+        if name in hidden:
+            continue
         yield comma + _key(name)
         yield from _manifest(cursor, version, changes(name))
         comma = b","
-    yield b"}}" if packument.versions else b"{}}"
+    yield (b"}" if packument.versions else b"{}") + ends + b"}"
 
 
 def _manifest(cursor: Cursor, version: Version, edits: list[Edit]) -> Iterator[bytes]:

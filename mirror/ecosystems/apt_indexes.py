@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mirror.ecosystems import paths
 from mirror.ecosystems.bodies import MIB, decoded, hex_digest, unpacked
+from mirror.ecosystems.views import plain
 from mirror.errors import OriginError
 from mirror.model import Fact, Headers
 
@@ -63,13 +65,21 @@ def _binary(paragraph: bytes, filename: bytes) -> Iterator[Fact]:
             digest = hex_digest(algorithm, value.decode("latin-1"))
             if digest is None:
                 raise OriginError("the origin's index lists a file with a broken digest")
-            yield Fact(_name(filename), "", digest, int(size))
+            yield Fact(_name(filename), "", digest, int(size), *_about(paragraph))
             return
 
 
 def _source(paragraph: bytes, directory: bytes) -> Iterator[Fact]:
     if block := _SHA256_BLOCK.search(paragraph):
-        yield from listed(block[1], directory)
+        package, version = _about(paragraph)
+        for fact in listed(block[1], directory):
+            yield replace(fact, package=package, version=version)
+
+
+def _about(paragraph: bytes) -> tuple[str, str]:
+    """Name and version of the package, with the epoch, which no file's name has; "" where they are not stated."""
+    package, version = _field(paragraph, b"\nPackage:"), _field(paragraph, b"\nVersion:")
+    return plain((package or b"").decode(errors="replace")), plain((version or b"").decode(errors="replace"))
 
 
 def listed(block: bytes, directory: bytes, algorithm: str = "sha256") -> Iterator[Fact]:

@@ -104,7 +104,9 @@ def _manifest(mirror: Mirror, request: Request, package: str, wanted: str) -> Pl
 
 
 def _tags(mirror: Mirror, package: str) -> Plan:
-    return _document(mirror, package, False, Rewrite("dist-tags", packuments.tags, _NOT_BY_ACCEPT))
+    return _document(
+        mirror, package, False, Rewrite("dist-tags", partial(packuments.tags, package=package), _NOT_BY_ACCEPT)
+    )
 
 
 def _registry(mirror: Mirror, request: Request, segments: list[str]) -> Plan | Ready:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from mirror.ecosystems import simple_links
+from mirror.ecosystems import instants, simple_links, simple_versions
 from mirror.ecosystems.bodies import hex_digest
 from mirror.ecosystems.simple_links import Place, place
+from mirror.ecosystems.views import plain
 from mirror.errors import OriginError
 from mirror.model import Digest, Fact, strongest
 
@@ -34,6 +36,22 @@ class Listed(NamedTuple):
         if isinstance(stated, dict):
             return {str(name): text.lower() for name, text in stated.items() if isinstance(text, str)} or True
         return None if stated is None else bool(stated)
+
+    @property
+    def name(self) -> str:
+        """The file's name: that of its link, which clients ask for; what the page calls it may be another one."""
+        if self.place is not None:
+            return unquote(self.place.name.rpartition("/")[2])
+        return plain(self.file.get("filename"))
+
+    @property
+    def published(self) -> float | None:
+        """When it was uploaded, by the page or the legacy document; seconds since the epoch."""
+        return instants.seconds(self.file.get("upload-time") or self.file.get("upload_time_iso_8601"))
+
+    def version(self, project: str) -> str:
+        """The version that the file's name says, "" where it says none."""
+        return plain(simple_versions.version_of(self.name, project))
 
 
 def listed(files: object, page: str) -> list[Listed]:
@@ -87,8 +105,9 @@ def ours(entry: Listed) -> dict[str, Any]:
     return file
 
 
-def facts(files: Iterable[Listed], *, sized: bool = True) -> Iterator[Fact]:
-    """What a page says of its files, of their `.metadata` and of their signatures; `sized`: its sizes can be relied on.
+def facts(files: Iterable[Listed], *, project: str, licensed: str = "", sized: bool = True) -> Iterator[Fact]:
+    """What a page of that project says of its files, of their `.metadata` and of their signatures; `licensed`: the
+    license that the page states for them; `sized`: its sizes can be relied on.
 
     A wheel of which nothing is said may have a `.metadata` all the same: a fact, but not one that we announce.
     """
@@ -98,12 +117,16 @@ def facts(files: Iterable[Listed], *, sized: bool = True) -> Iterator[Fact]:
         size = entry.file.get("size")
         known = size if sized and type(size) is int and size >= 0 else None
         digest = digest_of(entry.file.get("hashes") or entry.file.get("digests"))
-        yield Fact(found.name, found.url, digest or digest_of(simple_links.hashes(found.fragment)), known)
+        about = Fact("", package=project, version=entry.version(project), published=entry.published, license=licensed)
+        digest = digest or digest_of(simple_links.hashes(found.fragment))
+        yield replace(about, name=found.name, url=found.url, digest=digest, size=known)
         metadata = entry.metadata
         if metadata or (metadata is None and found.name.endswith(".whl")):
-            yield Fact(*found.beside(".metadata"), digest_of(metadata))
+            name, url = found.beside(".metadata")
+            yield replace(about, name=name, url=url, digest=digest_of(metadata))
         if entry.file.get("gpg-sig") is True:
-            yield Fact(*found.beside(".asc"))
+            name, url = found.beside(".asc")
+            yield replace(about, name=name, url=url)
 
 
 def digest_of(digests: object) -> Digest | None:

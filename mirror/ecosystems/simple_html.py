@@ -17,6 +17,7 @@ _ATTRIBUTE = re.compile(
     r"""[\s/]*+(?:(>)|([^\s/>][^\s/>=]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|(?!["'])[^\s>]*+))?)""", re.ASCII
 )
 _SERIAL = re.compile(r"<!--SERIAL ([0-9]{1,18})-->")
+_REST = re.compile(r"[^<]*+(?:</a\s*+>(?:\s*+<br\s*+/?>)?(?:[ \t]*+\r?\n)?)?", re.IGNORECASE | re.ASCII)
 _WORDS = 1024
 _TAIL = 256
 
@@ -31,10 +32,12 @@ class Attribute(NamedTuple):
 
 
 class Tag(NamedTuple):
-    """A start tag `a`, `base` or `meta`, its attributes by lower-case name (of equal ones the first), where it ends."""
+    """A start tag `a`, `base` or `meta`, its attributes by lower-case name (of equal ones the first), where it begins
+    and ends."""
 
     name: str
     attributes: dict[str, Attribute]
+    start: int
     end: int
 
     def get(self, name: str) -> str | None:
@@ -56,7 +59,7 @@ def tags(text: str) -> Iterator[Tag]:
         if name := match[2]:
             attributes, at = _attributes(text, at)
             if at:
-                yield Tag(name.lower(), attributes, at)
+                yield Tag(name.lower(), attributes, match.start(), at)
             else:
                 return
 
@@ -96,6 +99,12 @@ def words_behind(text: str, tag: Tag) -> str:
     """The text between a tag and the next one."""
     end = text.find("<", tag.end, tag.end + _WORDS)
     return _plain(text[tag.end : end]).strip() if end >= 0 else ""
+
+
+def element_end(text: str, tag: Tag) -> int:
+    """Where what belongs to a link ends: its words, its end tag and the line break behind it, as far as it has them."""
+    match = _REST.match(text, tag.end)
+    return match.end() if match else tag.end
 
 
 def attribute_text(value: str) -> str:

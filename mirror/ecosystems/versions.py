@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from mirror.ecosystems import packument_times
 from mirror.ecosystems.bodies import decoded
 from mirror.ecosystems.json_spans import LARGE, Cursor
+from mirror.ecosystems.packument_spans import Span, placed
+from mirror.ecosystems.packument_times import Time
+from mirror.ecosystems.views import plain
 from mirror.errors import OriginError
 from mirror.model import Headers
 
-Span = tuple[int, int]
-
 _NOWHERE = (0, 0)
-_MEMBERS = {name: re.compile(rf'"{name}"[ \t\n\r]*:[ \t\n\r]*"') for name in ("tarball", "url", "modified")}
 _SHORT = 1 << 20  # bytes; what is longer is no list of tags
 
 
 class Version(NamedTuple):
     """The span of one version's manifest, and what its `dist` says; None where it says nothing, or no string.
 
-    `tarball_at` and `attestations_at` are the spans of the JSON that stands for these URLs. (Flat: a large packument
+    `license` is as the manifest states it ("": not, or not in ASCII), `deprecated` whether it is. `tarball_at` and
+    `attestations_at` are the spans of the JSON that stands for these URLs. (Flat: a large packument
     has 50,000 of these, and the garbage collector, which stops all threads, looks at each object.)
     """
 
@@ -34,6 +35,8 @@ class Version(NamedTuple):
     shasum: str | None = None
     attestations: str | None = None
     attestations_at: Span = _NOWHERE
+    license: str = ""
+    deprecated: bool = False
 
 
 _NO_DIST = Version()
@@ -43,55 +46,72 @@ _NO_DIST = Version()
 class Packument:
     """A package's document. `body` is its JSON without a content coding; of members of one name the last counts.
 
-    `start` is where the JSON begins; `name`, `tags` and `modified` are spans of values, None where there are none.
+    `start` is where the JSON begins, `versions_at` where the object of the versions does; `name`, `tags`, `stated` (the
+    `modified` beside the name), `modified` (that one, or the one in `time`) and `time` are spans of values, None where
+    there are none. Where it was read with its dates, `times` has them; `twice`: something that matters to what may be
+    seen is there twice under one name.
     """
 
     body: bytes
     start: int
     name: Span | None = None
     tags: Span | None = None
+    stated: Span | None = None
     modified: Span | None = None
+    time: Span | None = None
+    versions_at: int = 0
     versions: dict[str, Version] = field(default_factory=dict)
+    times: dict[str, Time] = field(default_factory=dict)
+    twice: bool = False
+
+    def all_tags(self) -> dict[str, Any]:
+        """What each dist-tag names."""
+        if self.tags is None or self.tags[1] - self.tags[0] > _SHORT:
+            return {}
+        tags = json.loads(self.body[slice(*self.tags)])
+        return tags if isinstance(tags, dict) else {}
 
     def tag(self, name: str) -> str | None:
         """The version that a dist-tag names."""
-        if self.tags is None or self.tags[1] - self.tags[0] > _SHORT:
-            return None
-        tags = json.loads(self.body[slice(*self.tags)])
-        version = tags.get(name) if isinstance(tags, dict) else None
+        version = self.all_tags().get(name)
         return version if isinstance(version, str) else None
 
 
-def read(body: bytes, headers: Headers) -> Packument:
-    """The packument that a stored body holds; OriginError where it holds none."""
+def read(body: bytes, headers: Headers, *, dated: bool = False) -> Packument:
+    """The packument that a stored body holds, `dated` with its dates; OriginError where it holds none."""
     try:
-        return _read(decoded(body, headers))
+        return _read(decoded(body, headers), dated)
     except RecursionError as exc:
         raise OriginError("the origin's document is not JSON that can be read: it is nested too deeply") from exc
 
 
-def _read(body: bytes) -> Packument:
+def _read(body: bytes, dated: bool) -> Packument:
     cursor = Cursor(body)
     packument = Packument(body, cursor.at)
-    versions: dict[str, Version] | None = None
     if cursor.kind != "{":
         raise OriginError("the origin's document is not a JSON object")
+    met, has_versions = set(), False
     for name in cursor.members():
+        packument.twice = packument.twice or name in met
         match name:
             case "name":
                 packument.name = _text_span(cursor)
             case "dist-tags":
                 packument.tags = _span(cursor)
             case "modified":
-                packument.modified = packument.modified or _text_span(cursor)
+                packument.stated = _text_span(cursor)
+                packument.modified = packument.modified or packument.stated
             case "time":
-                packument.modified = _modified(cursor) or packument.modified
+                packument.modified = _time(cursor, packument, dated) or packument.modified
             case "versions":
-                versions = _versions(cursor)
+                packument.versions_at = cursor.at
+                has_versions = _versions(cursor, packument)
+            case _:
+                continue
+        met.add(name)
     cursor.end()
-    if packument.name is None or versions is None:
+    if packument.name is None or not has_versions:
         raise OriginError("the origin's document is not a packument: it lacks a name or versions")
-    packument.versions = versions
     return packument
 
 
@@ -108,45 +128,27 @@ def _text_span(cursor: Cursor) -> Span | None:
     return span if is_text else None
 
 
-def _placed(text: str, start: int, name: str, value: object) -> Span | None:
-    """The span of a member's value, where `text` (which begins at byte `start`) has just one such member, in whatever
-    object; None where that cannot be told from the text alone.
-
-    Without a \\u in it names stand there as they are; and a quote within a string is never the end of a name.
-    """
-    if not isinstance(value, str) or not value.isascii() or "\\u" in text:
-        return None
-    ends = [found.end() for found in _MEMBERS[name].finditer(text) if text.startswith(f'{value}"', found.end())]
-    return (start + ends[0] - 1, start + ends[0] + len(value) + 1) if len(ends) == 1 else None
-
-
-def _modified(cursor: Cursor) -> Span | None:
-    start, times = cursor.at, cursor.value()
-    if isinstance(times, dict):
-        quick = _placed(cursor.since(start), start, "modified", times.get("modified"))
-        if quick is not None or "modified" not in times:
-            return quick
-    end = cursor.at
-    cursor.go(start)
-    try:
-        return _modified_by_members(cursor)
-    finally:
-        cursor.go(end)
+def _time(cursor: Cursor, packument: Packument, dated: bool) -> Span | None:
+    """Past `time`: the span of its `modified`."""
+    if not dated:
+        return packument_times.modified(cursor)
+    start = cursor.at
+    packument.times, twice = packument_times.times(cursor)
+    packument.time = (start, cursor.at)
+    packument.twice = packument.twice or twice
+    text, *span = packument.times.get("modified", (None, 0, 0))
+    return None if text is None else (span[0], span[1])
 
 
-def _modified_by_members(cursor: Cursor) -> Span | None:
-    found: Span | None = None
-    if cursor.kind == "{":
-        for name in cursor.members():
-            if name == "modified":
-                found = _text_span(cursor)
-    return found
-
-
-def _versions(cursor: Cursor) -> dict[str, Version] | None:
+def _versions(cursor: Cursor, packument: Packument) -> bool:
+    """Whether they are an object."""
+    packument.versions = {}
     if cursor.kind != "{":
-        return None
-    return {name: _version(cursor) for name in cursor.members()}
+        return False
+    for name in cursor.members():
+        packument.twice = packument.twice or name in packument.versions
+        packument.versions[name] = _version(cursor)
+    return True
 
 
 def _version(cursor: Cursor) -> Version:
@@ -154,9 +156,16 @@ def _version(cursor: Cursor) -> Version:
     if not isinstance(manifest, dict) and manifest is not LARGE:
         return Version(start, cursor.at)
     if isinstance(manifest, dict) and (quick := _quick(cursor.since(start), start, manifest.get("dist"))) is not None:
-        return quick._replace(start=start, end=cursor.at)
+        said = (_license(manifest.get("license")), bool(manifest.get("deprecated")))
+        return quick._replace(start=start, end=cursor.at, license=said[0], deprecated=said[1])
     cursor.go(start)
     return _by_members(cursor)
+
+
+def _license(stated: object) -> str:
+    """The license, which may be written `{"type": ..., "url": ...}`, too."""
+    written = stated.get("type") if isinstance(stated, dict) else stated
+    return plain(written) if isinstance(written, str) and written.isascii() else ""
 
 
 def _quick(text: str, start: int, dist: object) -> Version | None:
@@ -167,8 +176,8 @@ def _quick(text: str, start: int, dist: object) -> Version | None:
     attestations = dist.get("attestations")
     url = attestations.get("url") if isinstance(attestations, dict) else None
     tarball, integrity, shasum = told
-    at = _NOWHERE if tarball is None else _placed(text, start, "tarball", tarball)
-    url_at = _placed(text, start, "url", url) if isinstance(url, str) else _NOWHERE
+    at = _NOWHERE if tarball is None else placed(text, start, "tarball", tarball)
+    url_at = placed(text, start, "url", url) if isinstance(url, str) else _NOWHERE
     if at is None or url_at is None or not all(value.isascii() for value in told if value is not None):
         return None
     return Version(0, 0, tarball, at, integrity, shasum, url if isinstance(url, str) else None, url_at)
@@ -176,13 +185,17 @@ def _quick(text: str, start: int, dist: object) -> Version | None:
 
 def _by_members(cursor: Cursor) -> Version:
     start, dist = cursor.at, _NO_DIST
+    said: dict[str, Any] = {}
     if cursor.kind == "{":
         for name in cursor.members():
             if name == "dist":
                 dist = _dist(cursor)
+            elif name in ("license", "deprecated"):
+                said[name] = cursor.value()
     else:
         cursor.value()
-    return dist._replace(start=start, end=cursor.at)
+    stated, deprecated = _license(said.get("license")), bool(said.get("deprecated"))
+    return dist._replace(start=start, end=cursor.at, license=stated, deprecated=deprecated)
 
 
 def _dist(cursor: Cursor) -> Version:

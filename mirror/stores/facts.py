@@ -1,8 +1,6 @@
 """Facts in text files that are searched where they lie: one file for each document.
 
-facts.v1/<mirror>/<id>     id: the first 32 hex digits of the slot's sha256
-    {"slot": ..., "source": ..., "count": ..., "size": ...}      size: bytes of all that follows
-    name <TAB> url <TAB> algorithm:hex <TAB> size                sorted by name as bytes; empty: not known
+facts.v1/<mirror>/<id>     id: the first 32 hex digits of the slot's sha256; see stores/fact_lists.py
 """
 
 from __future__ import annotations
@@ -10,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
 import os
-import re
 import secrets
 import shutil
 import threading
@@ -25,14 +21,9 @@ from typing import Any, TypeVar
 from mirror.changes import Changes, of_facts
 from mirror.errors import StoreError
 from mirror.evict import on_disk
-from mirror.model import Digest, Fact
+from mirror.model import Fact
+from mirror.stores.fact_lists import FORM, Document, line, written
 from mirror.stores.files import open_own
-
-LINE = 8 * 1024
-"""Bytes that one fact may take; longer ones are left out, so that one read finds a whole line."""
-
-_TEXT = "[^\x00-\x1f\x7f]"
-_FACT = re.compile(f"{_TEXT}+\t{_TEXT}*\t{_TEXT}*\t[0-9]*\n")
 
 T = TypeVar("T")
 
@@ -77,24 +68,23 @@ class FileFacts:
             # All there is: what was put since the start too, which counts anew from here.
             self._bytes[mirror] = total
 
-    async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact]) -> None:
+    async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact], now: float) -> None:
         """See `FactStore.put`. `facts` is gone through on a thread; what it raises is raised here, and the old facts
         stay. StoreError when the disk refuses. Facts with control characters are left out."""
         try:
-            await self._run(self._put, mirror, slot, source, facts)
+            await self._run(self._put, mirror, slot, source, facts, now)
         except OSError as exc:
             raise StoreError(f"cannot write the facts of {slot}: {exc.strerror or exc}") from exc
 
-    def _put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact]) -> None:
-        lines = dict(filter(None, map(_line, facts)))
-        body = b"".join(lines[name] for name in sorted(lines))
-        first = json.dumps({"slot": slot, "source": source, "count": len(lines), "size": len(body)})
+    def _put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact], now: float) -> None:
+        lines = dict(filter(None, map(line, facts)))
+        body = written(slot, source, lines, self._seen(mirror, slot), now)
         path = self._path / mirror / file_of(slot)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_suffix(f".{secrets.token_hex(4)}.draft")
         self._drafts.add(draft.name)
         try:
-            draft.write_bytes(first.encode() + b"\n" + body)
+            draft.write_bytes(body)
             with self._lock:
                 self._bytes[mirror] = self._bytes.get(mirror, 0) + on_disk(draft.stat().st_size) - _size(path)
                 draft.rename(path)
@@ -119,8 +109,17 @@ class FileFacts:
 
     def _source(self, mirror: str, slot: str) -> str | None:
         with contextlib.suppress(FileNotFoundError), self._opened(mirror, file_of(slot)) as document:
-            return document.source if document.slot == slot else None
+            return document.source if document.slot == slot and document.form == FORM else None
         return None
+
+    async def seen(self, mirror: str, slot: str) -> dict[str, float]:
+        found = await self._run(self._seen, mirror, slot)
+        return {name.decode(): instant for name, instant in found.items()}
+
+    def _seen(self, mirror: str, slot: str) -> dict[bytes, float]:
+        with contextlib.suppress(FileNotFoundError), self._opened(mirror, file_of(slot)) as document:
+            return dict(document.seen()) if document.slot == slot else {}
+        return {}
 
     async def find(self, mirror: str, slots: Sequence[str], name: str) -> Fact | None:
         return await self._run(self._find, mirror, slots, name)
@@ -178,61 +177,6 @@ class FileFacts:
     async def close(self) -> None:
         """No call is running any more."""
         await asyncio.to_thread(self._threads.shutdown)
-
-
-class Document:
-    """An open file of facts. ValueError, KeyError, TypeError or OSError: it is broken. Blocks."""
-
-    def __init__(self, fd: int) -> None:
-        first, found, _ = os.pread(fd, LINE, 0).partition(b"\n")
-        head = json.loads(first) if found else {}
-        self.slot = str(head["slot"])
-        self.source = str(head["source"])
-        self._fd = fd
-        self._begin = len(first) + 1
-        self._end = self._begin + int(head["size"])
-        if os.fstat(fd).st_size != self._end:
-            raise ValueError("it is shorter than it was")
-
-    def find(self, name: str) -> Fact | None:
-        """The fact of that name, by binary search: reads a few KiB for each halving."""
-        wanted = name.encode("utf-8", "surrogatepass")
-        low, high = self._begin, self._end  # both at the beginning of a line
-        while low < high:
-            start, line = self._line_at((low + high) // 2, low, high)
-            found, url, digest, size = line.split(b"\t")
-            if found == wanted:
-                return _fact(name, url.decode(), digest.decode(), size)
-            if found < wanted:
-                low = start + len(line) + 1
-            else:
-                high = start
-        return None
-
-    def _line_at(self, at: int, low: int, high: int) -> tuple[int, bytes]:
-        """Where the line that holds byte `at` begins, and the line."""
-        begin = max(low, at - LINE)
-        window = os.pread(self._fd, min(high, at + LINE) - begin, begin)
-        start = window.rfind(b"\n", 0, at - begin) + 1
-        return begin + start, window[start : window.index(b"\n", at - begin)]
-
-
-def _line(fact: Fact) -> tuple[bytes, bytes] | None:
-    """The fact's name and its line; None for one that cannot stand in a line."""
-    size = "" if fact.size is None else fact.size
-    line = f"{fact.name}\t{fact.url}\t{fact.digest or ''}\t{size}\n"
-    if not _FACT.fullmatch(line):
-        return None
-    try:
-        row = line.encode()
-    except UnicodeEncodeError:
-        return None
-    return (fact.name.encode(), row) if len(row) <= LINE else None
-
-
-def _fact(name: str, url: str, digest: str, size: bytes) -> Fact:
-    algorithm, _, value = digest.partition(":")
-    return Fact(name, url, Digest(algorithm, value) if digest else None, int(size) if size else None)
 
 
 def file_of(slot: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mirror.changes import Changes, of_facts, of_key
 from mirror.errors import Mismatch, NoRoom, StoreError
@@ -265,8 +265,9 @@ class MemoryFacts:
         self.changes = changes or Changes()
         self._slots: dict[str, dict[str, tuple[str, dict[str, Fact]]]] = {}
 
-    async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact]) -> None:
-        found = {fact.name: fact for fact in facts}
+    async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact], now: float) -> None:
+        seen = await self.seen(mirror, slot)
+        found = {fact.name: replace(fact, first_seen=min(seen.get(fact.name, now), now)) for fact in facts}
         slots = self._slots.setdefault(mirror, {})
         slots.pop(slot, None)  # the newest is found first
         slots[slot] = (source, found)
@@ -275,6 +276,10 @@ class MemoryFacts:
     async def source(self, mirror: str, slot: str) -> str | None:
         source, _ = self._slots.get(mirror, {}).get(slot, (None, {}))
         return source
+
+    async def seen(self, mirror: str, slot: str) -> dict[str, float]:
+        _, found = self._slots.get(mirror, {}).get(slot, (None, {}))
+        return {name: fact.first_seen for name, fact in found.items() if fact.first_seen is not None}
 
     async def find(self, mirror: str, slots: Sequence[str], name: str) -> Fact | None:
         known = self._slots.get(mirror, {})

@@ -118,7 +118,7 @@ class ReadingFacts(FileFacts):
     async def source(self, mirror: str, slot: str) -> str | None:
         raise Elsewhere
 
-    async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact]) -> None:
+    async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact], now: float) -> None:
         raise Elsewhere
 
     async def drop(self, mirror: str) -> None:

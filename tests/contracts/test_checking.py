@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sqlite3
@@ -72,8 +73,17 @@ async def fill(stores: Stores) -> dict[str, Entry]:
         entries[key] = await stored(stores.store, key.encode() * 1000, key)
         await stores.index.put(entries[key])
     await keep(stores.store, "/m/part")
-    await stores.facts.put("m", "/m/slot", "d", [Fact(f"/{n}") for n in range(100)])
+    await stores.facts.put("m", "/m/slot", "d", [Fact(f"/{n}") for n in range(100)], 1e9)
     return entries
+
+
+async def test_a_list_of_facts_of_the_older_form_is_right(tmp_path: Path, entries: dict[str, Entry]) -> None:
+    file = tmp_path / "facts.v1" / "m" / file_of("/m/slot")
+    lines = sorted(f"/{n}\t\t\t{n}\n".encode() for n in range(100))
+    for body, wrong in ((b"".join(lines), 0), (b"".join(reversed(lines)), 1)):
+        head = {"slot": "/m/slot", "source": "d", "count": 100, "size": len(body)}
+        file.write_bytes(json.dumps(head).encode() + b"\n" + body)
+        assert len(checked(tmp_path).findings) == wrong
 
 
 @pytest.fixture

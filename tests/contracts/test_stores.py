@@ -67,7 +67,7 @@ async def test_all_is_there_again_after_a_clean_stop(tmp_path: Path) -> None:
     await settled(stores)
     known = await stored(stores.store)
     await stores.index.put(known)
-    await stores.facts.put("m", "/s", "d", [Fact("/a")])
+    await stores.facts.put("m", "/s", "d", [Fact("/a")], 1e9)
     await stores.close()
     await stores.close()
     assert (tmp_path / "cache" / "clean").exists()
@@ -75,7 +75,7 @@ async def test_all_is_there_again_after_a_clean_stop(tmp_path: Path) -> None:
     stores = await opened(tmp_path / "cache")
     assert not (tmp_path / "cache" / "clean").exists()
     assert await stores.index.get("/m/a") == known
-    assert await stores.facts.find("m", ["/s"], "/a") == Fact("/a")
+    assert await stores.facts.find("m", ["/s"], "/a") == Fact("/a", first_seen=1e9)
     blob = await stores.store.open(known.blob)
     assert blob is not None
     assert await read(blob) == BODY
@@ -141,7 +141,7 @@ async def test_a_full_cache_evicts_blob_and_entry(tmp_path: Path) -> None:
 async def test_index_and_facts_count_as_well(tmp_path: Path) -> None:
     stores = await opened(tmp_path / "cache")
     before = stores.room.used
-    await stores.facts.put("m", "/s", "d", [Fact(f"/{n}") for n in range(10_000)])
+    await stores.facts.put("m", "/s", "d", [Fact(f"/{n}") for n in range(10_000)], 1e9)
     await stores.index.put(entry(tags=("x" * 3_000_000,)))
     assert stores.room.used >= before + 60_000 + 1_000_000
     await stores.close()

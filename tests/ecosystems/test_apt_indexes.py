@@ -20,7 +20,7 @@ from mirror.model import Digest, Fact, Headers
 A, B, C = "a1" * 32, "b2" * 32, "c3" * 32
 
 PACKAGES = f"""Package: hello
-Version: 2.10-3
+Version: 1:2.10-3
 Installed-Size: 277
 Description: greets
  Filename: pool/not/this.deb
@@ -45,6 +45,7 @@ Size: 1
 MD5sum: {"0f" * 16}
 """
 SOURCES = f"""Package: hello
+Version: 2.10-3
 Files:
  {"0f" * 16} 1 wrong.dsc
 Checksums-Sha256:
@@ -59,8 +60,8 @@ Checksums-Sha256:
 """
 
 
-def sha256(name: str, value: str, size: int) -> Fact:
-    return Fact(name, "", Digest("sha256", value), size)
+def sha256(name: str, value: str, size: int, package: str = "", version: str = "") -> Fact:
+    return Fact(name, "", Digest("sha256", value), size, package, version)
 
 
 def read(index: str | bytes) -> list[Fact]:
@@ -70,17 +71,17 @@ def read(index: str | bytes) -> list[Fact]:
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
 def test_packages_are_read_whatever_their_compression(pack: Callable[[bytes], bytes]) -> None:
     assert read(pack(PACKAGES.encode())) == [
-        sha256("/pool/main/h/hello/hello_2.10-3_amd64.deb", A, 53080),
-        sha256("/pool/main/g/g++_1%253a4~rc1%20x.deb", B, 7),
-        Fact("/o.deb", "", Digest("sha512", C * 2), 1),
+        sha256("/pool/main/h/hello/hello_2.10-3_amd64.deb", A, 53080, "hello", "1:2.10-3"),
+        sha256("/pool/main/g/g++_1%253a4~rc1%20x.deb", B, 7, "g++"),
+        Fact("/o.deb", "", Digest("sha512", C * 2), 1, "only-sha512"),
     ]
 
 
 def test_sources_name_each_file_of_a_package() -> None:
     assert read(SOURCES) == [
-        sha256("/pool/main/h/hello/hello_2.10-3.dsc", A, 1183),
-        sha256("/pool/main/h/hello/hello_2.10.orig.tar.gz", B, 725946),
-        sha256("/flat_1.dsc", C, 5),
+        sha256("/pool/main/h/hello/hello_2.10-3.dsc", A, 1183, "hello", "2.10-3"),
+        sha256("/pool/main/h/hello/hello_2.10.orig.tar.gz", B, 725946, "hello", "2.10-3"),
+        sha256("/flat_1.dsc", C, 5, "flat"),
     ]
 
 

@@ -18,6 +18,7 @@ from mirror.model import Digest, Fact, Headers
 
 CORGI = "application/vnd.npm.install-v1+json"
 OURS = "http://host:8000/npm"
+SCOPED = "@scope/name"
 SHA512 = hashlib.sha512(b"tarball")
 SRI = "sha512-" + base64.b64encode(SHA512.digest()).decode()
 
@@ -66,9 +67,23 @@ def test_a_packument_says_where_its_tarballs_are_and_what_they_must_be() -> None
         }
     )
     assert facts(document) == [
-        Fact("/@scope/name/-/name-1.0.0.tgz", url.format("1.0.0"), Digest("sha512", SHA512.hexdigest())),
-        Fact("/@scope/name/-/name-0.2.0.tgz", url.format("0.2.0") + "?a=b", Digest("sha1", "ab" * 20)),
-        Fact("/@scope/name/-/name-0.1.0.tgz", url.format("0.1.0"), None),
+        Fact(
+            "/@scope/name/-/name-1.0.0.tgz",
+            url.format("1.0.0"),
+            Digest("sha512", SHA512.hexdigest()),
+            None,
+            SCOPED,
+            "1.0.0",
+        ),
+        Fact(
+            "/@scope/name/-/name-0.2.0.tgz",
+            url.format("0.2.0") + "?a=b",
+            Digest("sha1", "ab" * 20),
+            None,
+            SCOPED,
+            "0.2.0",
+        ),
+        Fact("/@scope/name/-/name-0.1.0.tgz", url.format("0.1.0"), None, None, SCOPED, "0.1.0"),
     ]
 
 
@@ -163,11 +178,11 @@ def test_a_manifest_of_what_is_no_packument_is_the_origins_error() -> None:
 
 def test_dist_tags_are_those_of_the_packument() -> None:
     body = b'{"name":"x","dist-tags": {"latest" : "1.0.0"} ,"versions":{}}'
-    made = packuments.tags(body, Headers())
+    made = packuments.tags(body, Headers(), package="six")
     assert (made.body, made.content_type) == (b'{"latest" : "1.0.0"}', "application/json")
-    assert packuments.tags(b'{"name":"x","versions":{}}', Headers()).body == b"{}"
+    assert packuments.tags(b'{"name":"x","versions":{}}', Headers(), package="x").body == b"{}"
     with pytest.raises(OriginError):
-        packuments.tags(b"{}", Headers())
+        packuments.tags(b"{}", Headers(), package="x")
 
 
 def short(document: object, media_type: str = "application/json") -> dict[str, Any]:

@@ -95,10 +95,11 @@ def test_links_of_an_html_page_become_relative_and_every_other_byte_stays() -> N
 def test_an_html_page_says_where_its_files_are_and_what_they_must_be() -> None:
     found = facts(HTML_PAGE)
     assert found["/files/packages/b7/ce/" + WHEEL] == Fact(
-        "/files/packages/b7/ce/" + WHEEL, FILES + WHEEL, Digest("sha256", W_SHA)
+        *("/files/packages/b7/ce/" + WHEEL, FILES + WHEEL, Digest("sha256", W_SHA), None, "six", "1.17.0")
     )
     assert found[f"/files/packages/b7/ce/{WHEEL}.metadata"] == Fact(
-        f"/files/packages/b7/ce/{WHEEL}.metadata", f"{FILES}{WHEEL}.metadata", Digest("sha256", M_SHA)
+        *(f"/files/packages/b7/ce/{WHEEL}.metadata", f"{FILES}{WHEEL}.metadata", Digest("sha256", M_SHA)),
+        *(None, "six", "1.17.0"),
     )
     assert found["/files/packages/b7/ce/" + SDIST].url == f"{FILES}{SDIST}?sig=1&e=2"
     old = found["/files/packages/old/six-0.9.zip"]
@@ -121,7 +122,7 @@ def test_a_json_page_keeps_all_but_its_urls() -> None:
 def test_a_json_page_says_sizes_and_which_metadata_there_is() -> None:
     found = facts(json.dumps(JSON_PAGE), JSON)
     name = "/files/packages/b7/ce/"
-    assert found[name + WHEEL] == Fact(name + WHEEL, FILES + WHEEL, Digest("sha256", W_SHA), 11050)
+    assert found[name + WHEEL] == Fact(name + WHEEL, FILES + WHEEL, Digest("sha256", W_SHA), 11050, "six", "1.17.0")
     assert found[f"{name}{WHEEL}.metadata"].digest == Digest("sha256", M_SHA)
     assert found[f"/files/packages/s/{SDIST}"].url == f"http://upstream.test/packages/s/{SDIST}"
     announced = found[f"/files/packages/s/{SDIST}.metadata"]

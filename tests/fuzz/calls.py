@@ -27,9 +27,11 @@ from mirror.model import Entry, Head, Headers, Mirror, Plan, Request, Rewritten
 from mirror.operations import Selection, cursors, globs, purls
 from mirror.operations.places import Places
 from mirror.operations.selecting import Chosen
+from mirror.policy.artifact import Artifact, Verdict
 from mirror.stores import codec
 
 PAGE = "https://upstream.test/simple/six/"
+LEGACY = "https://upstream.test/pypi/six/json"
 MIRRORS = (
     *tuple(Mirror(name, name, (f"https://{name}.test",)) for name in ("http", "pypi", "npm", "apt")),
     Mirror("any", "any"),
@@ -48,11 +50,23 @@ def taken(*made: Callable[[], Rewritten | Iterator[object]]) -> None:
                 pass
 
 
+def half(artifact: Artifact) -> Verdict:
+    """A view that refuses some."""
+    return Verdict(len(artifact.version + artifact.file) % 2 == 0, "deny", "denied")
+
+
+def seen(name: str) -> float | None:
+    """When the mirror first saw some."""
+    return 1e9 if len(name) % 2 else None
+
+
 def simple(fields: Headers) -> Callable[[bytes], None]:
     def call(page: bytes) -> None:
         taken(
             lambda: simple_pages.rewritten(page, fields, page=PAGE, form=JSON),
             lambda: simple_pages.rewritten(page, fields, page=PAGE, form="text/html"),
+            lambda: simple_pages.rewritten(page, fields, page=PAGE, form=JSON, view=half, seen=seen),
+            lambda: simple_pages.rewritten(page, fields, page=PAGE, form="text/html", view=half, seen=seen),
             lambda: simple_pages.facts(page, fields, page=PAGE),
             lambda: simple_root.rewritten(page, fields, form=JSON),
             lambda: simple_root.rewritten(page, fields, form="text/html"),
@@ -66,8 +80,12 @@ def packument(body: bytes) -> None:
     taken(
         lambda: packuments.rewritten(body, Headers(), **known),
         lambda: packuments.rewritten(body, Headers(), short=True, **known),
+        lambda: packuments.rewritten(body, Headers(), view=half, seen=seen, **known),
+        lambda: packuments.rewritten(body, Headers(), short=True, view=half, seen=seen, **known),
         lambda: packuments.manifest(body, Headers(), wanted="latest", **known),
-        lambda: packuments.tags(body, Headers()),
+        lambda: packuments.manifest(body, Headers(), wanted="latest", view=half, **known),
+        lambda: packuments.tags(body, Headers(), package="six", view=half),
+        lambda: packuments.tags(body, Headers(), package="six"),
         lambda: packuments.facts(body, Headers(), package="six"),
     )
 
@@ -75,6 +93,7 @@ def packument(body: bytes) -> None:
 def legacy(body: bytes) -> None:
     taken(
         lambda: legacy_json.rewritten(body, Headers(), page=PAGE, mount="http://mirror.test/pypi"),
+        lambda: legacy_json.rewritten(body, Headers(), page=LEGACY, mount="http://mirror.test/pypi", view=half),
         lambda: legacy_json.facts(body, Headers(), page=PAGE),
     )
 

@@ -8,9 +8,8 @@ from typing import BinaryIO
 
 from mirror.stores.checking.findings import Ledger
 from mirror.stores.checking.places import foreign, listed, plain, private
-from mirror.stores.facts import Document, file_of
-
-_LINE = re.compile(b"[^\x00-\x1f\x7f]+\t[^\x00-\x1f\x7f]*\t[^\x00-\x1f\x7f]*\t[0-9]*\n")
+from mirror.stores.fact_lists import LINES, Document
+from mirror.stores.facts import file_of
 
 
 def check_facts(ledger: Ledger, *, quick: bool) -> None:
@@ -38,15 +37,15 @@ def _wrong(path: Path, *, quick: bool) -> str:
             if file_of(document.slot) != path.name:
                 return "the facts of another document"
             file.readline()
-            return "" if quick else _disorder(file)
+            return "" if quick else _disorder(file, LINES[document.form])
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
         return f"no list of facts: {exc}"
 
 
-def _disorder(lines: BinaryIO) -> str:
+def _disorder(lines: BinaryIO, right: re.Pattern[bytes]) -> str:
     before = b""
     for line in lines:
-        if not _LINE.fullmatch(line):
+        if not right.fullmatch(line):
             return "a line in it is damaged"
         name = line.partition(b"\t")[0]
         if name <= before:
