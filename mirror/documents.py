@@ -6,10 +6,11 @@ import asyncio
 import hashlib
 import zlib
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
+from math import inf
 from weakref import WeakValueDictionary
 
 from mirror.ecosystems.accept import ranges
@@ -34,12 +35,13 @@ class NoDocument(OriginError):
 class Made:
     """A rewritten document: kept as gzip, because all package managers ask for that; `size` is that
     of the plain bytes, `digest` the sha256 of their media type and them: the same bytes as another type are another
-    representation (RFC 9110 §8.8.1)."""
+    representation (RFC 9110 §8.8.1). `until`: from then on (seconds since the epoch) it may be another one."""
 
     packed: bytes
     size: int
     digest: Digest
     content_type: str
+    until: float = inf
 
     def plain(self) -> Source:
         """A source of the plain bytes, which are never whole in memory."""
@@ -82,6 +84,21 @@ async def parts(source: Source) -> list[bytes]:
     return found
 
 
+See = Callable[[str], Awaitable[Rewrite]]
+"""Of the sha256 of a document's stored bytes: the rewrite that knows what may be seen of it now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """See `Documents.made`."""
+
+    key: str
+    rewrite: Rewrite
+    digest: str
+    now: float
+    seen: See | None
+
+
 class Documents:
     """Rewritten documents, by what is stored (key and digest) and the variant; at most `limit` bytes of them are kept.
 
@@ -98,21 +115,34 @@ class Documents:
         self._small = ThreadPoolExecutor(1, "mirror-rewrite")
         self._large = ThreadPoolExecutor(1, "mirror-rewrite-large")
 
-    def known(self, key: str, digest: str, rewrite: Rewrite) -> Made | None:
-        """What was made before of the body that is stored under `key` with this sha256."""
+    def known(self, key: str, digest: str, rewrite: Rewrite, now: float) -> Made | None:
+        """What was made before of the body that is stored under `key` with this sha256, and is right at `now`."""
         found = self._kept.get((f"{key} {digest}", rewrite.variant))
-        if found is not None:
-            self._kept.move_to_end((f"{key} {digest}", rewrite.variant))
+        if found is None or found.until <= now:
+            return None
+        self._kept.move_to_end((f"{key} {digest}", rewrite.variant))
         return found
 
     async def made(
-        self, key: str, rewrite: Rewrite, source: Source, headers: Headers, *, stored: bool = False, digest: str = ""
+        self,
+        key: str,
+        rewrite: Rewrite,
+        source: Source,
+        headers: Headers,
+        *,
+        stored: bool = False,
+        digest: str = "",
+        now: float = 0.0,
+        seen: See | None = None,
     ) -> Made:
         """What clients get of the body. `stored`: it can be read at any time, and hence is whole in memory for one of
-        those who want it at a time; `digest` is its sha256 where that is known. NoDocument: it is none of the kind."""
+        those who want it at a time; `digest` is its sha256 where that is known. NoDocument: it is none of the kind.
+
+        `now`: when it is asked for, where it is not the same at all times. `seen` makes of the rewrite the one of now.
+        """
         turn = self._turns.setdefault((key, rewrite.variant), asyncio.Lock()) if stored else asyncio.Lock()
         async with turn:
-            made = await self._begun(key, rewrite, source, headers, digest)
+            made = await self._begun(_Wanted(key, rewrite, digest, now, seen), source, headers)
         if isinstance(made, Made):
             return made
         try:
@@ -120,23 +150,23 @@ class Documents:
         except OriginError as exc:
             raise NoDocument(str(exc)) from exc
 
-    async def _begun(
-        self, key: str, rewrite: Rewrite, source: Source, headers: Headers, digest: str
-    ) -> Made | asyncio.Future[Made]:
+    async def _begun(self, wanted: _Wanted, source: Source, headers: Headers) -> Made | asyncio.Future[Made]:
         """What is there, or is being made from now on."""
-        name = (f"{key} {digest}", rewrite.variant)
-        if found := self._kept.get(name) or self._making.get(name):
+        key, rewrite, now = wanted.key, wanted.rewrite, wanted.now
+        name = (f"{key} {wanted.digest}", rewrite.variant)
+        if found := self.known(key, wanted.digest, rewrite, now) or self._making.get(name):
             return found
         loop = asyncio.get_running_loop()
         body = await parts(source)
         large = sum(map(len, body)) > _LARGE
         executor = self._large if large else self._small
         digest = await loop.run_in_executor(executor, _sha256, body) if large else _sha256(body)
-        if known := self.known(key, digest, rewrite):
+        if known := self.known(key, digest, rewrite, now):
             return known
         name = (f"{key} {digest}", rewrite.variant)
+        seen = rewrite if wanted.seen is None or name in self._making else await wanted.seen(digest)
         if name not in self._making:
-            making = loop.run_in_executor(executor, _make, rewrite, body, headers)
+            making = loop.run_in_executor(executor, _make, seen, body, headers)
             self._making[name] = making
             making.add_done_callback(lambda done: self._done(name, done))
         return self._making[name]
@@ -146,6 +176,8 @@ class Documents:
         if making.cancelled() or making.exception() is not None:
             return
         made = making.result()
+        if (before := self._kept.pop(name, None)) is not None:  # it was right until now
+            self._size -= len(before.packed)
         if len(made.packed) > self._limit // 4:
             return
         self._kept[name] = made
@@ -186,4 +218,4 @@ def _make(rewrite: Rewrite, body: list[bytes], headers: Headers) -> Made:
         size += len(piece)
         packed.append(machine.compress(piece))
     packed.append(machine.flush())
-    return Made(b"".join(packed), size, Digest("sha256", digest.hexdigest()), made.content_type)
+    return Made(b"".join(packed), size, Digest("sha256", digest.hexdigest()), made.content_type, made.until)

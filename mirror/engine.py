@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from mirror.admission import Admission
 from mirror.changes import Mark, of_facts, of_key
 from mirror.documents import Documents, parts
 from mirror.ecosystems import PLANNERS
@@ -51,10 +52,11 @@ class Engine:
         self._outside = outside
         self._fills = fills
         self._documents = documents
-        self._rewriting = Rewriting(outside, documents)
         releases = Releases(outside, facts, self._document)
         self._generations = Generations(outside, releases, signatures, self._carry_out)
         self._lookups = Lookups(facts, outside, self._document, releases)
+        self._rewriting = Rewriting(outside, documents, self._lookups)
+        self._admission = Admission(outside, self._lookups)
         self.foresee = Foreseeing(outside, fills, self._lookups, self._generations).foresee
         self._insides = Insides(outside, self._lookups, self._carry_out)
         self._forwarding = Forwarding(outside, fills)
@@ -69,7 +71,10 @@ class Engine:
         if isinstance(plan, Ready):
             return ready(plan, self._outside.wall())
         errand = Errand(mirror, plan, request, hop)
+        admitted = await self._admission.admit(mirror, plan)
         reply = await self._found(errand)
+        if admitted is not None:
+            reply = admitted.bounded(reply)
         if plan.rule.package and reply.head.status in _FAULTS:
             await reply.source.close()
             raise OriginError(f"{plan.key}: the origin answered {reply.head.status}")
@@ -78,7 +83,7 @@ class Engine:
         if (plan.rewrite is None and plan.proof is None) or not plan.rule.package:
             return reply
         try:
-            return await self._rewriting.reply(plan, request, reply)
+            return await self._rewriting.reply(mirror, plan, request, reply)
         except NotFound:
             # What the document lacks may be new: it is asked for again, as often as the rules let clients cause that.
             if not reply.outcome.hit or _AGAIN in request.headers.pairs:

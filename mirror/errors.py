@@ -96,8 +96,8 @@ class Withheld(Refused):
     """The policy keeps it back, for the reason that the text says. `until` is the instant (seconds since the epoch)
     from which on that may be otherwise; inf where none is known."""
 
-    def __init__(self, text: str, until: float = inf) -> None:
-        super().__init__(text or "the policy of this mirror keeps it back")
+    def __init__(self, text: str, until: float = inf, rule: str = "") -> None:
+        super().__init__(text or "the policy of this mirror keeps it back", rule)
         self.until = until
 
 

@@ -76,6 +76,34 @@ class Lookups:
             return plan
         return plan.completed(fact)
 
+    async def about(self, mirror: Mirror, lookup: Lookup, *, asks: bool = True) -> Fact | None:
+        """What the documents say of an artifact: its date, too, if one of them has it. Without `asks`: the stored ones.
+
+        OriginError where the origin does not give the document that may know it.
+        """
+        fact = await self._find(mirror, lookup)
+        if (fact is None or not fact.package) and asks:
+            fact = await self._again(mirror, lookup) or fact
+        for slot, document in zip(lookup.slots, lookup.documents, strict=False):
+            if not asks or mirror.offline or (fact is not None and fact.published is not None):
+                break
+            if fact is None or not fact.package or slot.endswith(fact.package):
+                fact = await self._learn(mirror, lookup, slot, document, anew=fact is None) or fact
+        return fact
+
+    async def seen(self, mirror: Mirror, plan: Plan, slots: Iterable[str], digest: str) -> dict[str, float]:
+        """When the mirror first saw the files that a document names, whose stored bytes have this sha256."""
+        if running := self._gathering.get((mirror.name, plan.slot)):
+            await asyncio.wait([running])
+        if await self._facts.source(mirror.name, plan.slot) != digest:
+            entry = await self._outside.index.get(plan.key)
+            if entry is not None and entry.digest == digest:
+                await self._gathered_now(mirror, plan, entry)
+        found: dict[str, float] = {}
+        for slot in slots:
+            found = await self._facts.seen(mirror.name, slot) | found
+        return found
+
     async def _find(self, mirror: Mirror, lookup: Lookup) -> Fact | None:
         running = [
             task
@@ -84,14 +112,19 @@ class Lookups:
         ]
         if running:
             await asyncio.wait(running)
-        return await self._facts.find(mirror.name, lookup.slots, lookup.name)
+        if (suits := lookup.suits) is None:
+            return await self._facts.find(mirror.name, lookup.slots, lookup.name)
+        listed = [fact for slot in lookup.slots for fact in await self._facts.listed(mirror.name, slot)]
+        return next(filter(suits, listed), None)
 
-    async def _learn(self, mirror: Mirror, lookup: Lookup, slot: str, document: str) -> Fact | None:
-        """Fetch the document (again, when its facts lack the file), and wait for its facts. Where the disk refuses, the
-        file must be found all the same."""
+    async def _learn(
+        self, mirror: Mirror, lookup: Lookup, slot: str, document: str, *, anew: bool = True
+    ) -> Fact | None:
+        """Fetch the document (`anew`, when its facts lack the file), and wait for its facts. Where the disk refuses,
+        the file must be found all the same."""
         known = await self._facts.source(mirror.name, slot)
         fields = [("accept", lookup.accept)]
-        if known is not None:
+        if known is not None and anew:
             fields.append(("cache-control", "no-cache"))  # one revalidation, which the rules limit in rate
         request = Request("GET", document, headers=Headers(tuple(fields)), base=f"/{mirror.name}")
         try:
@@ -99,9 +132,9 @@ class Lookups:
         except NotFound:
             return None
         except Unstored as exc:
-            return await asyncio.to_thread(_fact, exc.plan, exc.body, exc.headers, lookup.name)
+            return await asyncio.to_thread(_fact, exc.plan, exc.body, exc.headers, lookup)
         if entry.head.status == 200 and entry.digest != known:
-            await asyncio.wait([self._start(mirror, plan, entry)])
+            await self._gathered_now(mirror, plan, entry)
         return await self._find(mirror, lookup)
 
     async def _again(self, mirror: Mirror, lookup: Lookup) -> Fact | None:
@@ -125,7 +158,7 @@ class Lookups:
         entry = await self._outside.index.get(plan.key) if isinstance(plan, Plan) else None
         if not isinstance(plan, Plan) or entry is None or entry.head.status != 200:
             return False
-        await asyncio.wait([self._start(mirror, plan, entry)])
+        await self._gathered_now(mirror, plan, entry)
         return True
 
     async def prove(self, plan: Plan, mirror: Mirror, entry: Entry) -> None:
@@ -133,8 +166,7 @@ class Lookups:
         if plan.proven or entry.head.status != 200:
             return
         if plan.facts is not None:
-            await asyncio.wait([task := self._start(mirror, plan, entry)])
-            if (wrong := task.result()) is not None:
+            if (wrong := await self._gathered_now(mirror, plan, entry)) is not None:
                 raise OriginError(f"{entry.key}: {wrong}")
         elif plan.proof is not None and (blob := await self._outside.store.open(entry.blob)) is not None:
             try:
@@ -149,6 +181,11 @@ class Lookups:
         # 1. An index is replaced. 2. A slow client asks for the old one. 3. What that says is not so any more.
         if asked.plan.digest is None or not await self._releases.replaced(asked.mirror, entry.key):
             self._start(asked.mirror, asked.plan, entry)
+
+    async def _gathered_now(self, mirror: Mirror, plan: Plan, entry: Entry) -> OriginError | None:
+        """What is wrong with the document, once its facts are known. Who leaves meanwhile does not stop that."""
+        await asyncio.wait([task := self._start(mirror, plan, entry)])
+        return task.result()
 
     def _start(self, mirror: Mirror, plan: Plan, entry: Entry) -> asyncio.Task[OriginError | None]:
         key = (mirror.name, plan.slot)
@@ -188,10 +225,11 @@ class Lookups:
             await asyncio.wait(list(self._gathering.values()), timeout=10.0)
 
 
-def _fact(plan: Plan, body: list[bytes], headers: Headers, name: str) -> Fact | None:
+def _fact(plan: Plan, body: list[bytes], headers: Headers, lookup: Lookup) -> Fact | None:
     """What the document says of that file. OriginError where it cannot be read. Blocks."""
     facts = _read(plan.facts, body, headers) if plan.facts is not None else ()
-    return next((fact for fact in facts if fact.name == name), None)
+    suits = lookup.suits or (lambda fact: fact.name == lookup.name)
+    return next((fact for fact in facts if suits(fact)), None)
 
 
 def _sha256(body: list[bytes]) -> str:

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from mirror.digest import Digest, strongest
 from mirror.fact import Fact
 from mirror.headers import Headers
-from mirror.policy.artifact import OPEN, Gate
+from mirror.policy.artifact import OPEN, Artifact, Gate
 from mirror.reach import Reach, Route
+from mirror.rewrite import Rewrite, Rewritten
 
 __all__ = [
     "Digest",
@@ -28,6 +29,7 @@ __all__ = [
     "Rewrite",
     "Rewritten",
     "Rule",
+    "Subject",
     "strongest",
 ]
 
@@ -136,7 +138,8 @@ class Lookup:
     without the fact there is no such file (404); otherwise the plan goes on as it is. `eager`: looked up before a
     stored answer is used, too, because the fact says which bytes are right now. `found` is the rule once the fact is
     known. `generation`: the documents are releases, and what counts is the one that this client was given.
-    `complete` is pure: what the plan is, once the fact is known, beyond its address, digest, size and rule.
+    `complete` is pure: what the plan is, once the fact is known, beyond its address, digest, size and rule. `suits`:
+    the name is not known, and this tells which fact of the slots is meant.
     """
 
     name: str
@@ -148,39 +151,18 @@ class Lookup:
     found: Rule | None = None
     generation: bool = False
     complete: Callable[[Plan, Fact], Plan] | None = None
+    suits: Callable[[Fact], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Rewritten:
-    """The body that clients get for a stored document, in pieces that are gone through once, and its media type.
+class Subject:
+    """The artifact that a plan brings, or says something of: nobody gets that where the mirror's gate refuses it.
 
-    The pieces may be made while they are taken: so a large document is never whole in memory. What is wrong with the
-    document is raised before the first one, or by it. `until` is the instant (seconds since the epoch) from which on it
-    may be another one though the document is the same: something matures, an exemption ends.
+    `artifact` is what the address tells of it, `lookup` finds the fact that knows more.
     """
 
-    pieces: Iterable[bytes]
-    content_type: str
-    until: float = inf
-
-    @property
-    def body(self) -> bytes:
-        """All pieces, taken now."""
-        return b"".join(self.pieces)
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrite:
-    """How a stored document becomes what this client asked for. Done when serving, never when storing.
-
-    `variant` names everything that the output depends on besides the stored body (format, base URL).
-    `apply` is pure: stored body and fields in, `Rewritten` out; raises OriginError if the body is no such document.
-    `vary` is the Vary field of the answer.
-    """
-
-    variant: str
-    apply: Callable[[bytes, Headers], Rewritten]
-    vary: str = "Accept"
+    artifact: Artifact
+    lookup: Lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +191,8 @@ class Plan:
     `missing` is what clients get where the origin has no such document (404, 410) and says so in another language than
     theirs (anything but JSON). `most` is how many bytes a request's body may have.
     `inside`: where else the bytes are, if the origin has not the right ones. `proof` is pure and raises OriginError
-    where a whole 200 is no document of the kind; where there are `facts`, reading them is the proof.
+    where a whole 200 is no document of the kind; where there are `facts`, reading them is the proof. `subject`: the
+    artifact that the gate is asked about, where the mirror has one.
     """
 
     key: str
@@ -232,6 +215,7 @@ class Plan:
     most: int | None = None
     inside: Inside | None = None
     proof: Callable[[bytes, Headers], None] | None = None
+    subject: Subject | None = None
 
     @property
     def proven(self) -> bool:

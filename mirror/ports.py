@@ -3,16 +3,17 @@ contract tests of its port (`tests/contracts/`)."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from mirror.changes import Changes
 from mirror.extents import Extents
+from mirror.fact_store import FactStore as FactStore
 from mirror.index import Index as Index
 from mirror.index import Outline as Outline
 from mirror.index import Wanted as Wanted
-from mirror.model import Digest, Entry, Fact, Head, Headers
+from mirror.model import Digest, Entry, Head, Headers
 from mirror.reach import Route
 
 Clock = Callable[[], float]
@@ -199,31 +200,6 @@ class BlobStore(Protocol):
 
     async def delete(self, blob: str) -> int:
         """Remove it; the bytes that this freed (0: there was none)."""
-        ...
-
-
-class FactStore(Protocol):
-    """What index documents say of files, by mirror, slot (the document) and name (the file). `changes` is told of each
-    put."""
-
-    changes: Changes
-
-    async def put(self, mirror: str, slot: str, source: str, facts: Iterable[Fact], now: float) -> None:
-        """Replace the slot's facts by those of the document whose bytes have the sha256 `source`, at `now` (seconds
-        since the epoch). A name that the slot had keeps its `first_seen`; that of a new one is `now`."""
-        ...
-
-    async def source(self, mirror: str, slot: str) -> str | None:
-        """The digest of the document that the slot's facts came from; None when there are none, and when they were read
-        from it by an older version, which left some of it out: it is to be read once more."""
-        ...
-
-    async def seen(self, mirror: str, slot: str) -> dict[str, float]:
-        """When each name that the slot has was first put."""
-        ...
-
-    async def find(self, mirror: str, slots: Sequence[str], name: str) -> Fact | None:
-        """The fact `name`, in the given slots, or in all of the mirror's when none are given."""
         ...
 
 

@@ -10,6 +10,7 @@ from mirror.changes import Mark
 from mirror.httpcache.freshness import ttl
 from mirror.model import Entry, Head, Headers, Ready, Rule
 from mirror.outcome import Outcome
+from mirror.policy.artifact import Artifact, Verdict
 from mirror.ports import Answer, Piece, Source
 
 ROUNDING = 0.001
@@ -93,7 +94,8 @@ class Reply:
     `verbatim`: conditions and ranges were the origin's to answer; the reply goes out as it is. `digest`: the sha256 of
     the stored bytes, "" while they are not stored. `lasting` is None where the same request may mean something else
     the next time. `key`: under which it is stored, or would be; "" where there is no such key. `again`: of a hit, for
-    when its stored bytes cannot be read.
+    when its stored bytes cannot be read. `admitted`: the artifact that it brings, and by which verdict; None where
+    nobody was asked.
     """
 
     head: Head
@@ -105,6 +107,7 @@ class Reply:
     lasting: Lasting | None = None
     key: str = ""
     again: Again | None = None
+    admitted: tuple[Artifact, Verdict] | None = None
 
 
 def ready(answer: Ready, now: float) -> Reply:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from mirror.ecosystems import apt_indexes, apt_releases, paths
+from mirror.ecosystems import apt_indexes, apt_releases, paths, subjects
 from mirror.ecosystems.bodies import begins, hex_digest, not_html
 from mirror.ecosystems.rules import AS_IT_IS, DAY, HOUR, IMMUTABLE, only_reads, volatile
 from mirror.errors import NotFound
@@ -118,12 +118,14 @@ def _patch(mirror: Mirror, path: str, directory: list[str], file: str) -> Plan:
 
 
 def _archive_file(mirror: Mirror, path: str, file: str) -> Plan:
+    # The index comes first, even before what is stored: repositories do replace a file under its name.
+    lookup, package = Lookup(paths.encoded(path), eager=True, found=IMMUTABLE), file.partition("_")[0]
     return replace(
         _plain(mirror, path, volatile(mirror, DAY)),
         content_type=_BYTES,
-        tags=(f"apt:{file.partition('_')[0]}",),
-        # The index comes first, even before what is stored: repositories do replace a file under its name.
-        lookup=Lookup(paths.encoded(path), eager=True, found=IMMUTABLE),
+        tags=(f"apt:{package}",),
+        lookup=lookup,
+        subject=subjects.at(mirror, path, lookup, package),
         check=begins(b"!<arch>\n") if file.endswith(_PACKAGES) else not_html,
     )
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from functools import partial
 
-from mirror.ecosystems import packuments, paths
+from mirror.ecosystems import packuments, paths, subjects
 from mirror.ecosystems.accept import quality, ranges
 from mirror.ecosystems.bodies import json_whole, not_html
 from mirror.ecosystems.packuments import ABBREVIATED, FULL
 from mirror.ecosystems.rules import AS_IT_IS, DAY, HOUR, IMMUTABLE, document, reads, volatile
 from mirror.errors import NotFound, TooLarge
 from mirror.model import Headers, Lookup, Mirror, Plan, Ready, Request, Rewrite, Rule
+from mirror.policy.artifact import Artifact
 
 _TTL = 300.0  # what the registry itself allows (`max-age=300`)
 _SEARCH_TTL = 60.0
@@ -64,6 +66,9 @@ def _packument(mirror: Mirror, request: Request, package: str) -> Plan:
     abbreviated = accepted.get(ABBREVIATED, 0.0)
     short = abbreviated > 0 and abbreviated >= quality(accepted, FULL)
     apply = partial(packuments.rewritten, package=package, mount=request.base, short=short)
+    if mirror.gate:  # only the full form has the dates by which it decides: the short one is made from it
+        variant = f"{request.base} short" if short else request.base
+        return _document(mirror, package, False, Rewrite(variant, apply, slots=(package,)))
     return _document(mirror, package, short, Rewrite(request.base, apply))
 
 
@@ -85,6 +90,7 @@ def _document(mirror: Mirror, package: str, short: bool, rewrite: Rewrite) -> Pl
 
 def _tarball(mirror: Mirror, package: str, file: str) -> Plan:
     name = f"/{package}/-/{paths.encoded(file)}"
+    lookup = _in_packument(mirror, name, package)
     return Plan(
         key=f"/{mirror.name}{name}",
         urls=(),
@@ -92,21 +98,27 @@ def _tarball(mirror: Mirror, package: str, file: str) -> Plan:
         send=AS_IT_IS,
         tags=(f"npm:{package}",),
         content_type="application/octet-stream",
-        lookup=Lookup(name, slots=(package,), documents=(f"/{package}",), required=True, accept=_ASK_ABBREVIATED),
+        lookup=lookup,
         check=not_html,
         missing=_MISSING,
+        subject=subjects.at(mirror, f"/{package}/-/{file}", lookup, package),
     )
+
+
+def _in_packument(mirror: Mirror, name: str, package: str) -> Lookup:
+    accept = FULL if mirror.gate else _ASK_ABBREVIATED
+    return Lookup(name, slots=(package,), documents=(f"/{package}",), required=True, accept=accept)
 
 
 def _manifest(mirror: Mirror, request: Request, package: str, wanted: str) -> Plan:
     apply = partial(packuments.manifest, package=package, mount=request.base, wanted=wanted)
-    return _document(mirror, package, False, Rewrite(f"{request.base} manifest {wanted}", apply, _NOT_BY_ACCEPT))
+    rewrite = Rewrite(f"{request.base} manifest {wanted}", apply, _NOT_BY_ACCEPT, slots=(package,))
+    return _document(mirror, package, False, rewrite)
 
 
 def _tags(mirror: Mirror, package: str) -> Plan:
-    return _document(
-        mirror, package, False, Rewrite("dist-tags", partial(packuments.tags, package=package), _NOT_BY_ACCEPT)
-    )
+    apply = partial(packuments.tags, package=package)
+    return _document(mirror, package, False, Rewrite("dist-tags", apply, _NOT_BY_ACCEPT, slots=(package,)))
 
 
 def _registry(mirror: Mirror, request: Request, segments: list[str]) -> Plan | Ready:
@@ -129,7 +141,9 @@ def _registry(mirror: Mirror, request: Request, segments: list[str]) -> Plan | R
         case ["npm", "v1", "attestations", *spec]:
             package, _, version = "/".join(spec).rpartition("@")
             path = f"/-/npm/v1/attestations/{_package(package)}@{paths.encoded(version)}"
-            return _plain(mirror, path, DAY, package)
+            lookup = _in_packument(mirror, "", package)
+            subject = subjects.beside(mirror, Artifact("npm", package, version), lookup)
+            return replace(_plain(mirror, path, DAY, package), subject=subject)
     raise NotFound("Not found")
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 
-from mirror.ecosystems import legacy_json, paths, simple_pages, simple_root, wheels
+from mirror.ecosystems import legacy_json, paths, simple_pages, simple_root, subjects, wheels
 from mirror.ecosystems.bodies import begins, not_html
 from mirror.ecosystems.rules import AS_IT_IS, HOUR, IMMUTABLE, document, only_reads, volatile
 from mirror.ecosystems.simple_links import PROJECT, normalized
 from mirror.ecosystems.simple_types import ASK, is_json, media_type
 from mirror.errors import NotFound
 from mirror.model import Headers, Inside, Lookup, Mirror, Plan, Ready, Request, Rewrite
+from mirror.policy.artifact import Artifact
 
 _TTL = 600.0  # what the index itself allows (`max-age=600`)
 _LEGACY_TTL = 900.0
@@ -93,8 +94,10 @@ def _page(mirror: Mirror, request: Request, project: str) -> Plan:
         rule=volatile(mirror, _TTL if mirror.ttl is None else mirror.ttl),
         send=document(ASK),
         tags=(f"pypi:{project}",),
-        rewrite=Rewrite(form, partial(simple_pages.rewritten, page=page, form=form)),
-        slot=f"simple/{project}",
+        rewrite=Rewrite(
+            form, partial(simple_pages.rewritten, page=page, form=form), slots=(slot := f"simple/{project}",)
+        ),
+        slot=slot,
         facts=partial(simple_pages.facts, page=page),
         check=_is_page,
     )
@@ -105,6 +108,7 @@ def _file(mirror: Mirror, path: str, file: str) -> Plan:
     if not projects:
         raise NotFound(f"{file!r} is no name that a file of a Python project can have")
     name = paths.encoded(path)
+    lookup = _in_pages(name, projects)
     return Plan(
         key=f"/{mirror.name}{name}",
         urls=(),
@@ -112,35 +116,39 @@ def _file(mirror: Mirror, path: str, file: str) -> Plan:
         send=AS_IT_IS,
         tags=(f"pypi:{projects[0]}",),
         content_type="application/octet-stream",
-        lookup=Lookup(
-            name,
-            slots=tuple(f"simple/{project}" for project in projects),
-            documents=tuple(f"/simple/{project}/" for project in projects),
-            required=True,
-            accept=ASK,
-        ),
+        lookup=lookup,
         check=_check(file),
+        subject=subjects.at(mirror, path, lookup, projects[0]),
         inside=Inside(f"/{mirror.name}{name.removesuffix('.metadata')}", wheels.metadata)
         if file.endswith(".whl.metadata")
         else None,
     )
 
 
+def _in_pages(name: str, projects: tuple[str, ...]) -> Lookup:
+    return Lookup(
+        name,
+        slots=tuple(f"simple/{project}" for project in projects),
+        documents=tuple(f"/simple/{project}/" for project in projects),
+        required=True,
+        accept=ASK,
+    )
+
+
 def _legacy(mirror: Mirror, request: Request, path: str) -> Plan:
     path = paths.encoded(path)
     urls = _beside_the_index(mirror, path)
-    page = urls[0] if urls else ""
+    page, project, slot = urls[0] if urls else "", path.split("/")[2], path[1:].removesuffix("/json")
+    apply = partial(legacy_json.rewritten, page=page, mount=request.base)
     return Plan(
         key=f"/{mirror.name}{path}",
         urls=urls,
         rule=volatile(mirror, _LEGACY_TTL),
         send=document("application/json"),
-        tags=(f"pypi:{path.split('/')[2]}",),
-        rewrite=Rewrite(
-            request.base, partial(legacy_json.rewritten, page=page, mount=request.base), vary="Accept-Encoding"
-        ),
+        tags=(f"pypi:{project}",),
+        rewrite=Rewrite(request.base, apply, vary="Accept-Encoding", slots=(f"simple/{project}", slot)),
         # A slot of its own: these facts lack the metadata files, which the simple page has.
-        slot=path[1:].removesuffix("/json"),
+        slot=slot,
         facts=partial(legacy_json.facts, page=page),
         check=not_html,
     )
@@ -156,6 +164,7 @@ def _provenance(mirror: Mirror, project: str, version: str, file: str) -> Plan:
         send=AS_IT_IS.set("accept", _ASK_PROVENANCE),
         tags=(f"pypi:{project}",),
         check=not_html,
+        subject=subjects.beside(mirror, Artifact("pypi", project, version, file), _in_pages("", (project,))),
     )
 
 

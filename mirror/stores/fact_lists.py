@@ -76,6 +76,16 @@ class Document:
                     raise ValueError("a line in it is damaged")
                 yield name, written_at if self.form == 1 else float(rest.rpartition(b"\t")[2])
 
+    def facts(self) -> Iterator[Fact]:
+        """Each fact."""
+        with open(self._fd, "rb", closefd=False) as lines:
+            lines.seek(self._begin)
+            for text in lines:
+                name, *said = (field.decode("utf-8", "surrogatepass") for field in text.rstrip(b"\n").split(b"\t"))
+                if len(said) != (3 if self.form == 1 else 8):
+                    raise ValueError("a line in it is damaged")
+                yield self._fact(name, *said)
+
     def _line_at(self, at: int, low: int, high: int) -> tuple[int, bytes]:
         """Where the line that holds byte `at` begins, and the line."""
         begin = max(low, at - LINE)

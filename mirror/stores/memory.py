@@ -288,6 +288,14 @@ class MemoryFacts:
                 return known[slot][1][name]
         return None
 
+    async def listed(self, mirror: str, slot: str) -> list[Fact]:
+        _, found = self._slots.get(mirror, {}).get(slot, (None, {}))
+        return list(found.values())
+
+    async def page(self, mirror: str, after: str) -> tuple[str, list[Fact]] | None:
+        slot = min((slot for slot in self._slots.get(mirror, {}) if slot > after), default=None)
+        return None if slot is None else (slot, await self.listed(mirror, slot))
+
     async def drop(self, mirror: str) -> None:
         """Remove all facts of one mirror."""
         self._slots.pop(mirror, None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from mirror.errors import MirrorError, NotAllowed, Unproven, Unreadable
+from mirror.errors import MirrorError, NotAllowed, Unproven, Unreadable, Withheld
 from mirror.httpcache.fields import format_date
 from mirror.model import VIA, Headers, Request
 from mirror.ports import Piece, Span
@@ -26,6 +26,9 @@ INTERIM = "http.response.interim"
 """The extension by which our server takes interim responses (ASGI's own, for 103 alone, cannot say all of one)."""
 
 WINDOW = 2 * 1024 * 1024
+
+BLOCKED = "Blocked by mirror policy"
+"""The title of what the policy refuses: uv prints it."""
 
 
 @dataclass(slots=True)
@@ -140,7 +143,7 @@ async def send_error(
     error: MirrorError, request_method: str, send: Send, sent: Sent, now: float, name: str = ""
 ) -> None:
     """An error of ours as `application/problem+json`. `name`: the request's, see `web/access.py`."""
-    fields, body = problem(error.status, str(error), name)
+    fields, body = problem(error.status, str(error), name, BLOCKED if isinstance(error, Withheld) else "")
     if error.status == 400:  # whoever asks so may mean more by it than we read
         fields = fields.set("connection", "close")
     if error.status in (429, 502, 503, 504):

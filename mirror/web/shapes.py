@@ -108,10 +108,10 @@ def fields(reply: Reply, now: float) -> Headers:
     return headers.set("cache-status", status).set("x-cache", reply.outcome.x_cache).set("via", via)
 
 
-def problem(status: int, detail: str, name: str = "") -> tuple[Headers, bytes]:
+def problem(status: int, detail: str, name: str = "", title: str = "") -> tuple[Headers, bytes]:
     """Fields and body of an error of ours (RFC 9457); `error` repeats `detail`, which is what npm prints. `name`: the
-    request's, by which it is found in the log."""
-    title, detail = HTTPStatus(status).phrase, masked(detail)
+    request's, by which it is found in the log. `title`: what kind of error it is, where the status does not say it."""
+    title, detail = title or HTTPStatus(status).phrase, masked(detail)
     text = {"type": "about:blank", "title": title, "status": status, "detail": detail, "error": detail}
     text |= {"instance": instance(name)} if name else {}
     body = json.dumps(text, ensure_ascii=False).encode("utf-8", "backslashreplace")

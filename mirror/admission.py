@@ -1,0 +1,100 @@
+"""The policy at the door of each artifact, stored or not: what the indexes say of it is found, and the gate decides."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from mirror.changes import Mark, of_facts
+from mirror.ecosystems import views
+from mirror.errors import OriginError, Withheld
+from mirror.lookup import Lookups
+from mirror.model import Fact, Mirror, Plan, Subject
+from mirror.outside import Outside
+from mirror.policy.artifact import Artifact, Verdict
+from mirror.reply import Lasting, Reply
+
+log = logging.getLogger("mirror.policy")
+
+_KNOWN = 20_000  # artifacts that somebody was given lately
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What the gate of that fingerprint said of an artifact `at` an instant: so it stays before `verdict.until`, and
+    while nothing of `mark` changes."""
+
+    artifact: Artifact
+    verdict: Verdict
+    fingerprint: str
+    mark: Mark
+    at: float
+
+    def bounded(self, reply: Reply) -> Reply:
+        """The reply, which lasts no longer than this."""
+        lasting = reply.lasting and bounded(reply.lasting, self.verdict.until, self.mark)
+        return replace(reply, lasting=lasting, admitted=(self.artifact, self.verdict))
+
+
+def bounded(lasting: Lasting, until: float, mark: Mark = ()) -> Lasting:
+    """The same until that instant at most, and while nothing of the mark changes."""
+    return replace(lasting, until=min(lasting.until, until), mark=(*lasting.mark, *mark))
+
+
+class Admission:
+    """Decides whether somebody gets what a plan brings. What got through lately gets through without another look."""
+
+    def __init__(self, outside: Outside, lookups: Lookups) -> None:
+        self._outside = outside
+        self._lookups = lookups
+        self._lately: OrderedDict[str, Admitted] = OrderedDict()  # by key
+
+    async def admit(self, mirror: Mirror, plan: Plan) -> Admitted | None:
+        """The verdict by which it gets through; None where nobody has to be asked. Withheld where it does not.
+
+        OriginError where nothing but the index that the origin does not give would tell.
+        """
+        if plan.subject is None or not mirror.gate:
+            return None
+        known = self._lately.get(plan.key)
+        if known is not None and self._holds(known, mirror):
+            self._lately.move_to_end(plan.key)
+            return known
+        found = await self.judge(mirror, plan.subject)
+        if found.verdict.refused:
+            raise Withheld(found.verdict.reason, found.verdict.until, rule=found.verdict.rule)
+        told = known is not None and (known.fingerprint, known.verdict.rule) == (found.fingerprint, found.verdict.rule)
+        if not found.verdict.allowed and not told:
+            log.warning("%s: would be refused (rule %s): %s", plan.key, found.verdict.rule, found.verdict.reason)
+        self._lately[plan.key] = found
+        self._lately.move_to_end(plan.key)
+        if len(self._lately) > _KNOWN:
+            self._lately.popitem(last=False)
+        return found
+
+    def _holds(self, known: Admitted, mirror: Mirror) -> bool:
+        fresh = known.at <= self._outside.wall() < known.verdict.until
+        return fresh and known.fingerprint == mirror.gate.fingerprint and not self._outside.changes.since(known.mark)
+
+    async def judge(self, mirror: Mirror, subject: Subject, *, asks: bool = True) -> Admitted:
+        """What the gate says now. Without `asks`: by what is stored. OriginError as `admit`."""
+        mark = self._outside.changes.mark(of_facts(mirror.name))
+        failed: OriginError | None = None
+        try:
+            fact = await self._lookups.about(mirror, subject.lookup, asks=asks)
+        except OriginError as exc:
+            failed, fact = exc, await self._lookups.about(mirror, subject.lookup, asks=False)
+        artifact, now = _known(subject.artifact, fact), self._outside.wall()
+        verdict = mirror.gate.verdict(artifact, now)
+        if failed is not None and verdict.refused and verdict.rule == "unknown":
+            raise failed  # that it is not known is the origin's fault, and may be over soon
+        return Admitted(artifact, verdict, mirror.gate.fingerprint, mark, now)
+
+
+def _known(told: Artifact, fact: Fact | None) -> Artifact:
+    """What there is to know of an artifact: what the index says, and what its address does where that says nothing."""
+    if fact is None:
+        return told
+    known = views.artifact(told.ecosystem, fact)
+    return replace(known, package=known.package or told.package, version=known.version or told.version)

@@ -1,0 +1,36 @@
+"""Which artifact an address is about, for the gate of its mirror; nothing is made where there is no gate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mirror.ecosystems import paths, views
+from mirror.ecosystems.naming import named
+from mirror.model import Fact, Lookup, Mirror, Subject
+from mirror.policy.artifact import Artifact
+
+_BESIDE = (".metadata", ".asc")
+
+
+def at(mirror: Mirror, path: str, lookup: Lookup, package: str) -> Subject | None:
+    """What is at a decoded path below the mirror; `package` is whose it is where its name does not say so."""
+    if not mirror.gate:
+        return None
+    file = path
+    for suffix in _BESIDE if mirror.ecosystem == "pypi" else ():
+        file = file.removesuffix(suffix)
+    known, name = named(mirror, paths.encoded(file)), file.rpartition("/")[2]
+    told = (known.package, known.version) if known is not None else (package, "")
+    return Subject(Artifact(mirror.ecosystem, *told, name), lookup)
+
+
+def beside(mirror: Mirror, artifact: Artifact, lookup: Lookup) -> Subject | None:
+    """What a document speaks of that names the artifact alone, and not the address of its file."""
+    if not mirror.gate:
+        return None
+
+    def suits(fact: Fact) -> bool:
+        known = views.artifact(artifact.ecosystem, fact)
+        return known.file == artifact.file if artifact.file else known.version == artifact.version
+
+    return Subject(artifact, replace(lookup, suits=suits))
