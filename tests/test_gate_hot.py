@@ -1,4 +1,4 @@
-"""Replies that are prepared are refused as soon as the policy, the advisories or the time say so; and how that looks."""
+"""Replies that are prepared are refused as soon as policy, advisories or time say so; and how that looks."""
 
 from __future__ import annotations
 

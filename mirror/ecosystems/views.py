@@ -33,6 +33,7 @@ class Judge:
         self._view = view
         self.until = inf
         self.reasons: list[str] = []
+        self._rules: dict[str, str] = {}  # by reason
 
     def __bool__(self) -> bool:
         return self._view is not None
@@ -47,6 +48,7 @@ class Judge:
         if not verdict.refused:
             return None
         self.reasons.append(verdict.reason)
+        self._rules[verdict.reason] = verdict.rule
         return verdict.reason
 
     @property
@@ -60,7 +62,7 @@ class Judge:
         """What a client is told that asks for what is left out for this reason; without one: where nothing is left."""
         if reason is None:
             reason = self.reasons[-1] if self.reasons else ""
-        return Withheld(reason, self.until)
+        return Withheld(reason, self.until, self._rules.get(reason, ""))
 
 
 def artifact(ecosystem: str, fact: Fact) -> Artifact:

@@ -162,6 +162,22 @@ class TestEveryFactStore:
         found = [await facts.seen(*slot) for slot in (("pypi", "/s"), ("pypi", "/t"), ("npm", "/s"), ("npm", "/t"))]
         assert found == [{"/a": NOW}, {"/a": NOW + 1}, {"/a": NOW + 2}, {}]
 
+    async def test_all_of_a_slot_are_listed_and_all_slots_are_gone_through(self, facts: Facts) -> None:
+        assert await facts.page("pypi", "") is None
+        other = replace(SIX, name="/files/other-1.0.tar.gz", package="other")
+        await facts.put("pypi", "simple/six", "1", [SIX, replace(SIX, name="/files/six-2.0.tar.gz")], NOW)
+        await facts.put("pypi", "simple/other", "1", [other], NOW)
+        await facts.put("npm", "six", "1", [SIX], NOW)
+        names = sorted(fact.name for fact in await facts.listed("pypi", "simple/six"))
+        assert names == ["/files/six-1.0.tar.gz", "/files/six-2.0.tar.gz"]
+        assert SIX in await facts.listed("pypi", "simple/six")
+        assert await facts.listed("pypi", "simple/none") == []
+        place, found = "", []
+        while (page := await facts.page("pypi", place)) is not None:
+            place = page[0]
+            found += [fact.name for fact in page[1]]
+        assert sorted(found) == ["/files/other-1.0.tar.gz", *names]
+
     async def test_drop_removes_one_mirror(self, facts: Facts) -> None:
         await facts.put("pypi", "/s", "d1", [SIX], NOW)
         await facts.put("npm", "/s", "d1", [SIX], NOW)
