@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
-from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
-from starlette.exceptions import HTTPException
+from fastapi import APIRouter, FastAPI
 
+from mirror import advising
 from mirror.audit.book import Book
 from mirror.audit.recording import Recording
 from mirror.changes import Changes
@@ -22,7 +20,7 @@ from mirror.config import load
 from mirror.counters import NOBODY, Counters
 from mirror.documents import Documents
 from mirror.engine import Engine
-from mirror.errors import MirrorError, Refused, RequestError, Unavailable
+from mirror.errors import MirrorError, Refused, Unavailable
 from mirror.evict import Limits
 from mirror.fills import Fills
 from mirror.framing import named
@@ -31,6 +29,7 @@ from mirror.operations import Around, Operations
 from mirror.operations.reloading import Commit, Loaded, Reloading
 from mirror.origin import Origin, OriginSettings
 from mirror.outside import Outside
+from mirror.policy.advisories import Advisories
 from mirror.rights import Tokens
 from mirror.settings import Config, FillSettings
 from mirror.signatures import Gpgv
@@ -41,7 +40,7 @@ from mirror.web.access import Gathered
 from mirror.web.api import reference, watching
 from mirror.web.api.about import About
 from mirror.web.api.purge import PurgeByMethod
-from mirror.web.api.refusals import refusal
+from mirror.web.api.refusals import told_as_problems
 from mirror.web.auth import Rights
 from mirror.web.beside import Beside
 from mirror.web.doors import PROXIED
@@ -88,11 +87,13 @@ class App:
         self._beside = Beside(self._gathered, self._counters.of(NOBODY))
         self._mounts = Mounts(config.mirrors)
         self._engine: Engine | None = None
+        self._advising = advising.Advising()
         self._tokens = Tokens()
         self._rights = Rights(self._tokens, lambda host, asked: self._names.known(host, asked.scope))
         self._rights.become(config.admin, config.server.proxied)
         self._proxy: Proxy | None = None
         self._purge: PurgeByMethod | None = None
+        self._operations: Operations | None = None
         self._touch: Callable[[str, float], None] | None = None
         self._uses = Uses()
         self._site = Site(
@@ -103,9 +104,7 @@ class App:
             redirect_slashes=False,
             lifespan=self._lifespan,
         )
-        self._site.add_exception_handler(MirrorError, _mirror_error)
-        self._site.add_exception_handler(RequestValidationError, _invalid)
-        self._site.add_exception_handler(HTTPException, _refused)
+        told_as_problems(self._site)
         self._site.include_router(health.routes(self.readiness), prefix="/-")
         self._site.include_router(page.routes(lambda: self.config.admin.page), prefix="/-")
         self._site.include_router(reference.routes(self._site.openapi))
@@ -126,17 +125,39 @@ class App:
     def _prepare(self, loaded: Loaded) -> Commit:
         """Of this and of each configuration that takes its place: what the address of a request means."""
         config, own, mounts = loaded.config, names(loaded.config), Mounts(loaded.config.mirrors)
+        mirrors = advising.known(config.mirrors, self._advising.read(config.policy.advisories))
 
         def commit() -> None:
-            self.config, self._names, self._mounts = config, own, mounts
+            self.config, self._names, self._mounts = replace(config, mirrors=mirrors), own, mounts
             self._counters.know(loaded.names)
             self._rights.become(config.admin, config.server.proxied)
-            if self._proxy is not None:
-                self._proxy.become(config.mirrors, own, mounts)
-            if self._engine is not None:
-                self._engine.forget()
+            self._put_in_force()
 
         return commit
+
+    def _put_in_force(self) -> None:
+        """The mirrors are others."""
+        if self._proxy is not None:
+            self._proxy.become(self.config.mirrors, self._names, self._mounts)
+        if self._operations is not None:
+            self._operations.become(self.config.mirrors)
+        if self._engine is not None:
+            self._engine.forget()
+
+    def _advised(self, paths: advising.Paths, found: Advisories) -> None:
+        """The advisories in these files say that."""
+        loaded = self.reloading.loaded.config
+        mirrors = advising.known(loaded.mirrors, found)
+        if loaded.policy.advisories == paths and mirrors != self.config.mirrors:
+            self.config = replace(self.config, mirrors=mirrors)
+            self._put_in_force()
+
+    def _follow_advisories(self, stack: AsyncExitStack) -> None:
+        """Read them behind the requests, of which those that need them are held until then."""
+        follow = self._advising.follow(lambda: self.reloading.loaded.config.policy.advisories, self._advised)
+        task = asyncio.get_running_loop().create_task(follow)
+        stack.push_async_callback(asyncio.wait, [task])
+        stack.callback(task.cancel)
 
     def used(self, blobs: Mapping[str, tuple[float, int]]) -> None:
         """Others have used these blobs: when last (wall clock), and how often since they told so before."""
@@ -208,11 +229,12 @@ class App:
         known = (config.mirrors, self._names, self._mounts, time.time, self._counters)
         self._proxy = Proxy(engine, *known, self._tokens, self._gathered)
         stack.callback(self._proxy.close)
+        self._operations = operations
+        self._follow_advisories(stack)
         self._purge = PurgeByMethod(operations, self._rights)
         self.reloading.parts += [
             lambda loaded: origin.prepare(_origin_settings(loaded.config)),
             lambda loaded: partial(stores.become, _limits(loaded.config), loaded.config.shares),
-            lambda loaded: partial(operations.become, loaded.config.mirrors),
             lambda loaded: partial(fills.become, self._fills(loaded.config)),
         ]
         below = APIRouter(prefix="/-")
@@ -265,20 +287,3 @@ def _origin_settings(config: Config) -> OriginSettings:
     settings = asdict(config.upstream)
     settings["ca_file"] = str(config.upstream.ca_file or "")
     return OriginSettings(**settings)
-
-
-async def _mirror_error(_request: Request, exc: Exception) -> Response:
-    status = exc.status if isinstance(exc, MirrorError) else 500
-    return refusal(status, str(exc))
-
-
-async def _refused(_request: Request, exc: Exception) -> Response:
-    if not isinstance(exc, HTTPException):
-        raise exc
-    return refusal(exc.status_code, str(exc.detail), exc.headers)
-
-
-async def _invalid(_request: Request, exc: Exception) -> Response:
-    problems: list[Any] = list(exc.errors()) if isinstance(exc, RequestValidationError) else []
-    lines = [f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in problems]
-    return refusal(RequestError.status, "; ".join(lines) or str(exc))

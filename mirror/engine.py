@@ -70,6 +70,8 @@ class Engine:
         plan = PLANNERS[mirror.ecosystem](mirror, request)
         if isinstance(plan, Ready):
             return ready(plan, self._outside.wall())
+        if mirror.gate.waits and (plan.subject is not None or (plan.rewrite is not None and plan.rewrite.slots)):
+            raise Unavailable("the advisories of the policy are still being read; nothing gets through before")
         errand = Errand(mirror, plan, request, hop)
         admitted = await self._admission.admit(mirror, plan)
         reply = await self._found(errand)

@@ -46,3 +46,4 @@ class Front(App):
         known = (self.config.mirrors, self._names, self._mounts, time.time, self._counters)
         self._proxy = Proxy(engine, *known, self._tokens, self._gathered)
         stack.callback(self._proxy.close)
+        self._follow_advisories(stack)

@@ -59,8 +59,17 @@ class Gate(Protocol):
         """Changes with every change of the policy or the advisories: part of a rewritten document's variant."""
         ...
 
+    @property
+    def waits(self) -> bool:
+        """Whether nothing gets through yet, because what is to be known of malicious versions is still being read."""
+        ...
+
     def verdict(self, artifact: Artifact, now: float) -> Verdict:
         """What the rules say at `now`, seconds since the epoch."""
+        ...
+
+    def private(self, package: str) -> bool:
+        """Whether a package has a name of this house, of which no upstream may hear."""
         ...
 
     def __bool__(self) -> bool: ...
@@ -71,9 +80,13 @@ class Open:
     """The gate that lets all through."""
 
     fingerprint: str = ""
+    waits: bool = False
 
     def verdict(self, artifact: Artifact, now: float) -> Verdict:
         return Verdict(True, "none")
+
+    def private(self, package: str) -> bool:
+        return False
 
     def __bool__(self) -> bool:
         return False

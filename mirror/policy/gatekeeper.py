@@ -43,8 +43,10 @@ class Gatekeeper:
 
     def __init__(self, policy: Policy, advisories: Advisories | None = None) -> None:
         self.policy = policy
+        self._advisories = advisories  # None: not read yet
         self.advisories = advisories or Advisories()
-        told = json.dumps([asdict(policy), self.advisories.digest(policy.ecosystem)], sort_keys=True)
+        self.waits = policy.advised and policy.mode == "enforce" and advisories is None
+        told = json.dumps([asdict(policy), self.advisories.digest(policy.ecosystem), self.waits], sort_keys=True)
         self.fingerprint = hashlib.sha256(told.encode()).hexdigest()[:32]
         self._enforced = policy.mode == "enforce"
         self._packages: dict[str, _Package] = {}
@@ -129,9 +131,9 @@ class Gatekeeper:
     def __repr__(self) -> str:
         return f"Gatekeeper({self.policy.ecosystem}, {self.policy.mode}, {self.fingerprint})"
 
-    def __reduce__(self) -> tuple[type[Gatekeeper], tuple[Policy, Advisories]]:
+    def __reduce__(self) -> tuple[type[Gatekeeper], tuple[Policy, Advisories | None]]:
         # What is compiled is made again where it arrives: some of it cannot be sent.
-        return Gatekeeper, (self.policy, self.advisories)
+        return Gatekeeper, (self.policy, self._advisories)
 
 
 def gate(policy: Policy, advisories: Advisories | None = None) -> Gate:
