@@ -167,34 +167,42 @@ class _Reading:
         for key, ecosystem in ONLY.items():
             if key in good and good.get("ecosystem", ecosystem) != ecosystem:
                 self.wrong(where, key, f"only {ecosystem} mirrors have it")
-        good["gate"] = self.gate((*where, "policy"), tree, policy, good.get("ecosystem", ""))
+        ecosystem = good.get("ecosystem", "")
+        for key in ("private_upstream", "private_auth"):
+            if key in good and ecosystem not in ("", "pypi", "npm"):
+                self.wrong(where, key, "only pypi and npm mirrors have it")
+        housed = bool(good.get("private_upstream"))
+        good["gate"] = self.gate((*where, "policy"), tree, policy, ecosystem, housed=housed)
         return _mirror(name, good) if len(self.problems) == before else None
 
-    def gate(self, where: Table, tree: object, shared: PolicySettings, ecosystem: str) -> Gate:
+    def gate(self, where: Table, tree: object, shared: PolicySettings, ecosystem: str, *, housed: bool) -> Gate:
         """What decides about a mirror's packages."""
         own: dict[str, Any] = {}
         if isinstance(tree, dict) and "policy" in tree and ecosystem:
             own = policies.own(self, where, tree["policy"], ecosystem)
         if ecosystem not in ECOSYSTEMS:
             return OPEN
-        return gate(policies.merged(self, where, shared, own, ecosystem))
+        return gate(replace(policies.merged(self, where, shared, own, ecosystem), housed=housed))
 
 
 def _mirror(name: str, good: dict[str, Any]) -> Mirror:
     ecosystem = good["ecosystem"]
     upstreams = tuple(values.rooted(url, ecosystem) for url in good.pop("upstream", ()))
+    private = tuple(values.rooted(url, ecosystem) for url in good.pop("private_upstream", ()))
     follow = good.pop("redirects", "pass") == "follow"
     known = {"name": name, "upstreams": upstreams, "follow": follow, "client_auth": ecosystem == "http"}
-    return Mirror(**known | {"reach": _reach(good, upstreams)} | lifetimes()[ecosystem] | good)
+    known |= {"private_upstreams": private, "reach": _reach(good, upstreams, private)}
+    return Mirror(**known | lifetimes()[ecosystem] | good)
 
 
-def _reach(good: dict[str, Any], upstreams: tuple[str, ...]) -> Reach:
+def _reach(good: dict[str, Any], upstreams: tuple[str, ...], house: tuple[str, ...]) -> Reach:
     """Takes `allow` and `allow_private` out of a mirror's values. What is written as an address, or found on this
-    machine, is meant."""
+    machine, is meant; so is the upstream of the house."""
     hosts = good.pop("allow", ()) if good["ecosystem"] == "any" else None
     private = good.pop("allow_private", hosts is None and not upstreams)
     parts = [urlsplit(upstream) for upstream in upstreams]
-    trusted = frozenset((part.scheme, part.netloc) for part in parts if literal(part.hostname or ""))
+    meant = [part for part in parts if literal(part.hostname or "")] + [urlsplit(upstream) for upstream in house]
+    trusted = frozenset((part.scheme, part.netloc) for part in meant)
     return Reach(hosts, private, trusted)
 
 

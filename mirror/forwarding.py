@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -21,7 +22,7 @@ from mirror.limited import Limited
 from mirror.model import Head, Headers, Mirror
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside
-from mirror.ports import Answer
+from mirror.ports import Answer, Upload
 from mirror.reply import Relayed, Reply
 
 log = logging.getLogger("mirror.forwarding")
@@ -102,12 +103,15 @@ class Forwarding:
     async def _fetch(self, errand: Errand, method: str, conditions: Headers) -> Answer:
         plan, upload = errand.plan, errand.hop.upload
         limited = Limited(upload, plan.most) if upload is not None and plan.most is not None else None
+        sent = limited.upload if limited is not None else upload
+        if sent is not None and plan.tells is not None:
+            sent = await _told(plan.tells, sent, errand.request.headers)
         fetch = partial(
             self._outside.origin.fetch,
             method=method,
             headers=Headers((*plan.send, *conditions)),
             route=errand.mirror.route(plan, errand.request),
-            upload=limited.upload if limited is not None else upload,
+            upload=sent,
             interim=errand.hop.interim,
         )
         try:
@@ -134,6 +138,16 @@ class Forwarding:
             await self._outside.store.forget(lambda key: variants.address(key) in found)
         except StoreError as exc:  # the origin has acted: the client gets its answer all the same
             log.warning("%s: what is stored could not be invalidated: %s", ", ".join(found), exc)
+
+
+async def _told(tells: Callable[[bytes, Headers], bytes], upload: Upload, headers: Headers) -> Upload:
+    """What of a request's body goes to the origin."""
+    body = await asyncio.to_thread(tells, b"".join([chunk async for chunk in upload.chunks]), headers)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield body
+
+    return Upload(len(body), chunks())
 
 
 def relayed(errand: Errand, answer: Answer, reason: str, *, verbatim: bool) -> Reply:

@@ -92,6 +92,7 @@ class Mirror:
     says where requests may go. `keyring` is the file of the keys that must have signed an APT archive's releases, ""
     where that is the clients' affair alone. `access` "token": clients have to show one. `max_size`: bytes on disk that
     may be stored of it, None where it has no share of its own. `gate` says which packages get through.
+    `private_upstreams` are asked for the packages of the house, and they alone, with `private_auth`.
     """
 
     name: str
@@ -111,14 +112,17 @@ class Mirror:
     access: str = "anyone"
     max_size: int | None = None
     gate: Gate = OPEN
+    private_upstreams: tuple[str, ...] = ()
+    private_auth: tuple[str, str] | None = field(default=None, repr=False)
 
     def route(self, plan: Plan, request: Request | None = None) -> Route:
         """How the requests of a plan travel, for the client of that request: with the credentials, when all of its
         addresses have the origin (scheme, host, port) of an upstream."""
-        origins = {_origin(upstream) for upstream in self.upstreams} - {None}
+        auth, upstreams = (self.private_auth, self.private_upstreams) if plan.private else (self.auth, self.upstreams)
+        origins = {_origin(upstream) for upstream in upstreams} - {None}
         known = all(_origin(url) in origins for url in plan.urls)
         client = request.client.partition(" ")[0] if request is not None else ""
-        return Route(self.auth if known else None, plan.follow, self.reach, self.name, client)
+        return Route(auth if known else None, plan.follow, self.reach, self.name, client)
 
 
 def _origin(url: str) -> tuple[str, str] | None:
@@ -192,7 +196,9 @@ class Plan:
     theirs (anything but JSON). `most` is how many bytes a request's body may have.
     `inside`: where else the bytes are, if the origin has not the right ones. `proof` is pure and raises OriginError
     where a whole 200 is no document of the kind; where there are `facts`, reading them is the proof. `subject`: the
-    artifact that the gate is asked about, where the mirror has one.
+    artifact that the gate is asked about, where the mirror has one. `private`: it is of a package of the house, and
+    its URLs are those of the house's own upstream. `tells` is pure: (body, fields) of a request -> the body that goes
+    to the origin; RequestError where it cannot be read.
     """
 
     key: str
@@ -216,6 +222,8 @@ class Plan:
     inside: Inside | None = None
     proof: Callable[[bytes, Headers], None] | None = None
     subject: Subject | None = None
+    private: bool = False
+    tells: Callable[[bytes, Headers], bytes] | None = None
 
     @property
     def proven(self) -> bool:

@@ -107,6 +107,8 @@ def mirror_readers(folder: Path) -> Readers:
         "allow_private": values.flag,
         "keyring": _or_empty(partial(_keyring, folder=folder), ""),
         "auth": partial(credentials.auth, folder=folder),
+        "private_upstream": _or_empty(_privates, ()),
+        "private_auth": partial(credentials.auth, folder=folder),
         "access": _access,
         "max_size": _or_empty(partial(values.size, positive=True), None),
     }
@@ -168,6 +170,11 @@ def _allowed(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ConfigError([f'{values.shown(value)} is not a list (write ["*.example.com"])'])
     return tuple(values.glob(each) for each in value)
+
+
+def _privates(value: object) -> tuple[str, ...]:
+    """The URLs in order of preference."""
+    return tuple(dict.fromkeys(values.url(each) for each in (value if isinstance(value, list) else [value])))
 
 
 def _upstreams(value: object) -> tuple[str, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from mirror.ecosystems import packuments, paths, subjects
+from mirror.ecosystems import houses, packuments, paths, subjects
 from mirror.ecosystems.accept import quality, ranges
 from mirror.ecosystems.bodies import json_whole, not_html
 from mirror.ecosystems.packuments import ABBREVIATED, FULL
@@ -43,12 +44,18 @@ def plan(mirror: Mirror, request: Request) -> Plan | Ready:
     package, rest = _package("/".join(segments[:size])), segments[size:]
     match rest:
         case []:
-            return _packument(mirror, request, package)
+            return _asked(mirror, package, lambda asked: _packument(asked, request, package))
         case ["-", file] if file:
-            return _tarball(mirror, package, file)
+            return _asked(mirror, package, lambda asked: _tarball(asked, package, file))
         case [version] if version not in ("", "-"):
-            return _manifest(mirror, request, package, version)
+            return _asked(mirror, package, lambda asked: _manifest(asked, request, package, version))
     raise NotFound("Not found")
+
+
+def _asked(mirror: Mirror, package: str, planned: Callable[[Mirror], Plan]) -> Plan:
+    """What is planned for the upstreams that may hear of a package."""
+    asked = houses.asked(mirror, package)
+    return planned(asked) if asked is mirror else houses.kept(planned(asked))
 
 
 def _package(name: str) -> str:
@@ -133,18 +140,25 @@ def _registry(mirror: Mirror, request: Request, segments: list[str]) -> Plan | R
         case ["npm", "v1", "tokens" | "user" | "oidc" | "stage", *_]:
             return _refused()
         case ["v1", "search"] | ["all"]:
-            return _plain(mirror, "/-/" + "/".join(segments) + paths.query(request.query), _SEARCH_TTL)
+            path = "/-/" + "/".join(segments) + paths.query(request.query)
+            return _asked(
+                mirror, houses.named_in(mirror, request.query), lambda asked: _plain(asked, path, _SEARCH_TTL)
+            )
         case ["npm", "v1", "keys"]:
             return _plain(mirror, "/-/npm/v1/keys", HOUR)
         case ["package", *name, "dist-tags"]:
-            return _tags(mirror, _package("/".join(name)))
+            package = _package("/".join(name))
+            return _asked(mirror, package, lambda asked: _tags(asked, package))
         case ["npm", "v1", "attestations", *spec]:
             package, _, version = "/".join(spec).rpartition("@")
-            path = f"/-/npm/v1/attestations/{_package(package)}@{paths.encoded(version)}"
-            lookup = _in_packument(mirror, "", package)
-            subject = subjects.beside(mirror, Artifact("npm", package, version), lookup)
-            return replace(_plain(mirror, path, DAY, package), subject=subject)
+            return _asked(mirror, _package(package), lambda asked: _attestations(asked, package, version))
     raise NotFound("Not found")
+
+
+def _attestations(mirror: Mirror, package: str, version: str) -> Plan:
+    path = f"/-/npm/v1/attestations/{package}@{paths.encoded(version)}"
+    subject = subjects.beside(mirror, Artifact("npm", package, version), _in_packument(mirror, "", package))
+    return replace(_plain(mirror, path, DAY, package), subject=subject)
 
 
 def _plain(mirror: Mirror, path: str, ttl: float, package: str = "") -> Plan:
@@ -171,13 +185,14 @@ def _audit(mirror: Mirror, request: Request, segments: list[str]) -> Plan | Read
     length = request.headers.get("content-length") or ""
     if length.isdecimal() and int(length) > _AUDIT_LIMIT:
         raise TooLarge(f"{length} bytes are too many to be audited; {_AUDIT_LIMIT} are not")
-    fields = request.headers.only(("content-type", "content-encoding"))
+    fields = request.headers.only(("content-type",) if mirror.gate else ("content-type", "content-encoding"))
     return Plan(
         key=f"/{mirror.name}/{path}",
         urls=tuple(f"{upstream}/{path}" for upstream in mirror.upstreams),
         rule=Rule(store=False, package=True),
         send=Headers((("accept", FULL), *AS_IT_IS, *fields)),
         most=_AUDIT_LIMIT,
+        tells=partial(houses.told, mirror.gate.private) if mirror.gate else None,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 
-from mirror.ecosystems import legacy_json, paths, simple_pages, simple_root, subjects, wheels
+from mirror.ecosystems import houses, legacy_json, paths, simple_pages, simple_root, subjects, wheels
 from mirror.ecosystems.bodies import begins, not_html
 from mirror.ecosystems.rules import AS_IT_IS, HOUR, IMMUTABLE, document, only_reads, volatile
 from mirror.ecosystems.simple_links import PROJECT, normalized
@@ -48,15 +48,27 @@ def plan(mirror: Mirror, request: Request) -> Plan | Ready:
             return _root(mirror, request) if path == "/simple/" else _moved(mirror, request, "/simple/")
         case ["simple", name] | ["simple", name, ""]:
             canonical = f"/simple/{_project(name)}/"
-            return _page(mirror, request, _project(name)) if path == canonical else _moved(mirror, request, canonical)
+            if path != canonical:
+                return _moved(mirror, request, canonical)
+            return _asked(mirror, _project(name), lambda asked: _page(asked, request, _project(name)))
         case ["files", *_, file] if file:
-            return _file(mirror, path, file)
+            projects = _whose(mirror, file)
+            return _asked(mirror, projects[0], lambda asked: _file(asked, path, file, projects))
         case ["pypi", name, *version, "json"] | ["pypi", name, *version, "json", ""] if len(version) < 2:
             canonical = "/".join(["/pypi", _project(name), *version, "json"])
-            return _legacy(mirror, request, canonical) if path == canonical else _moved(mirror, request, canonical)
+            if path != canonical:
+                return _moved(mirror, request, canonical)
+            return _asked(mirror, _project(name), lambda asked: _legacy(asked, request, canonical))
         case ["integrity", name, version, file, "provenance"]:
-            return _provenance(mirror, _project(name), version, file)
+            project = _project(name)
+            return _asked(mirror, project, lambda asked: _provenance(asked, project, version, file))
     raise NotFound(f"there is nothing at {paths.encoded(path)}: see /{mirror.name}/simple/")
+
+
+def _asked(mirror: Mirror, project: str, planned: Callable[[Mirror], Plan]) -> Plan:
+    """What is planned for the upstreams that may hear of a project."""
+    asked = houses.asked(mirror, project)
+    return planned(asked) if asked is mirror else houses.kept(planned(asked))
 
 
 def _project(name: str) -> str:
@@ -103,10 +115,14 @@ def _page(mirror: Mirror, request: Request, project: str) -> Plan:
     )
 
 
-def _file(mirror: Mirror, path: str, file: str) -> Plan:
+def _whose(mirror: Mirror, file: str) -> tuple[str, ...]:
     projects = tuple(islice(_projects(file), _CANDIDATES))
     if not projects:
         raise NotFound(f"{file!r} is no name that a file of a Python project can have")
+    return houses.candidates(mirror, projects)
+
+
+def _file(mirror: Mirror, path: str, file: str, projects: tuple[str, ...]) -> Plan:
     name = paths.encoded(path)
     lookup = _in_pages(name, projects)
     return Plan(

@@ -1,8 +1,9 @@
 """A policy at work: the rules in their order, of which an earlier one wins whatever the later ones would say.
 
 1 malicious   an advisory says so             refused; an exemption that names this very version lifts it
-2 private     a name of this house            refused
+2 private     a name of this house            refused, unless there is an upstream for it
 3 deny        a rule of [[policy.deny]]       refused
+  private     such an upstream has it         gets through
 4 allow       on no rule of [[policy.allow]]  refused, where there is one
 5 exempt      a rule of [[policy.exempt]]     gets through
 6 fix         an advisory names it the fix    gets through
@@ -74,7 +75,10 @@ class Gatekeeper:
         return True
 
     def private(self, package: str) -> bool:
-        """Whether a package has a name of this house, of which no upstream may hear."""
+        """Whether a package has a name of this house, of which no upstream may hear that is not the house's own."""
+        return (self._enforced or self.policy.housed) and self._private(package)
+
+    def _private(self, package: str) -> bool:
         name, ecosystem = canonical(self.policy.ecosystem, package), self.policy.ecosystem
         return any(each.of(ecosystem) and each.test(ecosystem)(name) for each in self.policy.private)
 
@@ -86,6 +90,9 @@ class Gatekeeper:
 
     def _compiled(self, name: str) -> _Package:
         policy, ecosystem = self.policy, self.policy.ecosystem
+        if policy.mode == "off":
+            return _Package((), versioned=False)
+        private = self._private(name)
         known = self.advisories.of(ecosystem, name)
         malicious = tuple(each for each in known if each.malicious)
         denied, allowed = self._terms(policy.deny, name), self._terms(policy.allow, name)
@@ -93,8 +100,9 @@ class Gatekeeper:
         exempt = tuple(each for each in found if each is not None)
         order: list[tuple[bool, steps.Step]] = [
             (bool(malicious), steps.Malicious(malicious, exempt)),
-            (self.private(name), steps.private),
+            (private and not policy.housed, steps.private),
             (bool(denied), steps.Denied(denied)),
+            (private and policy.housed, steps.housed),
             (any(each.of(ecosystem) for each in policy.allow), steps.Allowed(allowed)),
             (bool(exempt), steps.Exempt(exempt)),
             (self._least(name) > 0, self._cooldown(name, known)),

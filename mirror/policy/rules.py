@@ -55,6 +55,7 @@ class Policy:
 
     `unknown` says what becomes of artifacts whose time of publication nobody knows; `dates` "first-seen": where the
     origin states none, it is when this mirror first saw the artifact. `advised`: advisories are expected.
+    `housed`: there is an upstream for the private packages, which is asked for them alone.
     """
 
     ecosystem: str
@@ -68,10 +69,12 @@ class Policy:
     allow: tuple[Rule, ...] = ()
     exempt: tuple[Exemption, ...] = ()
     advised: bool = False
+    housed: bool = False
 
     @property
     def open(self) -> bool:
         """Whether there is nothing to decide: whatever is asked for gets through."""
         waits = self.min_age > 0 or any(age.seconds > 0 for age in self.ages)
         rules = [*self.private, *self.deny, *self.allow]
-        return self.mode == "off" or not (waits or rules or self.advised)
+        asked = self.mode != "off" or (self.housed and self.private)
+        return not asked or not (waits or rules or self.advised)

@@ -45,6 +45,11 @@ def private(artifact: Artifact, key: Key | None, now: float) -> Verdict | float:
     return Verdict(False, "private", reasons.private(artifact))
 
 
+def housed(artifact: Artifact, key: Key | None, now: float) -> Verdict | float:
+    """Packages of this house, from an upstream that has nothing else."""
+    return Verdict(True, "private")
+
+
 @dataclass(frozen=True, slots=True)
 class Denied:
     rules: tuple[Terms, ...]
