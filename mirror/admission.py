@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from mirror.changes import Mark, of_facts
 from mirror.ecosystems import views
-from mirror.errors import OriginError, Withheld
+from mirror.errors import OriginError, Unavailable, Withheld
 from mirror.lookup import Lookups
 from mirror.model import Fact, Mirror, Plan, Subject
 from mirror.outside import Outside
@@ -42,6 +42,14 @@ def bounded(lasting: Lasting, until: float, mark: Mark = ()) -> Lasting:
     return replace(lasting, until=min(lasting.until, until), mark=(*lasting.mark, *mark))
 
 
+def waits(mirror: Mirror, plan: Plan) -> Unavailable | None:
+    """Why nobody gets yet what is planned, where that names packages."""
+    named = plan.subject is not None or (plan.rewrite is not None and plan.rewrite.slots)
+    if not named or not mirror.gate.waits:
+        return None
+    return Unavailable("the advisories of the policy are still being read; nothing gets through before")
+
+
 class Admission:
     """Decides whether somebody gets what a plan brings. What got through lately gets through without another look."""
 
@@ -63,6 +71,7 @@ class Admission:
             return known
         found = await self.judge(mirror, plan.subject)
         if found.verdict.refused:
+            log.info("%s: refused (rule %s): %s", plan.key, found.verdict.rule, found.verdict.reason)
             raise Withheld(found.verdict.reason, found.verdict.until, rule=found.verdict.rule)
         told = known is not None and (known.fingerprint, known.verdict.rule) == (found.fingerprint, found.verdict.rule)
         if not found.verdict.allowed and not told:

@@ -28,7 +28,7 @@ _FROM_STORE = frozenset({"HIT", "STALE", "REVALIDATED"})
 _HEADER = 1
 _WIDTH, _PROCESS = width(OF_A_MIRROR), width(OF_A_PROCESS)
 _FIRST_BYTE, _HEAD, _FAILED = OF_A_MIRROR["first_byte"], OF_A_MIRROR["head"], OF_A_MIRROR["failed"]
-_UNSTORED = OF_A_MIRROR["unstored"]
+_UNSTORED, _WITHHELD = OF_A_MIRROR["unstored"], OF_A_MIRROR["withheld"]
 _SERVED, _SAVED, _FETCHED = (OF_A_MIRROR[name].at for name in ("served", "saved", "fetched"))
 _REFUTED, _EVICTED, _EVICTED_BYTES = (OF_A_MIRROR[name].at for name in ("refuted", "evicted", "evicted_bytes"))
 
@@ -112,6 +112,10 @@ class Counted:
     def unstored(self, reason: str) -> None:
         """A body is not stored: one of REFUSALS."""
         self._slots[self._at + _UNSTORED.place(reason)] += 1
+
+    def withheld(self, rule: str) -> None:
+        """The policy refused something: one of RULES."""
+        self._slots[self._at + _WITHHELD.place(rule)] += 1
 
     def evicted(self, count: int) -> None:
         """Something of so many bytes had to go."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from mirror.admission import Admission
+from mirror.admission import Admission, waits
 from mirror.changes import Mark, of_facts, of_key
 from mirror.documents import Documents, parts
 from mirror.ecosystems import PLANNERS
@@ -56,8 +56,8 @@ class Engine:
         self._generations = Generations(outside, releases, signatures, self._carry_out)
         self._lookups = Lookups(facts, outside, self._document, releases)
         self._rewriting = Rewriting(outside, documents, self._lookups)
-        self._admission = Admission(outside, self._lookups)
-        self.foresee = Foreseeing(outside, fills, self._lookups, self._generations).foresee
+        self._admission = admission = Admission(outside, self._lookups)
+        self.foresee = Foreseeing(outside, fills, self._lookups, self._generations, admission).foresee
         self._insides = Insides(outside, self._lookups, self._carry_out)
         self._forwarding = Forwarding(outside, fills)
         self._joining = Joining(outside, fills, self._forwarding)
@@ -70,8 +70,8 @@ class Engine:
         plan = PLANNERS[mirror.ecosystem](mirror, request)
         if isinstance(plan, Ready):
             return ready(plan, self._outside.wall())
-        if mirror.gate.waits and (plan.subject is not None or (plan.rewrite is not None and plan.rewrite.slots)):
-            raise Unavailable("the advisories of the policy are still being read; nothing gets through before")
+        if (waiting := waits(mirror, plan)) is not None:
+            raise waiting
         errand = Errand(mirror, plan, request, hop)
         admitted = await self._admission.admit(mirror, plan)
         reply = await self._found(errand)

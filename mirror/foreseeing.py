@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mirror import looking
+from mirror.admission import Admission, waits
 from mirror.ecosystems import PLANNERS
 from mirror.errand import Errand
-from mirror.errors import MirrorError, NotFound, Unavailable
+from mirror.errors import MirrorError, NotFound, Unavailable, Withheld
 from mirror.fill import Fill
 from mirror.fills import Fills
 from mirror.generations import Generations
@@ -17,6 +18,7 @@ from mirror.lookup import Lookups
 from mirror.model import Entry, Lookup, Mirror, Plan, Ready, Request
 from mirror.outcome import Outcome
 from mirror.outside import Outside
+from mirror.policy.artifact import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Foreseen:
     `looked`: what is stored, and what is decided; `outcome` what is told of an answer from the store, None where the
     origin is asked first. `learns` are the documents (addresses here) that are asked for before that, because
     they say where the answer is. `fill`: the running download that the request would join. `alone`: answers of this key
-    are for one client each. `gone`: an entry's bytes are not there any more.
+    are for one client each. `gone`: an entry's bytes are not there any more. `verdict`: the policy's, of the artifact
+    that is asked for or spoken of, where what is stored tells.
     """
 
     plan: Plan | None = None
@@ -39,6 +42,7 @@ class Foreseen:
     fill: Fill | None = None
     alone: bool = False
     gone: bool = False
+    verdict: Verdict | None = None
 
     @property
     def decision(self) -> Decision | None:
@@ -48,7 +52,10 @@ class Foreseen:
 class Foreseeing:
     """Goes the way of `Engine.answer` with the same parts, as far as that leads without asking."""
 
-    def __init__(self, outside: Outside, fills: Fills, lookups: Lookups, generations: Generations) -> None:
+    def __init__(
+        self, outside: Outside, fills: Fills, lookups: Lookups, generations: Generations, admission: Admission
+    ) -> None:
+        self._admission = admission
         self._outside = outside
         self._fills = fills
         self._lookups = lookups
@@ -64,7 +71,27 @@ class Foreseeing:
             return Foreseen(error=exc)
         if isinstance(plan, Ready):
             return Foreseen(ready=plan)
-        errand = Errand(mirror, plan, request)
+        if (waiting := waits(mirror, plan)) is not None:
+            return Foreseen(plan=plan, error=waiting)
+        verdict, documents = await self._judged(mirror, plan)
+        if verdict is not None and verdict.refused:
+            error = Withheld(verdict.reason, verdict.until, verdict.rule)
+            return Foreseen(plan=plan, error=error, verdict=verdict)
+        found = await self._through(Errand(mirror, plan, request))
+        return replace(found, verdict=verdict, learns=found.learns or documents)
+
+    async def _judged(self, mirror: Mirror, plan: Plan) -> tuple[Verdict | None, tuple[str, ...]]:
+        """What the gate says; or the documents that would be asked for before it says anything."""
+        if not mirror.gate or (subject := plan.subject) is None:
+            return None, ()
+        judged = await self._admission.judge(mirror, subject, asks=False)
+        dates = (judged.artifact.published, judged.artifact.first_seen)
+        if dates == (None, None) and subject.lookup.documents and not mirror.offline:
+            return None, tuple(f"/{mirror.name}{document}" for document in subject.lookup.documents)
+        return judged.verdict, ()
+
+    async def _through(self, errand: Errand) -> Foreseen:
+        plan = errand.plan
         learns: tuple[str, ...] = ()
         if plan.lookup is not None and plan.lookup.eager:
             errand, learns = await self._learned(errand, plan.lookup)

@@ -21,6 +21,9 @@ REFUSALS = ("no_space", "read_only", "io_error", "descriptors", "no_room", "othe
 """Why something is not stored: the file system is full (of bytes or files), cannot be written, is broken; the process
 has no descriptors; what is larger than the limits allow; another error of the system."""
 
+RULES = ("malicious", "private", "deny", "allow", "unknown", "cooldown")
+"""Rules of the policy that refuse something."""
+
 MICRO = 1_000_000
 
 
@@ -91,6 +94,7 @@ OF_A_MIRROR = laid_out(
         Measure("evicted"),
         Measure("evicted_bytes"),
         Measure("unstored", REFUSALS),
+        Measure("withheld", RULES),
     )
 )
 

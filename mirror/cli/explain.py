@@ -12,6 +12,7 @@ from rich.text import Text
 from mirror.cli import options, shown
 from mirror.cli.codes import DONE
 from mirror.cli.stats import upstream
+from mirror.policy.reasons import moment
 
 Told = dict[str, Any]
 
@@ -57,7 +58,7 @@ def story(told: Told) -> Iterator[str]:
     if told.get("error"):
         yield f"But:  {told['error']}"
     if told.get("policy"):
-        yield f"Policy:  {told['policy']}"
+        yield f"Policy:  {_policy(told['policy'])}"
     if told.get("redirect"):
         yield f"Redirected to:  {told['redirect']}"
     yield f"What it is:  {_article(told['class'])} on the mirror /{told['mirror']}/ ({told['ecosystem']})"
@@ -72,6 +73,18 @@ def story(told: Told) -> Iterator[str]:
         there = f"{shown.size(fill['there'])} of {shown.size(fill['total'])}"
         yield f"Being downloaded:  {there} there, for {shown.count(fill['readers'], 'reader')}"
     yield from _upstreams(told)
+
+
+def _policy(told: dict[str, Any]) -> str:
+    if told["allowed"]:
+        said = "it gets through"
+    else:
+        said = "it is refused" if told["enforced"] else "it would be refused (mode audit)"
+    dated = {"origin": "dated by its upstream", "first seen": "dated by when this mirror first saw it"}
+    parts = [f"{said} (rule {told['rule']})", told["reason"], dated.get(told["dated"], "")]
+    if told["until"] is not None:
+        parts.append(f"until {moment(told['until'])}")
+    return "; ".join(filter(None, parts))
 
 
 def _article(noun: str) -> str:

@@ -15,6 +15,7 @@ from mirror.operations.entries import Entries, Listed
 from mirror.operations.reached import Reached, Upstream
 from mirror.operations.running import Looks, Running
 from mirror.operations.shown import shown
+from mirror.policy.artifact import Verdict
 from mirror.ports import Clock
 
 _SHOWN = (
@@ -40,7 +41,8 @@ class Stored:
 class Explained:
     """See the module. `decision`: hit, stale hit, revalidate, miss or pass; redirect or local for an answer that needs
     neither store nor origin; error where there is none. `upstreams`: the URLs that are asked where anybody is, in
-    order of preference, as far as that is known before an index is read; `learns`: the documents that would be."""
+    order of preference, as far as that is known before an index is read; `learns`: the documents that would be.
+    `verdict`: the policy's, of the artifact that this is, or speaks of."""
 
     url: str
     mirror: Mirror
@@ -57,6 +59,7 @@ class Explained:
     upstream_states: list[Upstream] = field(default_factory=list)
     redirect: str | None = None
     error: str | None = None
+    verdict: Verdict | None = None
 
 
 class Explaining:
@@ -110,6 +113,7 @@ class Explaining:
             fill=self._looks.look(found.fill) if found.fill else None,
             upstream_states=states,
             error=str(found.error) if found.error else None,
+            verdict=found.verdict,
         )
 
     def _stored(self, entry: Entry, rule: Rule, now: float, *, gone: bool) -> Stored:

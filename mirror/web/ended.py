@@ -17,7 +17,8 @@ from mirror.web.replies import Sent
 @dataclass(slots=True)
 class Ended:
     """What there is to tell. `outcome` None: nothing, another process answers it. `word`: as X-Cache says it, or ERROR;
-    "": that of the outcome. `handed`: the artifact that it is about, where a record is kept."""
+    "": that of the outcome. `handed`: the artifact that it is about, where a record is kept. `rule`: which rule of the
+    policy has refused it."""
 
     sent: Sent
     counted: Counted
@@ -25,11 +26,17 @@ class Ended:
     key: str = ""
     word: str = ""
     handed: Handed | None = None
+    rule: str = ""
     began: float = field(default_factory=time.monotonic)
 
     def failed(self, detail: str) -> None:
         """It ends with an error of ours, or breaks off."""
         self.outcome, self.word = Outcome(detail=detail), "ERROR"
+
+    def withheld(self, rule: str) -> None:
+        """That rule of the policy refuses it."""
+        self.rule = rule
+        self.counted.withheld(rule)
 
     @property
     def first(self) -> float:

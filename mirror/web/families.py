@@ -47,6 +47,7 @@ FAMILIES = (
     _counter("evictions", "mirror", text="Stored bodies that had to go for room"),
     _counter("evicted_bytes", "mirror", text="Bytes on disk of what had to go"),
     _counter("cache_refused", "mirror", "reason", text="Bodies that are not stored, by what is in the way"),
+    _counter("policy_refused", "mirror", "rule", text="Requests that the policy has refused, by the rule that decided"),
     _gauge("disk_used_bytes", text="Bytes that the cache takes, or has promised to downloads that run"),
     _gauge("disk_limit_bytes", text="Bytes that the cache may take (max_size)"),
     _gauge("disk_free_bytes", text="Bytes that are free on the file system of the cache"),

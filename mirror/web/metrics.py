@@ -84,6 +84,7 @@ class Told(Collector):
             "evictions_total": self._numbers("evicted", none=True),
             "evicted_bytes_total": self._numbers("evicted_bytes", none=True),
             "cache_refused_total": self._numbers("unstored"),
+            "policy_refused_total": self._numbers("withheld"),
         }
 
     def _histograms(self, measure: str, *, none: bool = True) -> Rows:

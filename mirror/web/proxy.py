@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from mirror.audit.handed import Decision, handed
+from mirror.audit.handed import OPEN, Decision, handed
 from mirror.counters import NOBODY, Counters
 from mirror.engine import Engine
 from mirror.errors import Elsewhere, MirrorError, NotFound, Refused, RequestError
@@ -113,7 +113,7 @@ class Proxy:
             if ended.handed is not None and not reply.digest:  # it is stored now, if it is to be
                 ended.handed = ended.handed.known(await self._engine.digest(reply))
         except MirrorError as exc:
-            ended.failed(type(exc).__name__)
+            ended.failed(f"policy/{ended.rule}" if ended.rule else type(exc).__name__)
             if sent.status:  # the head is out: the server resets the connection
                 log.warning("%s: broken off after %d bytes: %s", access.address(scope), sent.count, exc)
             else:
@@ -138,11 +138,13 @@ class Proxy:
         try:
             reply = await self._engine.answer(mirror, request, hop)
         except Refused as exc:
+            if exc.rule:
+                ended.withheld(exc.rule)
             if exc.rule and self._gathered.record is not None:
                 ended.handed = handed(mirror, request, decision=Decision(exc.rule, allowed=False), refused=True)
             raise
         if request.method == "GET" and self._gathered.record is not None:
-            ended.handed = handed(mirror, request, reply.digest)
+            ended.handed = handed(mirror, request, reply.digest, _decision(reply))
         return reply
 
     def _tell(self, scope: Scope, ended: Ended, name: str) -> None:
@@ -190,6 +192,14 @@ class Proxy:
         query = scope["query_string"].decode("latin-1")
         client = " ".join(str(part) for part in scope.get("client") or ())
         return mirror, Request(scope["method"], slash + path or "/", query, headers, base, client, token)
+
+
+def _decision(reply: Reply) -> Decision:
+    """What the policy said of what the reply brings."""
+    if reply.admitted is None:
+        return OPEN
+    artifact, verdict = reply.admitted
+    return Decision(verdict.rule, verdict.allowed, artifact.first_seen)
 
 
 def _upload(request: Request, receive: Receive) -> Upload | None:

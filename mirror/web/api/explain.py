@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from math import isinf
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from mirror.model import Rule
 from mirror.operations import Operations
 from mirror.operations.explaining import Explained, Stored
 from mirror.operations.reasons import arithmetic
+from mirror.policy.artifact import Verdict
 from mirror.web.api.entries import EntryAnswer
 from mirror.web.api.fills import FillAnswer
 from mirror.web.api.upstreams import UpstreamAnswer
@@ -80,6 +82,24 @@ class StoredAnswer(EntryAnswer):
         return cls(**told, headers=stored.headers, blob_present=stored.blob_present)
 
 
+class PolicyAnswer(BaseModel):
+    """What the policy says of the artifact."""
+
+    rule: Literal["malicious", "private", "deny", "allow", "exempt", "fix", "unknown", "cooldown", "none"] = Field(
+        description="which one decided; none: nothing speaks against it"
+    )
+    allowed: bool
+    enforced: bool = Field(description="false: the mode is audit, and what is not allowed is given all the same")
+    reason: str
+    until: float | None = Field(description="from then on it may be otherwise, seconds since 1970; null: not known")
+    dated: Literal["origin", "first seen", ""] = Field(description="where the date of its publication is from")
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> PolicyAnswer:
+        """The same, as JSON has it."""
+        return cls.model_validate(asdict(verdict) | {"until": _finite(verdict.until)})
+
+
 class ExplainAnswer(BaseModel):
     """How a request would be answered now, and why."""
 
@@ -100,7 +120,7 @@ class ExplainAnswer(BaseModel):
     digest: str | None = Field(description="what the body must be, or is, as algorithm:hex")
     fill: FillAnswer | None = Field(description="the download that the request would join")
     upstream_states: list[UpstreamAnswer]
-    policy: None = None
+    policy: PolicyAnswer | None = Field(description="null: there is none, or nothing is known yet that it could judge")
     redirect: str | None
     error: str | None
 
@@ -123,6 +143,7 @@ class ExplainAnswer(BaseModel):
             "digest": found.digest,
             "fill": FillAnswer.of(found.fill) if found.fill else None,
             "upstream_states": [UpstreamAnswer.of(known) for known in found.upstream_states],
+            "policy": PolicyAnswer.of(found.verdict) if found.verdict else None,
             "redirect": found.redirect,
             "error": found.error,
         }

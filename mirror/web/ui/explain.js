@@ -54,7 +54,7 @@ function facts(told) {
     ["Digest", (digest || entry?.digest) && long(digest || entry.digest, 8)],
     ["Downloading", fill && `${bytes(fill.there)} of ${fill.total ? bytes(fill.total) : "?"}, ${bytes(fill.rate)}/s`],
     ["Rule", rule && ruled(rule)],
-    ["Policy", policy && (typeof policy === "string" ? policy : JSON.stringify(policy))],
+    ["Policy", policy && `${policy.allowed ? "gets through" : policy.enforced ? "refused" : "would be refused (mode audit)"}: ${policy.reason || policy.rule}`],
     ["Learns from", learns.length && el("ol", {}, learns.map((one) => el("li", {}, long(one, 32))))],
     ["Asks", upstreams.length && el("ol", {}, upstreams.map((one) => el("li", {}, long(one, 32))))],
     ["Upstreams", told.upstream_states?.length && el("ul", {}, told.upstream_states.map(upstream))],
