@@ -49,6 +49,7 @@ class Engine:
     def __init__(
         self, outside: Outside, fills: Fills, facts: FactStore, documents: Documents, signatures: Signatures
     ) -> None:
+        self.facts = facts
         self._outside = outside
         self._fills = fills
         self._documents = documents

@@ -37,7 +37,7 @@ class FactStore(Protocol):
         """All facts of one slot."""
         ...
 
-    async def page(self, mirror: str, after: str) -> tuple[str, list[Fact]] | None:
-        """The facts of one slot, and its place in the order in which all slots of the mirror are gone through: the
-        first one behind the place `after` ("" is before all). None: there are no more."""
+    async def page(self, mirror: str, after: str) -> tuple[str, str, list[Fact]] | None:
+        """Of one slot: its place in the order in which all slots of the mirror are gone through, its name, its facts.
+        It is the first one behind the place `after` ("" is before all). None: there are no more."""
         ...

@@ -19,6 +19,7 @@ COMMANDS = {
     "stats": "show what was answered, fetched and saved, and what is stored",
     "ls": "list what is stored",
     "explain": "say how a request would be answered now, and why",
+    "held": "list what the policy keeps back, and until when",
     "purge": "remove, or expire, what is stored",
     "warm": "fetch what a lock file or a list of addresses names, before anybody asks for it",
     "refresh": "ask the upstreams again, now",

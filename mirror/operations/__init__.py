@@ -26,6 +26,7 @@ from mirror.operations.reloading import Reloading
 from mirror.operations.running import Looks
 from mirror.operations.selecting import Selection
 from mirror.operations.warming import Warming
+from mirror.operations.withholding import Holding
 from mirror.ports import BlobStore, Clock, Index
 
 __all__ = ["Around", "Held", "Operations", "Purged", "Selection"]
@@ -70,6 +71,7 @@ class Operations:
         self.explain = Explaining(asking, around.engine.foresee, self.entries, looks, reached, wall).explain
         warming = Warming(asking, around.engine, reached, self.jobs, wall)
         self.warm, self.refresh = warming.warm, warming.refresh
+        self.held = Holding(around.engine.facts, places, wall).held
         self.fills = looks.fills
         self.running = fills.running
         self.history = History(counters, wall)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mirror import variants
 from mirror.ecosystems import PLANNERS
-from mirror.errors import MirrorError, NotFound, RequestError
+from mirror.errors import MirrorError, NotFound, Refused, RequestError
 from mirror.model import Mirror, Plan, Ready, Request
 
 
@@ -43,7 +43,7 @@ class Places:
         mirror = self.mirror(url)
         try:
             plan = self.plan(mirror, url)
-        except NotFound:
+        except (NotFound, Refused):  # what is stored of a name that is the house's now can be removed all the same
             return url
         except MirrorError as exc:
             raise RequestError(f"{url!r}: {exc}") from exc

@@ -122,20 +122,21 @@ class FileFacts:
         return {}
 
     async def listed(self, mirror: str, slot: str) -> list[Fact]:
-        return await self._run(self._in_file, mirror, file_of(slot))
+        _, found = await self._run(self._in_file, mirror, file_of(slot))
+        return found
 
-    def _in_file(self, mirror: str, file: str) -> list[Fact]:
+    def _in_file(self, mirror: str, file: str) -> tuple[str, list[Fact]]:
         with contextlib.suppress(FileNotFoundError), self._opened(mirror, file) as document:
-            return list(document.facts())
-        return []
+            return document.slot, list(document.facts())
+        return "", []
 
-    async def page(self, mirror: str, after: str) -> tuple[str, list[Fact]] | None:
+    async def page(self, mirror: str, after: str) -> tuple[str, str, list[Fact]] | None:
         return await self._run(self._page, mirror, after)
 
-    def _page(self, mirror: str, after: str) -> tuple[str, list[Fact]] | None:
+    def _page(self, mirror: str, after: str) -> tuple[str, str, list[Fact]] | None:
         with self._lock:
             file = min((name for name in self._listed(mirror) if name > after), default=None)
-        return None if file is None else (file, self._in_file(mirror, file))
+        return None if file is None else (file, *self._in_file(mirror, file))
 
     async def find(self, mirror: str, slots: Sequence[str], name: str) -> Fact | None:
         return await self._run(self._find, mirror, slots, name)

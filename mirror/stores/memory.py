@@ -292,9 +292,9 @@ class MemoryFacts:
         _, found = self._slots.get(mirror, {}).get(slot, (None, {}))
         return list(found.values())
 
-    async def page(self, mirror: str, after: str) -> tuple[str, list[Fact]] | None:
+    async def page(self, mirror: str, after: str) -> tuple[str, str, list[Fact]] | None:
         slot = min((slot for slot in self._slots.get(mirror, {}) if slot > after), default=None)
-        return None if slot is None else (slot, await self.listed(mirror, slot))
+        return None if slot is None else (slot, slot, await self.listed(mirror, slot))
 
     async def drop(self, mirror: str) -> None:
         """Remove all facts of one mirror."""

@@ -116,3 +116,16 @@ def test_the_advisories_are_read_when_it_starts(guarded: Guarded) -> None:
         time.sleep(0.01)
     guarded.refused("MAL-2026-7")
     assert "advisories: document 1: no advisory" in guarded.server.log_since_start()
+
+
+def test_what_is_held_is_listed_and_explained(guarded: Guarded) -> None:
+    guarded.heat()
+    guarded.become('[[policy.deny]]\npackages = ["gated"]\nreason = "not in this house"')
+    status, text = guarded.ask("GET", "/-/api/held?mirror=pypi")
+    told: Any = json.loads(text)
+    (held,) = told["held"]
+    assert (status, held["rule"], held["address"], held["until"]) == (200, "deny", guarded.path, None)
+    _, text = guarded.ask("GET", f"/-/api/explain?url={guarded.path}")
+    explained: Any = json.loads(text)
+    assert explained["policy"]["rule"] == "deny"
+    assert "not in this house" in explained["error"]

@@ -11,6 +11,7 @@ from mirror.web.api import (
     events,
     explain,
     fills,
+    held,
     history,
     jobs,
     purge,
@@ -35,6 +36,7 @@ def routes(operations: Operations, rights: Rights, about: About, feed: Feed) -> 
     router.include_router(stats.routes(operations, rights, about))
     router.include_router(explain.routes(operations, rights))
     router.include_router(fills.routes(operations, rights))
+    router.include_router(held.routes(operations, rights))
     router.include_router(history.routes(operations, rights))
     router.include_router(events.routes(feed, rights))
     router.include_router(warm.routes(operations, rights))
