@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -61,8 +62,6 @@ class TestExplain:
         assert (found.verdict, found.error, found.learns) == (None, None, (f"/o{house.page}",))
 
     async def test_while_the_advisories_are_read(self, house: House) -> None:
-        from dataclasses import replace
-
         keeper = Gatekeeper(Policy(house.world.ecosystem, advised=True))
         house.world.mirror = replace(house.world.mirror, gate=keeper)
         assert "still being read" in str((await self._foreseen(house, house.page)).error)
