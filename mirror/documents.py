@@ -14,7 +14,7 @@ from math import inf
 from weakref import WeakValueDictionary
 
 from mirror.ecosystems.accept import ranges
-from mirror.errors import OriginError
+from mirror.errors import OriginError, Withheld
 from mirror.model import Digest, Headers, Rewrite
 from mirror.ports import Piece, Source
 
@@ -23,6 +23,7 @@ MAX_DOCUMENT = 256 * 1024 * 1024
 
 _LARGE = 1024 * 1024  # stored bytes; what is larger is rewritten apart, so that the small ones do not wait behind it
 _LEVEL = 5
+_REFUSED = 1000  # documents of which nothing may be seen, as far as that is remembered
 _GZIP = 16 + zlib.MAX_WBITS
 _STEP = 64 * 1024
 
@@ -109,6 +110,7 @@ class Documents:
         self._limit = limit
         self._size = 0
         self._kept: OrderedDict[tuple[str, str], Made] = OrderedDict()
+        self._refused: OrderedDict[tuple[str, str], Withheld] = OrderedDict()
         self._making: dict[tuple[str, str], asyncio.Future[Made]] = {}
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         # One thread each: rewriting is Python's own work, more of them would only take turns.
@@ -116,7 +118,11 @@ class Documents:
         self._large = ThreadPoolExecutor(1, "mirror-rewrite-large")
 
     def known(self, key: str, digest: str, rewrite: Rewrite, now: float) -> Made | None:
-        """What was made before of the body that is stored under `key` with this sha256, and is right at `now`."""
+        """What was made before of the body that is stored under `key` with this sha256, and is right at `now`. Withheld
+        where nothing of it may be seen."""
+        refused = self._refused.get((f"{key} {digest}", rewrite.variant))
+        if refused is not None and now < refused.until:  # to find that out once more may take as long as to make it
+            raise Withheld(str(refused), refused.until, refused.rule)
         found = self._kept.get((f"{key} {digest}", rewrite.variant))
         if found is None or found.until <= now:
             return None
@@ -173,6 +179,11 @@ class Documents:
 
     def _done(self, name: tuple[str, str], making: asyncio.Future[Made]) -> None:
         del self._making[name]
+        if not making.cancelled() and isinstance(refused := making.exception(), Withheld):
+            # Another one: this one's traceback holds the document.
+            self._refused[name] = Withheld(str(refused), refused.until, refused.rule)
+            if len(self._refused) > _REFUSED:
+                self._refused.popitem(last=False)
         if making.cancelled() or making.exception() is not None:
             return
         made = making.result()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from mirror.ecosystems import packuments
 from mirror.errors import Withheld
 from mirror.model import Headers, Request
 from mirror.reply import Reply
@@ -189,6 +191,30 @@ async def test_all_that_is_refused_is_told_why(npm: House) -> None:
     with pytest.raises(Withheld, match="use seven") as caught:
         await npm.versions()
     assert caught.value.rule == "deny"
+
+
+async def test_that_all_is_refused_is_found_out_once_until_something_matures(
+    npm: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, rewritten = 0, packuments.rewritten
+
+    def counted(*args: Any, **more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return rewritten(*args, **more)
+
+    monkeypatch.setattr(packuments, "rewritten", counted)
+    npm.world.mirror = replace(npm.world.mirror, ttl=30 * DAY)
+    npm.publish({"1.17.0": 2.0})
+    npm.become(min_age=WEEK)
+    for _ in range(3):
+        with pytest.raises(Withheld, match="2 days old") as caught:
+            await npm.versions()
+        assert caught.value.rule == "cooldown"
+        await npm.world.settled()
+    assert calls == 1
+    npm.world.clock.wind(5 * DAY)
+    assert await npm.versions() == ["1.17.0"]
 
 
 async def test_a_page_of_which_all_is_refused_has_no_files(python: House) -> None:
