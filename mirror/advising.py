@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from mirror import advisories
@@ -65,12 +66,33 @@ class Advising:
         while True:
             try:
                 asked = paths()
-                found = await asyncio.to_thread(self.read, asked)
+                found = await _apart(partial(self.read, asked))
                 if found is not given:
                     take(asked, given := found)
             except Exception:
                 log.exception("advisories: an error of the mirror's own")
             await self._sleep(LOOK)
+
+
+async def _apart(read: Callable[[], Advisories]) -> Advisories:
+    """What it gives, on a thread that nobody waits for when the server ends."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Advisories] = loop.create_future()
+
+    def tell(how: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(lambda: done.done() or how())
+
+    def run() -> None:
+        try:
+            found = read()
+        except Exception as exc:
+            tell(partial(done.set_exception, exc))
+        else:
+            tell(partial(done.set_result, found))
+
+    threading.Thread(target=run, name="mirror-advisories", daemon=True).start()
+    return await done
 
 
 def known(mirrors: Iterable[Mirror], found: Advisories) -> tuple[Mirror, ...]:

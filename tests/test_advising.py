@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from mirror.policy.advisories import Advisories
 from mirror.policy.gatekeeper import Gatekeeper
 from mirror.policy.rules import Policy
 from tests.conftest import World
+from tests.instruments.clock import eventually
 from tests.instruments.gated import House, house_of
 from tests.policy.builders import advisory
 
@@ -91,6 +93,45 @@ async def test_a_change_is_noticed_within_a_minute_and_given_once(tmp_path: Path
     await asyncio.wait([task])
     assert given == [1, 2]
     assert slept == [60.0] * 4
+
+
+async def test_nobody_waits_for_the_reading_when_the_server_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, over = threading.Event(), threading.Event()
+
+    def slow(paths: Paths) -> Advisories:
+        reading.set()
+        over.wait(20)
+        return Advisories()
+
+    monkeypatch.setattr("mirror.advisories.read", slow)
+    task = asyncio.create_task(Advising().follow(lambda: (Path("osv.zip"),), lambda *_: None))
+    await eventually(reading.is_set)
+    task.cancel()
+    await asyncio.wait([task], timeout=5)
+    await asyncio.wait_for(asyncio.get_running_loop().shutdown_default_executor(), 5)
+    assert not over.is_set()
+    over.set()
+
+
+async def test_an_error_of_ours_is_told_and_the_files_are_looked_at_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def broken(paths: Paths) -> Advisories:
+        asked.append(paths)
+        raise MemoryError("too much")
+
+    async def sleep(_: float) -> None:
+        if len(asked) == 2:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("mirror.advisories.read", broken)
+    task = asyncio.create_task(Advising(sleep).follow(lambda: (tmp_path,), lambda *_: None))
+    await eventually(lambda: len(asked) == 2)
+    task.cancel()
+    await asyncio.wait([task])
+    assert "too much" in caplog.text
 
 
 async def test_until_they_are_read_nothing_gets_through_and_nothing_is_refused(house: House) -> None:
