@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from mirror.changes import Mark, of_facts
 from mirror.ecosystems import views
-from mirror.errors import OriginError, Unavailable, Withheld
+from mirror.errors import NotFound, OriginError, Unavailable, Withheld
 from mirror.lookup import Lookups
 from mirror.model import Fact, Mirror, Plan, Subject
 from mirror.outside import Outside
@@ -23,13 +23,14 @@ _KNOWN = 20_000  # artifacts that somebody was given lately
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """What the gate of that fingerprint said of an artifact `at` an instant: so it stays before `verdict.until`, and
-    while nothing of `mark` changes."""
+    while nothing of `mark` changes. `named`: an index names it."""
 
     artifact: Artifact
     verdict: Verdict
     fingerprint: str
     mark: Mark
     at: float
+    named: bool = True
 
     def bounded(self, reply: Reply) -> Reply:
         """The reply, which lasts no longer than this."""
@@ -59,7 +60,8 @@ class Admission:
         self._lately: OrderedDict[str, Admitted] = OrderedDict()  # by key
 
     async def admit(self, mirror: Mirror, plan: Plan) -> Admitted | None:
-        """The verdict by which it gets through; None where nobody has to be asked. Withheld where it does not.
+        """The verdict by which it gets through; None where nobody has to be asked. Withheld where it does not, NotFound
+        where there is no such artifact.
 
         OriginError where nothing but the index that the origin does not give would tell.
         """
@@ -71,6 +73,8 @@ class Admission:
             return known
         found = await self.judge(mirror, plan.subject)
         if found.verdict.refused:
+            if found.verdict.rule == "unknown" and not found.named and not await self._may_be(mirror, plan):
+                raise NotFound(f"no index page of /{mirror.name}/ names {plan.subject.lookup.name}")
             log.info("%s: refused (rule %s): %s", plan.key, found.verdict.rule, found.verdict.reason)
             raise Withheld(found.verdict.reason, found.verdict.until, rule=found.verdict.rule)
         told = known is not None and (known.fingerprint, known.verdict.rule) == (found.fingerprint, found.verdict.rule)
@@ -81,6 +85,11 @@ class Admission:
         if len(self._lately) > _KNOWN:
             self._lately.popitem(last=False)
         return found
+
+    async def _may_be(self, mirror: Mirror, plan: Plan) -> bool:
+        """Whether there is something, though no index names it."""
+        required = plan.lookup is not None and plan.lookup.required
+        return not required or mirror.offline or await self._outside.index.get(plan.key) is not None
 
     def _holds(self, known: Admitted, mirror: Mirror) -> bool:
         fresh = known.at <= self._outside.wall() < known.verdict.until
@@ -98,7 +107,7 @@ class Admission:
         verdict = mirror.gate.verdict(artifact, now)
         if failed is not None and verdict.refused and verdict.rule == "unknown":
             raise failed  # that it is not known is the origin's fault, and may be over soon
-        return Admitted(artifact, verdict, mirror.gate.fingerprint, mark, now)
+        return Admitted(artifact, verdict, mirror.gate.fingerprint, mark, now, fact is not None)
 
 
 def _known(told: Artifact, fact: Fact | None) -> Artifact:

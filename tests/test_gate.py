@@ -8,7 +8,7 @@ from math import inf
 
 import pytest
 
-from mirror.errors import OriginError, Withheld
+from mirror.errors import NotFound, OriginError, Withheld
 from tests.conftest import World, take
 from tests.instruments.gated import DAY, House, body, house_of
 from tests.policy.builders import advisory, exemption, rule
@@ -131,6 +131,12 @@ class TestArtifacts:
         assert (await house.refused(house.file("1.17.0"))).rule == "unknown"
         house.become(min_age=WEEK, unknown="pass")
         await house.given([house.file("1.17.0")])
+
+    async def test_what_there_is_not_is_not_there_rather_than_held(self, house: House) -> None:
+        house.become(min_age=WEEK)
+        for _ in range(2):
+            with pytest.raises(NotFound):
+                await house.world.get(house.file("9.9.9"), "")
 
     async def test_an_index_that_cannot_be_had_is_the_origins_fault(self, house: House) -> None:
         await house.given([house.file("1.17.0")])
