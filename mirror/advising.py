@@ -80,16 +80,18 @@ async def _apart(read: Callable[[], Advisories]) -> Advisories:
     done: asyncio.Future[Advisories] = loop.create_future()
 
     def tell(how: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(lambda: done.done() or how())
+        if not done.done():  # nobody waits any more
+            how()
 
     def run() -> None:
         try:
             found = read()
         except Exception as exc:
-            tell(partial(done.set_exception, exc))
+            how: Callable[[], None] = partial(done.set_exception, exc)
         else:
-            tell(partial(done.set_result, found))
+            how = partial(done.set_result, found)
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(tell, how)
 
     threading.Thread(target=run, name="mirror-advisories", daemon=True).start()
     return await done

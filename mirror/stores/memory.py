@@ -274,11 +274,10 @@ class MemoryFacts:
         self.changes.changed(of_facts(mirror))
 
     async def source(self, mirror: str, slot: str) -> str | None:
-        source, _ = self._slots.get(mirror, {}).get(slot, (None, {}))
-        return source
+        return self._slots.get(mirror, {}).get(slot, (None, {}))[0]
 
     async def seen(self, mirror: str, slot: str) -> dict[str, float]:
-        _, found = self._slots.get(mirror, {}).get(slot, (None, {}))
+        found = self._slots.get(mirror, {}).get(slot, ("", {}))[1]
         return {name: fact.first_seen for name, fact in found.items() if fact.first_seen is not None}
 
     async def find(self, mirror: str, slots: Sequence[str], name: str) -> Fact | None:
@@ -289,12 +288,11 @@ class MemoryFacts:
         return None
 
     async def listed(self, mirror: str, slot: str) -> list[Fact]:
-        _, found = self._slots.get(mirror, {}).get(slot, (None, {}))
-        return list(found.values())
+        return [*self._slots.get(mirror, {}).get(slot, ("", {}))[1].values()]
 
     async def page(self, mirror: str, after: str) -> tuple[str, str, list[Fact]] | None:
-        slot = min((slot for slot in self._slots.get(mirror, {}) if slot > after), default=None)
-        return None if slot is None else (slot, slot, await self.listed(mirror, slot))
+        slots = sorted(slot for slot in self._slots.get(mirror, {}) if slot > after)
+        return (slots[0], slots[0], await self.listed(mirror, slots[0])) if slots else None
 
     async def drop(self, mirror: str) -> None:
         """Remove all facts of one mirror."""
