@@ -167,7 +167,8 @@ class TestDurability:
             entry = await stored(store)
             expected = [call.format(ab=entry.blob[:2]) for call in syncs]
             assert [*calls.made[:2], *sorted(calls.made[2:], reverse=True)] == [
-                *expected[:2], *sorted(expected[2:], reverse=True)
+                *expected[:2],
+                *sorted(expected[2:], reverse=True),
             ]  # the two folders in any order: nobody knows whether the name of one from an earlier start is synced
 
     @pytest.mark.row(2, at="the order of syncs and renames; nothing is lost in these tests")
