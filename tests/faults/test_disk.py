@@ -107,6 +107,7 @@ async def test_a_full_disk_stops_no_download_and_no_hit_and_is_over_when_it_is_o
     with tmpfs(tmp_path / "v", "size=64m") as volume, serving(volume) as (server, origin):
         await warmed(server)
         volume.fill()
+        await asyncio.sleep(1.1)  # another process: so long it remembers that it was ready
         status, text = asked(server, "/-/ready")
         assert status == 503
         assert json.loads(text)["checks"]["cache"] == "cannot write: No space left on device"
