@@ -55,7 +55,7 @@ async def test_a_thousand_connections_to_a_server_with_256_descriptors(tmp_path:
             await asyncio.sleep(1)  # another process: it can only be looked at
             used = server.cpu()
             await asyncio.sleep(2)
-            assert server.cpu() - used < 1.0, "it spins"
+            assert server.cpu() - used < 0.4, "it spins"
             assert health(before) == 200, "who is connected is answered"
         deadline = time.monotonic() + 15
         answered = False

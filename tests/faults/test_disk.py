@@ -118,9 +118,8 @@ async def test_a_full_disk_stops_no_download_and_no_hit_and_is_over_when_it_is_o
     with tmpfs(tmp_path / "v", "size=64m") as volume, serving(volume) as (server, origin):
         await warmed(server)
         volume.fill()
-        assert (
-            json.loads(await ready(server, 503, volume))["checks"]["cache"] == "cannot write: No space left on device"
-        )
+        told = json.loads(await ready(server, 503, volume))
+        assert told["checks"]["cache"] == "cannot write: No space left on device"
         await all_pass(server, [1000, 30_000, 100_000, 3 * MB, 25 * MB] * 6)
         await hits_are_hits(server)
         alarm_once(server, "No space left on device")
