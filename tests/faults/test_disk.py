@@ -179,6 +179,7 @@ async def test_a_file_system_that_turns_read_only_still_gives_hits_and_all_else_
         await hits_are_hits(server)
         alarm_once(server, "Read-only file system")
         assert refused(server, "read_only") + refused(server, "io_error") == 20
+        await asyncio.sleep(1.1)  # as above
         assert "Read-only file system" in asked(server, "/-/ready")[1]
         assert server.stop() == 0
 
