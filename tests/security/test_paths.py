@@ -289,10 +289,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Ups
 def test_of_hostile_paths_a_server_stores_nothing_outside_its_cache_and_fails_of_none(
     both: tuple[Served, Upstream],
 ) -> None:
-    """The upstream has something at each address: all that gets through is stored. What it is asked has no `..`.
-
-    Seen red: bytes beyond ASCII in an address are a failure of ours.
-    """
+    """The upstream has something at each address: all that gets through is stored. What it is asked has no `..`."""
     server, origin = both
     before = outside(server)
     found = statuses(server, [*hostile(7, BY_SERVER, origin.port)])
