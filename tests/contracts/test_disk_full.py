@@ -160,6 +160,7 @@ class TestDurability:
     async def test_a_blob_is_synced_before_and_its_folder_after_the_rename(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: Durability, syncs: list[str]
     ) -> None:
+        """Seen red: a blob is not synced before it is put in its place."""
         async with disk(tmp_path, durability=durability) as (store, _):
             for number in range(256):
                 (tmp_path / "blobs.v1" / f"{number:02x}").mkdir()

@@ -21,6 +21,7 @@ FRESH = "cc=max-age=86400"
 
 @pytest.mark.row(10, at="aria2: 500 MB cold in 8 ranges at once")
 def test_aria2_with_eight_connections_gets_the_identical_file(tmp_path: Path) -> None:
+    """Seen red: ranges are not answered."""
     if shutil.which("aria2c") is None:
         pytest.skip("aria2c is not installed")
     path, size = "/obj/aria/500000000", 500 * MB

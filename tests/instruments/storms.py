@@ -11,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.instruments.process import Abroad
 from tests.instruments.server import Served
@@ -31,11 +30,10 @@ class Place:
         return await asyncio.open_connection("127.0.0.1", self.server.port, limit=1 << 16)
 
     async def narrow(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection that holds few bytes that nobody has read: else the system would take megabytes of them."""
+        """A connection of whose unread bytes the system holds few, and not megabytes."""
         own = socket.socket()
         own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-        own.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(own, ("127.0.0.1", self.server.port))
+        own.connect(("127.0.0.1", self.server.port))
         return await asyncio.open_connection(sock=own, limit=1 << 13)
 
     async def ask(self, target: str, timeout: float = 60.0) -> tuple[int, bytes]:
@@ -299,7 +297,3 @@ async def sigterm(place: Place, count: int) -> str:
     assert code == 0
     assert all(whole for n, whole in ended if n % 2)
     return f"exit {code} after {took:.1f} s, {sum(whole for _, whole in ended)} of {count} whole, the others cut off"
-
-
-def partials(cache: Path) -> int:
-    return len(list((cache / "partial").glob("*.part")))

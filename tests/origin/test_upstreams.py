@@ -306,6 +306,7 @@ class TestStorm:
     async def test_a_hundred_clients_of_a_dead_upstream_make_few_attempts(
         self, raw: RawOrigin, clock: Clock, way: str, caplog: pytest.LogCaptureFixture
     ) -> None:
+        """Seen red: a dead upstream is asked by everybody, again and again."""
         caplog.set_level(logging.WARNING)
         origin = await opened(clock, max_connections=10)
         dead = Dead(raw, way)
