@@ -12,7 +12,7 @@ import pytest
 from mirror.errors import OriginError, OriginRefused, OriginResting, OriginTimeout, OriginUnreachable, Unavailable
 from mirror.origin import Origin, OriginSettings
 from tests.instruments.clock import Clock, eventually
-from tests.instruments.wire import bound
+from tests.instruments.ports import bound
 from tests.origin.scripted import HELLO, UNREACHABLE, RawOrigin, get
 
 DEAD = ["refused", "silent", "reset"]
