@@ -46,7 +46,7 @@ def installed(mirror: Mirror) -> list[File]:
 
 
 def fetched_once(mirror: Mirror) -> None:
-    """Pages may be asked whether they have changed: old pips always want to know, and some time is between their runs."""
+    """Pages may be asked whether they have changed: old pips always want to know."""
     for file in installed(mirror):
         assert len(mirror.index.gets(file.path)) == 1, file.name
         assert len(mirror.index.gets(f"{file.path}.metadata")) <= 1
