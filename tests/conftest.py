@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -36,6 +37,9 @@ from tests.instruments.clock import Clock, eventually
 from tests.instruments.origin import Origin
 
 pytest_plugins = ["tests.reliability.plugin"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for what runs behind it; programs inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 EXAMPLES = int(os.environ.get("MIRROR_TEST_EXAMPLES", "50"))
 """Of each property that does not say how many: a thousand once in a while find what fifty each day do not."""

@@ -31,7 +31,7 @@ def counted(counters: Counters) -> dict[str, int]:
 
 @pytest.mark.row(25)
 def test_its_beginning_and_its_end_are_one_line_each(caplog: pytest.LogCaptureFixture) -> None:
-    """Not seen red yet; should be by: `refused` without its `if`; `stored` that looks at no clock."""
+    """Seen red: each refusal of the disk is told; each body that fits is told to be the end of it."""
     clock, counters = Wound(), Counters(["m"])
     alarm = Alarm(counters, clock)
     with caplog.at_level(logging.INFO, "mirror.stores"):
@@ -53,7 +53,6 @@ def test_its_beginning_and_its_end_are_one_line_each(caplog: pytest.LogCaptureFi
 
 
 def test_what_is_too_large_is_counted_and_no_alarm(caplog: pytest.LogCaptureFixture) -> None:
-    """Not seen red yet; should be by: `refused` that does not look at `errno`."""
     counters = Counters(["m"])
     alarm = Alarm(counters)
     alarm.refused("m", NoRoom("larger than max_object"))
@@ -68,7 +67,6 @@ def test_what_is_too_large_is_counted_and_no_alarm(caplog: pytest.LogCaptureFixt
     [(errno.EROFS, "read_only"), (errno.EIO, "io_error"), (errno.EMFILE, "descriptors"), (errno.EPERM, "other")],
 )
 def test_why_it_refuses_is_counted_apart(number: int, reason: str) -> None:
-    """Not seen red yet; should be by: EROFS taken out of the table."""
     counters = Counters(["m"])
     Alarm(counters).refused("m", StoreError("no", number))
     assert counted(counters) == {reason: 1}

@@ -65,6 +65,7 @@ def test_a_footer_is_found_from_the_end_of_the_file(entry: Entry) -> None:
 @pytest.mark.row(6, at="any bit of what stands behind a body")
 @given(entries, st.data())
 def test_no_bit_of_a_footer_can_flip_unnoticed(entry: Entry, data: st.DataObject) -> None:
+    """Seen red: a footer is not compared with its checksum."""
     behind = bytearray(footer(entry))
     bit = data.draw(st.integers(0, len(behind) * 8 - 1))
     behind[bit // 8] ^= 1 << bit % 8
@@ -99,6 +100,7 @@ def test_a_note_with_another_value_in_a_field_is_a_note_or_a_store_error(note: N
 @pytest.mark.row(53, at="100 examples of each parser in CI")
 @given(st.binary(max_size=100) | anything.map(json.dumps) | st.just("[" * 100_000))
 def test_what_is_no_entry_is_a_store_error(wrong: str | bytes) -> None:
+    """Seen red: an entry of another shape is a failure of ours."""
     with pytest.raises(StoreError):
         load_entry(wrong)
     with pytest.raises(StoreError):

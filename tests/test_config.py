@@ -240,6 +240,7 @@ BAD = [
 def test_each_mistake_is_named_with_its_line_and_key(
     tmp_path: Path, text: str, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Seen red: a key that there is not is passed over."""
     monkeypatch.delenv("MIRROR_TEST_NONE", raising=False)
     assert problems(tmp_path, f"{text}\n{MIRROR}") == [f"config.toml:{problem}"]
 

@@ -33,6 +33,7 @@ class TestFreshness:
 
     @pytest.mark.row(23, at="1,000 clients in one process with the mirror, the upstream on a socket")
     async def test_a_thousand_clients_on_an_expired_entry_cause_one_question(self, world: World) -> None:
+        """Seen red: each request for a stale entry asks the upstream."""
         await world.get("/obj/a/1000", "cc=max-age=60")
         world.clock.wind(61)
         answers = await asyncio.gather(*(world.get("/obj/a/1000", "cc=max-age=60") for _ in range(1000)))
@@ -84,6 +85,7 @@ class TestVariants:
 class TestWhenTheOriginFails:
     @pytest.mark.row(18, at="a refused connection: the stored answer, or an error that names the host")
     async def test_a_dead_origin_is_not_noticed_while_stale_may_be_served(self, world: World) -> None:
+        """Seen red: what is stale is not served while the upstream is down."""
         expires(world, keep=3600.0)
         await world.get("/obj/a/1000", "cc=max-age=60")
         world.origin.down()
@@ -138,6 +140,7 @@ class TestBrokenStores:
 
     @pytest.mark.row(29, at="one reader of an object that is deleted")
     async def test_eviction_breaks_no_running_reader(self, world: World) -> None:
+        """Seen red: a file is closed when it is evicted, whoever reads it."""
         await world.get("/obj/a/3000000")
         reply = await world.ask("/obj/a/3000000")
         entry = await world.index.get("/o/obj/a/3000000?cc=max-age=3600")
@@ -155,6 +158,7 @@ class TestBrokenStores:
 
     @pytest.mark.row(25, at="writes refused at 30 % of 50 MB")
     async def test_a_disk_that_fills_in_the_middle_is_not_noticed(self, world: World) -> None:
+        """Seen red: a download ends when the disk refuses."""
         reply = await world.ask("/obj/a/50000000", "cc=max-age=60&hold=30%25&times=1")
         reading = asyncio.create_task(take(reply))
         await eventually(lambda: world.origin.sent("/obj/a/50000000") >= 15 * MB)

@@ -58,6 +58,7 @@ class TestPackages:
     async def test_no_client_ever_holds_a_complete_bad_file(
         self, index: World, at: int, caplog: pytest.LogCaptureFixture
     ) -> None:
+        """Seen red: the last bytes are given before the file is verified."""
         bad = bytearray(WHEEL)
         bad[at] ^= 1
         index.origin.route(FILE, body=bytes(bad))
@@ -101,6 +102,7 @@ class TestPackages:
 
     @pytest.mark.row(8, at="an index page fetched a second time")
     async def test_an_index_without_validators_keeps_our_tag_while_its_bytes_are_the_same(self, index: World) -> None:
+        """Seen red: an ETag is another one each time that it is made."""
         first = await index.get("/simple/six/", "")
         index.clock.wind(601)
         second = await index.get("/simple/six/", "")

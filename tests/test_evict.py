@@ -43,6 +43,7 @@ async def test_no_more_is_evicted_than_needed() -> None:
 
 @pytest.mark.row(30, at="the arithmetic: what is being fetched counts before it is written")
 async def test_what_is_reserved_counts_before_it_is_written() -> None:
+    """Seen red: what is being fetched does not count."""
     disk = full()
     first, second = disk.room.reservation(), disk.room.reservation()
     await first.grow(60)
@@ -71,6 +72,7 @@ async def test_an_object_above_max_object_has_no_room_and_evicts_nothing() -> No
 
 @pytest.mark.row(30, at="the arithmetic: what is being fetched counts before it is written")
 async def test_min_free_of_the_file_system_is_held() -> None:
+    """Seen red: nothing is left free on the file system."""
     disk = Disk(Limits(max_size=1000, min_free=50), free=100)
     disk.room.count([])
     await disk.room.reservation().grow(50)

@@ -32,6 +32,7 @@ class TestOneDownloadForAll:
 
     @pytest.mark.row(11, at="20 clients, 3 MB")
     async def test_twenty_at_once_cause_one_request(self, world: World) -> None:
+        """Seen red: each request begins a fill of its own."""
         all_of_them = await asyncio.gather(*(world.get("/obj/a/3000000") for _ in range(20)))
         assert all(right(got, "a", 3 * MB) for got in all_of_them)
         assert world.origin.requests("/obj/a/3000000") == 1
@@ -39,6 +40,7 @@ class TestOneDownloadForAll:
 
     @pytest.mark.row(12, at="bytes come while the upstream holds the second half back; the time is not taken")
     async def test_the_first_byte_comes_before_the_origin_sent_the_last(self, world: World) -> None:
+        """Seen red: nobody gets a byte before all are there."""
         reply = await world.ask("/obj/a/3000000", "cc=max-age=60&hold=50%25&times=1")
         pieces = reply.source.read(0, reply.size)
         assert len(await anext(pieces)) > 0  # the origin holds the second half back
@@ -60,6 +62,7 @@ class TestOneDownloadForAll:
 
     @pytest.mark.row(14, at="one stands still, one reads: 30 MB; the speed is not taken")
     async def test_a_reader_that_stands_still_holds_up_nobody(self, world: World) -> None:
+        """Seen red: a download waits for its slowest reader."""
         slow = await world.ask("/obj/a/30000000")
         standing = slow.source.read(0, slow.size)
         await anext(standing)
@@ -70,6 +73,7 @@ class TestOneDownloadForAll:
 
     @pytest.mark.row(13, at="2 clients, the first leaves at 50 %")
     async def test_download_outlives_the_client_that_caused_it(self, world: World) -> None:
+        """Seen red: a download ends when its first client leaves."""
         reply = await world.ask("/obj/a/3000000", "cc=max-age=60&hold=50%25&times=1")
         other = asyncio.create_task(take(await world.ask("/obj/a/3000000", "cc=max-age=60&hold=50%25&times=1")))
         await reply.source.close()
@@ -189,12 +193,14 @@ class TestRanges:
 class TestBrokenConnections:
     @pytest.mark.row(17, at="30 MB, cut at 20, 50 and 80 %: at most 5 % more is fetched")
     async def test_cuts_at_20_50_and_80_percent_are_not_noticed(self, world: World) -> None:
+        """Seen red: after a break all is fetched again."""
         got = await world.get("/obj/a/30000000", "cc=max-age=60&cuts=20,50,80")
         assert right(got, "a", 30 * MB)
         assert world.origin.sent("/obj/a/30000000") <= 1.05 * 30 * MB
 
     @pytest.mark.row(17, at="3 MB, one reset")
     async def test_a_reset_is_resumed(self, world: World) -> None:
+        """Seen red: a connection that breaks is not made again."""
         got = await world.get("/obj/a/3000000", "cc=max-age=60&reset=1000000&times=1")
         assert right(got, "a", 3 * MB)
 
@@ -205,6 +211,7 @@ class TestBrokenConnections:
 
     @pytest.mark.row(5, at="another version after a cut, with and without ranges and validators")
     async def test_another_object_after_a_cut_aborts_and_stores_nothing(self, world: World) -> None:
+        """Seen red: what is sent again is not compared."""
         for number, query in enumerate(["", "&ranges=0", "&ranges=0&etag=none&lm=none"]):
             path = f"/obj/s{number}/3000000"
             got = await world.get(path, f"cc=max-age=60&cut=50%25&times=1&version=2:after=1{query}")
@@ -219,6 +226,7 @@ class TestBrokenConnections:
 
     @pytest.mark.row(5, at="two lies: another range, another ETag")
     async def test_a_lying_206_never_becomes_a_splice(self, world: World) -> None:
+        """Seen red: a range is taken wherever it begins; another ETag than the first half's is taken."""
         for lie in ("1", "etag"):
             got = await world.get(f"/obj/l{lie}/3000000", f"cc=max-age=60&cut=50%25&times=2&lie206={lie}")
             assert got.broke is not None or right(got, f"l{lie}", 3 * MB)
@@ -248,6 +256,7 @@ class TestBrokenConnections:
 
     @pytest.mark.row(4)
     async def test_a_close_delimited_body_is_served_and_not_stored(self, world: World) -> None:
+        """Seen red: a body without an end of its own is stored."""
         got = await world.get("/obj/a/3000000", "cc=max-age=60&close=1")
         assert right(got, "a", 3 * MB)
         assert not world.blobs()
@@ -270,6 +279,7 @@ class TestPauseAndResume:
 
     @pytest.mark.row(17, at="100 MB, the mirror itself restarted at 40 %")
     async def test_a_restart_goes_on_with_what_is_there(self, world: World) -> None:
+        """Seen red: what came before a restart is thrown away."""
         query = "cc=max-age=60&hold=40%25&times=1"
         reply = await world.ask("/obj/a/100000000", query)
         await eventually(lambda: world.origin.sent("/obj/a/100000000") >= 40 * MB)

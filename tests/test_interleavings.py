@@ -155,6 +155,7 @@ class TestPurge:
 class TestNothingIsLeftBehind:
     @pytest.mark.row(22, at="50 that leave while a file is opened")
     async def test_who_leaves_while_a_blob_is_opened_leaves_no_descriptor(self, world: World) -> None:
+        """Seen red: a file that was opened for who has left stays open."""
         await world.get("/obj/a/1000")
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(50):

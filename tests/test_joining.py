@@ -186,6 +186,7 @@ class TestHitForMiss:
 
     @pytest.mark.row(15, at="3 side by side, none waits for another")
     async def test_side_by_side_they_wait_for_nobody(self, world: World) -> None:
+        """Seen red: it is not remembered that an address has nothing to share."""
         world.origin.route("/doc", 200, [("Cache-Control", "no-store")], BODY)
         await world.get("/doc", "")
         go = asyncio.Event()

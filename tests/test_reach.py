@@ -30,6 +30,7 @@ from mirror.reach import Reach, public
     ],
 )
 def test_it_is_not_public(address: str) -> None:
+    """Seen red: an IPv4 address in the form of IPv6 is not looked into."""
     assert not public(address)
 
 

@@ -290,6 +290,8 @@ class Both:
 @pytest.mark.row(30, at="random orders of filling and evicting")
 @given(ACTS)
 def test_never_above_either_limit_and_always_in_the_order_of_use(acts: list[tuple[str, str, int]]) -> None:
+    """Seen red: what a mirror is fetching does not count for its share."""
+
     async def main() -> None:
         both = Both()
         for act in acts:

@@ -65,6 +65,7 @@ class TestSmall:
     async def test_a_small_body_that_is_damaged_is_an_error_before_anybody_has_its_head(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
+        """Seen red: a small file is given without a look at its digest."""
         small = GOOD[:1000]
         async with World(tmp_path / "cache", ecosystem="pypi").open() as world:
             await announce(world, small)

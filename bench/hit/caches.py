@@ -14,7 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.hit.cache import ROOT, Cache, started
-from tests.instruments.peers import PATH, UNPRIVILEGED, free_port
+from tests.instruments.peers import PATH, UNPRIVILEGED
+from tests.instruments.ports import free_port
 from tests.instruments.process import origin_process
 from tests.instruments.server import http_mirror, served
 

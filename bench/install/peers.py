@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.instruments.installs import Failed
-from tests.instruments.peers import PATH, free_port, running
+from tests.instruments.peers import PATH, running
+from tests.instruments.ports import free_port
 from tests.instruments.server import served
 
 _OWNER = "root"  # the user whom devpi has from the start

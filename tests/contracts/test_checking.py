@@ -144,6 +144,7 @@ class TestBlobs:
     async def test_each_damage_is_found_and_what_is_left_is_served(
         self, tmp_path: Path, entries: dict[str, Entry], how: str
     ) -> None:
+        """Seen red: fsck does not look at the bytes of blobs."""
         file = blob_file(tmp_path, entries["/m/a"].blob)
         if how in PLANTED:
             PLANTED[how](file)
@@ -180,6 +181,7 @@ class TestBlobs:
     async def test_what_belongs_to_somebody_else_is_moved_aside(
         self, tmp_path: Path, entries: dict[str, Entry]
     ) -> None:
+        """Seen red: fsck takes files of other users for blobs."""
         file = blob_file(tmp_path, entries["/m/a"].blob)
         os.chown(file, 12345, 12345)
         os.chown(file.parent, 12345, 12345)
@@ -228,6 +230,7 @@ def row(path: Path, statement: str, *values: object) -> None:
 class TestEntries:
     @pytest.mark.row(38)
     async def test_one_without_its_blob_is_deleted(self, tmp_path: Path, entries: dict[str, Entry]) -> None:
+        """Seen red: fsck does not miss the blob of an entry."""
         blob_file(tmp_path, entries["/o/c d"].blob).unlink()
         said = repaired(tmp_path)
         assert said.damage == [f"index.v1: /o/c d: its blob {entries['/o/c d'].blob} is missing"]
@@ -364,6 +367,7 @@ class TestPartials:
     @pytest.mark.row(38)
     @pytest.mark.parametrize("how", PARTS)
     async def test_a_damaged_one_is_deleted(self, tmp_path: Path, entries: dict[str, Entry], how: str) -> None:
+        """Seen red: fsck does not compare a partial with its note."""
         PARTS[how](tmp_path)
         assert len(repaired(tmp_path).damage) >= 1
         assert list((tmp_path / "partial").iterdir()) == []
@@ -397,6 +401,7 @@ class TestFacts:
     async def test_a_damaged_list_is_deleted(
         self, tmp_path: Path, entries: dict[str, Entry], plant: Callable[[Path], object]
     ) -> None:
+        """Seen red: fsck does not look at the order of a list of facts."""
         plant(tmp_path / "facts.v1" / "m" / file_of("/m/slot"))
         assert len(repaired(tmp_path).damage) == 1
         await served(tmp_path)

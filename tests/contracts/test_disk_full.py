@@ -160,6 +160,7 @@ class TestDurability:
     async def test_a_blob_is_synced_before_and_its_folder_after_the_rename(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: Durability, syncs: list[str]
     ) -> None:
+        """Seen red: a blob is not synced before it is put in its place."""
         async with disk(tmp_path, durability=durability) as (store, _):
             for number in range(256):
                 (tmp_path / "blobs.v1" / f"{number:02x}").mkdir()
@@ -167,7 +168,8 @@ class TestDurability:
             entry = await stored(store)
             expected = [call.format(ab=entry.blob[:2]) for call in syncs]
             assert [*calls.made[:2], *sorted(calls.made[2:], reverse=True)] == [
-                *expected[:2], *sorted(expected[2:], reverse=True)
+                *expected[:2],
+                *sorted(expected[2:], reverse=True),
             ]  # the two folders in any order: nobody knows whether the name of one from an earlier start is synced
 
     @pytest.mark.row(2, at="the order of syncs and renames; nothing is lost in these tests")

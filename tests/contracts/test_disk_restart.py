@@ -59,7 +59,7 @@ class TestRestart:
 
     @pytest.mark.row(48)
     async def test_what_was_used_again_is_known_again(self, tmp_path: Path) -> None:
-        """Not seen red yet; to try: `write_use` writes the time of use as the modification time, too."""
+        """Seen red: a restart forgets what was used again."""
         async with disk(tmp_path) as (store, _):
             blobs = [(await stored(store, key=f"/m/{n}")).blob for n in range(3)]
             store.touch(blobs[1], 1_000_000_000.0)  # long before the others were stored

@@ -132,6 +132,7 @@ class TestOnDisk:
 
     @pytest.mark.row(34, at="a hot hit and a new entry wait for no disk")
     async def test_a_hot_entry_needs_no_thread(self, on_disk: DiskcacheIndex) -> None:
+        """Seen red: a hot entry is read from the database."""
         await on_disk.put(entry())
         reading = on_disk.get("/m/a")
         with pytest.raises(StopIteration) as ended:
@@ -163,6 +164,7 @@ class TestOnDisk:
 
     @pytest.mark.row(34, at="a hot hit and a new entry wait for no disk")
     async def test_what_is_new_waits_for_no_thread_and_is_written_with_others(self, on_disk: DiskcacheIndex) -> None:
+        """Seen red: a new entry waits for the database."""
         for n in range(3):
             assert await on_disk.get(f"/m/{n}") is None
             with pytest.raises(StopIteration):

@@ -40,6 +40,7 @@ PLANT = "INSERT INTO Cache (key, raw, mode, filename, value) VALUES (?, ?, ?, ?,
 class TestPlantedRows:
     @pytest.mark.row(50, at="code planted in the index's database")
     async def test_a_pickle_is_never_loaded(self, on_disk: DiskcacheIndex) -> None:
+        """Seen red: what is planted in the index's database is unpickled."""
         bomb = pickle.dumps(Bomb())
         await on_disk.put(entry("/m/z"))
         plant(on_disk._path, PLANT, "/m/a", 1, diskcache.core.MODE_PICKLE, None, bomb)
@@ -161,6 +162,7 @@ class TestBroken:
     async def test_a_locked_database_loses_no_write_in_memory_and_logs_once(
         self, on_disk: DiskcacheIndex, caplog: pytest.LogCaptureFixture
     ) -> None:
+        """Seen red: what a locked index does not take is lost."""
         await on_disk.put(entry("/m/gone"))
         other = sqlite3.connect(on_disk._path / DATABASE, isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")

@@ -96,6 +96,7 @@ async def test_the_hash_of_what_is_there_can_be_gone_on_with(store: BlobStore, a
 
 @pytest.mark.row(7, at="the store keeps nothing")
 async def test_a_wrong_digest_leaves_nothing_behind(store: BlobStore, place: Place) -> None:
+    """Seen red: a file is stored without a look at its digest."""
     partial = store.create(note())
     await write(partial, 0, BODY)
     with pytest.raises(Mismatch):
@@ -235,6 +236,7 @@ async def test_an_announced_length_that_does_not_fit_is_refused_at_the_first_byt
 
 @pytest.mark.row(21, at="below the store: the first byte over the limit")
 async def test_a_body_of_unknown_length_is_refused_when_it_becomes_too_large(store: BlobStore) -> None:
+    """Seen red: bodies of any size are stored."""
     partial = store.create(note())
     writer = partial.writer(0)
     writer.add(b"x" * MOST)

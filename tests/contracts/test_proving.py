@@ -51,6 +51,7 @@ class TestFlipped:
 
     @pytest.mark.parametrize("at", [0, len(BODY) // 2, len(BODY) - 1])
     async def test_a_small_one_is_none_and_its_file_goes(self, tmp_path: Path, at: int) -> None:
+        """Seen red: the bytes of a blob are not looked at when it is used first."""
         blob = await cached(tmp_path, BODY)
         flip(file_of(tmp_path, blob), at)
         async with disk(tmp_path) as (store, _):
@@ -85,7 +86,7 @@ class TestFlipped:
             await opened.close()
 
     async def test_who_writes_to_the_file_of_a_blob_that_was_right_is_noticed(self, tmp_path: Path) -> None:
-        """Seen red: without `st_mtime_ns` in `Handle.whole`."""
+        """Seen red: nobody notices that a blob's file was written to."""
         async with disk(tmp_path) as (store, _):
             blob = (await stored(store)).blob
             assert await content(store, blob) == BODY

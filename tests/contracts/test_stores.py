@@ -43,6 +43,7 @@ async def crash(stores: Stores) -> None:
 
 @pytest.mark.row(1, at="single moments of a kill, played")
 async def test_what_was_stored_in_the_moment_before_a_kill_is_found_at_once(tmp_path: Path) -> None:
+    """Seen red: nobody notes which blobs were stored last."""
     stores = await opened(tmp_path / "cache")
     await settled(stores)
     for key in ("/m/a", "/m/b"):
@@ -103,6 +104,7 @@ async def test_after_a_crash_orphans_are_adopted_and_replaced_blobs_removed(tmp_
 
 @pytest.mark.row(37, at="a handful of objects, the index deleted")
 async def test_a_lost_index_is_found_again_in_the_blobs(tmp_path: Path) -> None:
+    """Seen red: a lost index is not made again from the blobs."""
     stores = await opened(tmp_path / "cache")
     await settled(stores)
     known = await stored(stores.store)
@@ -163,6 +165,7 @@ async def test_folders_count_where_there_are_many_names_in_them(tmp_path: Path) 
 
 @pytest.mark.row(40, at="a cache in use, a path that cannot be used")
 async def test_a_path_has_one_server(tmp_path: Path) -> None:
+    """Seen red: two servers use one cache."""
     first = await opened(tmp_path / "cache")
     second = open_stores(tmp_path / "cache", LIMITS)
     with pytest.raises(StoreError, match=f"process {os.getpid()}"):
@@ -187,6 +190,7 @@ async def test_the_lock_of_a_killed_server_is_free(tmp_path: Path) -> None:
 
 @pytest.mark.row(40, 50, at="a folder that everybody may write to")
 async def test_a_path_that_everybody_may_write_to_is_refused(tmp_path: Path) -> None:
+    """Seen red: a cache that everybody may write to is used."""
     tmp_path.chmod(0o777)
     with pytest.raises(StoreError, match="trusted"):
         await open_stores(tmp_path, LIMITS).start()
@@ -204,6 +208,7 @@ async def test_the_path_is_made_private(tmp_path: Path) -> None:
 @pytest.mark.row(40, at="a cache in use, a path that cannot be used")
 @pytest.mark.parametrize("name", ["", "lock", "partial", "facts.v1"])
 async def test_a_path_that_cannot_be_used_is_one_clear_error(tmp_path: Path, name: str) -> None:
+    """Seen red: a path that cannot be used is told by the system's error alone."""
     path = tmp_path / "cache"
     if name == "lock":
         (path / name).mkdir(parents=True)

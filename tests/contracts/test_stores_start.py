@@ -52,6 +52,7 @@ class TestWhileItIsCounted:
     @pytest.mark.row(37, at="nobody waits for the count of what is stored")
     @pytest.mark.parametrize("clean", [True, False])
     async def test_what_comes_is_stored(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean: bool) -> None:
+        """Seen red: a start waits until all is counted."""
         await filled(tmp_path / "cache", "/m/a", "/m/b")
         if not clean:
             await crash(await opened(tmp_path / "cache"))
@@ -135,6 +136,7 @@ async def test_after_a_kill_no_less_is_assumed_than_is_there(tmp_path: Path) -> 
 class TestAfterAKill:
     @pytest.mark.row(37, at="300 objects: a damaged index is made again beside the requests")
     async def test_a_damaged_index_is_replaced_while_it_runs(self, tmp_path: Path) -> None:
+        """Seen red: after a kill nobody looks whether the index is damaged."""
         names = [f"/m/{n}" for n in range(300)]
         stores = await opened(tmp_path / "cache")
         await settled(stores)

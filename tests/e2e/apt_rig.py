@@ -16,9 +16,9 @@ from tests.instruments.clock import eventually
 from tests.instruments.generation import COMMON, Layout
 from tests.instruments.origin import Origin
 from tests.instruments.pipeline import Told, ask
+from tests.instruments.ports import bound
 from tests.instruments.server import Served, served
 from tests.instruments.signer import Signer
-from tests.instruments.wire import bound
 
 HEAD = """
 [cache]

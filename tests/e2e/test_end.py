@@ -27,6 +27,7 @@ def was_reset(connection: socket.socket) -> bool:
 
 @pytest.mark.row(36, at="one that takes too long is reset, never cut without a sign; what came is kept; exit status 0")
 def test_downloads_get_their_time_then_are_reset_and_what_came_is_kept(tmp_path: Path) -> None:
+    """Seen red: what is cut off at the end is not reset."""
     with origin_process() as origin:
         server = Served(tmp_path, 'drain = "1s"\n' + http_mirror(origin.url()))
         server.start()
@@ -47,6 +48,7 @@ def test_downloads_get_their_time_then_are_reset_and_what_came_is_kept(tmp_path:
 
 @pytest.mark.row(36, at="an idle server")
 def test_an_idle_server_ends_at_once(tmp_path: Path) -> None:
+    """Seen red: an idle server waits as well."""
     server = Served(tmp_path, http_mirror("http://127.0.0.1:9"))
     server.start()
     began = time.monotonic()

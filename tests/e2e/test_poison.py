@@ -193,6 +193,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("poison", POISONS)
 async def test_what_one_client_writes_is_not_what_the_next_one_gets(world: tuple[Origin, Served], poison: str) -> None:
+    """Seen red: X-Forwarded-* of a client goes to the upstream."""
     origin, server = world
     at = list(POISONS).index(poison)
     clean, name = f"clean{at:03}", f"touch{at:03}"
@@ -210,6 +211,7 @@ async def test_what_one_client_writes_is_not_what_the_next_one_gets(world: tuple
 @pytest.mark.row(42, at="names of the server, codings and forms")
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_base_url_of_one_client_is_not_the_next_ones(world: tuple[Origin, Served]) -> None:
+    """Seen red: any Host stands in the addresses of a document."""
     origin, server = world
     documents(origin, "based")
     for _ in range(2):

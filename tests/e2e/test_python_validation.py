@@ -58,6 +58,7 @@ class TestFields:
     @pytest.mark.row(8, at="Python: files are named by their digest")
     @both
     def test_files_are_immutable_and_named_by_their_digest(self, python_mirror: Mirror) -> None:
+        """Seen red: the ETag of a file is weak."""
         file, dates = python_mirror.index.single("fields")[1], set()
         for _ in ("cold", "warm"):
             heard = python_mirror.ask(python_mirror.place(file))

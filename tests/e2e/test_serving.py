@@ -141,6 +141,7 @@ class TestAnswers:
 
     @pytest.mark.row(9)
     def test_http_1_0_gets_no_chunks(self, both: tuple[Client, Abroad]) -> None:
+        """Seen red: a client of HTTP/1.0 is sent chunks."""
         client, _ = both
         for query in (f"{FRESH}&chunked=1", FRESH):
             received = client.raw(f"GET /o/obj/ten/50000?{query} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
@@ -163,6 +164,7 @@ class TestAnswers:
 class TestBrokenBodies:
     @pytest.mark.row(3, at="what the client sees: a reset, and no hit afterwards")
     async def test_a_body_that_breaks_off_is_reset_and_never_looks_whole(self, both: tuple[Client, Abroad]) -> None:
+        """Seen red: a client whose answer breaks off sees an end in good order."""
         client, _ = both
         for number, fault in enumerate(["cut=50%25&version=2:after=1", "chunked=1&noterm=1&ranges=0&etag=flip"]):
             path = f"/obj/broken{number}/3000000"

@@ -73,6 +73,7 @@ def spread(server: Served) -> Iterator[Spread]:
 
 @pytest.mark.row(11, 16, at="3 processes, 50 clients, 3 MB: one request")
 def test_one_request_reaches_the_origin_whoever_asks(server: Served, origin: Abroad) -> None:
+    """Seen red: with several processes, too, each request begins a fill of its own."""
     errands = [Errand(server.url(f"/o/obj/k/3000000?{FRESH}"), "k", 3 * MB) for _ in range(50)]
     tally = asyncio.run(fleet(50, errands))
     assert tally.count("ok") == 50, tally.summary()
@@ -172,6 +173,7 @@ def test_a_process_that_is_killed_takes_its_own_connections_with_it_and_no_other
 def test_when_the_process_that_downloads_is_killed_hits_go_on_and_its_successor_goes_on_with_the_download(
     server: Served, spread: Spread, origin: Abroad
 ) -> None:
+    """Seen red: what has come of a download is not noted while it runs."""
     for kept in spread.all:
         kept.ask(HOT)
     until(lambda: None not in spread.owners())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import time
 import tracemalloc
 from collections.abc import Callable
 
@@ -152,3 +153,10 @@ def test_paragraphs_are_found_across_the_pieces_and_the_text_is_never_held_whole
         tracemalloc.stop()
     assert number == count - 1
     assert peak < 12 << 20  # the text is 21 MB
+
+
+def test_any_number_of_blank_lines_stands_between_two_paragraphs_and_takes_no_time() -> None:
+    body = PACKAGES.replace("\n\n", "\n" * 3_000_000).encode()
+    began = time.process_time()
+    assert [*package_facts(body, Headers())] == [*package_facts(PACKAGES.encode(), Headers())]
+    assert time.process_time() - began < 1

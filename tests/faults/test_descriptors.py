@@ -41,7 +41,8 @@ def health(connection: HTTPConnection) -> int:
 
 @pytest.mark.row(28)
 async def test_a_thousand_connections_to_a_server_with_256_descriptors(tmp_path: Path) -> None:
-    """Not seen red yet. What is shown is libuv's: it accepts and closes what it has no descriptor for."""
+    """Seen red: a server ends where its descriptors come to an end; a server spins where its descriptors come to an
+    end."""
     with origin_process() as origin, limited(tmp_path, http_mirror(origin.url())) as server:
         url = server.url(f"/o/obj/hit/50000?{FRESH}")
         assert (await read(url, seed="hit", size=50_000)).verdict == "ok"
@@ -55,7 +56,7 @@ async def test_a_thousand_connections_to_a_server_with_256_descriptors(tmp_path:
             await asyncio.sleep(1)  # another process: it can only be looked at
             used = server.cpu()
             await asyncio.sleep(2)
-            assert server.cpu() - used < 1.0, "it spins"
+            assert server.cpu() - used < 0.4, "it spins"
             assert health(before) == 200, "who is connected is answered"
         deadline = time.monotonic() + 15
         answered = False

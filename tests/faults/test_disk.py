@@ -118,7 +118,8 @@ async def test_a_full_disk_stops_no_download_and_no_hit_and_is_over_when_it_is_o
     with tmpfs(tmp_path / "v", "size=64m") as volume, serving(volume) as (server, origin):
         await warmed(server)
         volume.fill()
-        assert json.loads(await ready(server, 503, volume))["checks"]["cache"] == "cannot write: No space left on device"
+        told = json.loads(await ready(server, 503, volume))
+        assert told["checks"]["cache"] == "cannot write: No space left on device"
         await all_pass(server, [1000, 30_000, 100_000, 3 * MB, 25 * MB] * 6)
         await hits_are_hits(server)
         alarm_once(server, "No space left on device")
@@ -154,7 +155,7 @@ async def test_a_disk_that_becomes_full_in_the_middle_of_downloads_breaks_none_o
 
 @pytest.mark.row(26)
 async def test_a_disk_that_takes_no_more_files_is_as_a_full_one(tmp_path: Path) -> None:
-    """Seen red: `Body.detach` that raises what the disk said."""
+    """Seen red: a download ends when the disk takes no more files."""
     with tmpfs(tmp_path / "v", "size=64m,nr_inodes=400") as volume, serving(volume) as (server, _):
         await warmed(server)
         volume.exhaust()
@@ -166,7 +167,7 @@ async def test_a_disk_that_takes_no_more_files_is_as_a_full_one(tmp_path: Path) 
 
 @pytest.mark.row(26)
 async def test_a_cache_that_used_up_all_files_of_its_disk_goes_on_with_the_newest(tmp_path: Path) -> None:
-    """Seen red: `Room._lacking` without files."""
+    """Seen red: nothing is evicted for want of files."""
     with tmpfs(tmp_path / "v", "size=64m,nr_inodes=420") as volume, serving(volume) as (server, _):
         many = [errand(server, f"many{number}", 2000) for number in range(400)]
         for start in range(0, len(many), 20):
@@ -179,7 +180,7 @@ async def test_a_cache_that_used_up_all_files_of_its_disk_goes_on_with_the_newes
 
 @pytest.mark.row(27)
 async def test_a_file_system_that_turns_read_only_still_gives_hits_and_all_else_passes(tmp_path: Path) -> None:
-    """Seen red: `Body.detach` that raises what the disk said."""
+    """Seen red: a download ends when the file system turns read-only."""
     with ext4(tmp_path / "v", 64 * MB) as volume, serving(volume) as (server, _):
         await warmed(server)
         volume.break_down()
@@ -193,7 +194,7 @@ async def test_a_file_system_that_turns_read_only_still_gives_hits_and_all_else_
 
 @pytest.mark.row(25)
 async def test_what_can_be_stored_nowhere_takes_no_memory(tmp_path: Path) -> None:
-    """Not seen red yet: `Body.pace` that does not wait once the disk refused should do it."""
+    """Seen red: what the disk refuses gathers in memory."""
     size = 150 * MB
     with tmpfs(tmp_path / "v", "size=64m") as volume, serving(volume) as (server, _):
         await warmed(server)

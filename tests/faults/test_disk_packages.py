@@ -15,7 +15,7 @@ from tests.instruments.server import served
 
 @pytest.mark.row(25)
 def test_packages_that_were_never_asked_for_are_installed_from_a_full_disk(tmp_path: Path) -> None:
-    """Seen red: `Engine._document` without `unless_stored`: 502 for the cold file, 404 for the new version."""
+    """Seen red: a page that cannot be stored names no digests."""
     with tmpfs(tmp_path / "v", "size=32m") as volume, python_index("real") as index:
         config = CONFIG.format(upstream=index.simple, retries=0).replace("1MB", "10MB")
         with served(volume.folder, config + 'ttl = "0s"\n', 1) as server:

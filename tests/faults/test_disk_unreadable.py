@@ -50,7 +50,7 @@ def whole(server: Served, path: str) -> bytes:
 async def test_an_unreadable_hit_is_fetched_again_and_its_client_does_not_notice(
     rig: Rig, size: int, lost: int, asked_before: int
 ) -> None:
-    """Seen red: `_hit` without `again`: reset after the bytes that could be read, and again at each request."""
+    """Seen red: a stored body that cannot be read is not fetched again."""
     server, origin, broken = rig
     name = f"x{size}-{lost}-{asked_before}"
     path = f"/o/obj/{name}/{size}?{FRESH}"
@@ -72,7 +72,7 @@ async def test_an_unreadable_hit_is_fetched_again_and_its_client_does_not_notice
 
 @pytest.mark.row(27)
 async def test_what_is_another_object_meanwhile_is_never_spliced(rig: Rig) -> None:
-    """Not seen red yet: `_again` that compares no validators should do it."""
+    """Seen red: the rest of a body that cannot be read is taken of whatever is there now."""
     server, origin, broken = rig
     url = server.url(f"/o/obj/changed/{9 * MB}?{FRESH}")
     assert (await read(url, seed="changed", size=9 * MB)).status == 200

@@ -126,7 +126,7 @@ PLANTED = (_link, _hard_link, _fifo, _folder, _device, _stranger, _linked_blob, 
 @pytest.mark.row(6)
 @pytest.mark.parametrize("running", [False, True], ids=["while it is stopped", "while it runs"])
 async def test_what_is_planted_in_the_place_of_blobs_is_never_served(tmp_path: Path, running: bool) -> None:
-    """Seen red: with `os.path.realpath` instead of O_NOFOLLOW in `open_blob`; without its look at the owner."""
+    """Seen red: links in the cache are followed; files of other owners are believed."""
     if os.geteuid() != 0:
         pytest.skip("making devices and giving files away takes root")
     (secret := tmp_path / "secret").write_bytes(b"not for you" * 100)

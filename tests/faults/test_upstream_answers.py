@@ -57,7 +57,7 @@ async def raw(tmp_path: Path) -> AsyncIterator[Callable[[bool], asyncio.Future[R
 async def test_a_body_that_breaks_off_and_cannot_be_gone_on_with_is_an_error_and_not_kept(
     world: World, end: str, place: int
 ) -> None:
-    """Seen red: `Answer` takes a broken connection for the end of a body, and does not count its bytes."""
+    """Seen red: a broken connection is taken for the end of a body, and its bytes are not counted."""
     query = f"cc=max-age=3600&ranges=0&etag=flip&lm=none&{ENDS[end].format(place)}"
     try:
         got = await world.get(f"/obj/a/{SIZE}", query)
@@ -95,7 +95,7 @@ async def test_tls_that_ends_without_its_goodbye_is_no_end(
 
 @pytest.mark.row(4)
 async def test_a_body_that_ends_with_its_connection_is_kept_where_its_digest_is_known(tmp_path: Path) -> None:
-    """Seen red: `opening` stores no body whose end is that of its connection."""
+    """Seen red: and the other way round: none is stored, though the digest is known."""
     async with World(tmp_path / "cache", ecosystem="pypi").open() as world:
         await announce(world, GOOD)
         world.origin.route(FILE, body=GOOD, shape="close=1")
@@ -115,7 +115,7 @@ async def failing(world: World, path: str) -> int:
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
 @pytest.mark.parametrize(("ecosystem", "path"), [("http", "/x"), ("pypi", "/simple/x/"), ("npm", "/x"), ("apt", "/x")])
 async def test_a_failure_is_not_kept(make_world: Callable[..., World], ecosystem: str, path: str, status: int) -> None:
-    """Seen red: `storing` keeps any status; HEURISTIC has these in it."""
+    """Seen red: failures of an upstream of packages are stored; failures of any upstream are stored."""
     async with make_world(ecosystem=ecosystem).open() as world:
         fields = [] if ecosystem == "http" else [("Cache-Control", "max-age=3600")]  # that http would have to obey
         upstream = path.removeprefix("/simple")
@@ -134,7 +134,7 @@ async def test_a_failure_is_not_kept(make_world: Callable[..., World], ecosystem
 async def test_what_is_missing_is_remembered_for_a_minute_and_can_be_purged(
     make_world: Callable[..., World], status: int
 ) -> None:
-    """Seen red: a `negative_ttl` of 90 s."""
+    """Seen red: a 404 is remembered for 90 s."""
     async with make_world(ecosystem="pypi").open() as world:
         world.origin.route("/x/", status)
         for _ in range(3):
@@ -168,7 +168,8 @@ async def test_no_secret_goes_along_to_another_host(
 ) -> None:
     """`configured`: it is the mirror's own, for this upstream; else what a client sent.
 
-    Seen red: `Question.after` leaves the route as it is; it leaves the fields as they are."""
+    Seen red: a mirror's credentials go along with a redirect; a client's fields go along with a redirect.
+    """
     first, other = await raw(False), await raw(False)
     first.scripts["/x"] = f"HTTP/1.1 302 F\r\nLocation: {other.url}/hello\r\nContent-Length: 0\r\n\r\n".encode()
     client = Client(OriginSettings())

@@ -41,7 +41,6 @@ def test_a_good_one_is_taken(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_only_errors_of_ours_come_out(name: str) -> None:
-    """Not seen red yet: a wheel's `except` for `BadZipFile` alone is not found by so few."""
     target = TARGETS[name]
 
     @settings(max_examples=25, derandomize=True, database=None, deadline=None)
@@ -54,7 +53,7 @@ def test_only_errors_of_ours_come_out(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_again_and_again_takes_time_and_memory_by_its_length(name: str) -> None:
-    """Seen red: `_COMMENT` of mirror/locks/requirements.py that takes the blanks before a comment, too."""
+    """Seen red: a comment behind many blanks takes the square of their number."""
     target = TARGETS[name]
     seed = target.seeds[0]
     for word in target.words:
@@ -67,7 +66,7 @@ def test_the_same_again_and_again_takes_time_and_memory_by_its_length(name: str)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_memory_goes_with_the_length(name: str) -> None:
-    """Not seen red yet."""
+    """Seen red: memory goes with the square of a line's length."""
     target = TARGETS[name]
     tracemalloc.start()
     try:

@@ -84,6 +84,7 @@ class TestDates:
     @pytest.mark.row(39, at="the rules alone: dates beside an absurd clock")
     @pytest.mark.parametrize("now", [float("inf"), float("nan"), -1e18, 1e18])
     def test_an_absurd_clock_makes_no_date_of_two_digits(self, now: float) -> None:
+        """Seen red: a clock beyond the calendar is a failure of ours."""
         assert fields.parse_date("Sunday, 06-Nov-94 08:49:37 GMT", now) is None
 
     @given(st.integers(-62135596800, 253402300799))
@@ -124,6 +125,7 @@ class TestDeltaSeconds:
     @pytest.mark.row(53, at="100 examples of each parser in CI")
     @given(st.text())
     def test_the_parser_never_raises(self, text: str) -> None:
+        """Seen red: a number of seconds is read as Python reads it."""
         seconds = fields.delta_seconds(text)
         assert seconds is None or 0 <= seconds <= 2**31
 

@@ -216,6 +216,7 @@ class TestClock:
 
     @pytest.mark.row(39, at="the rules alone: ten years on and back, an hour back")
     def test_a_clock_that_went_back_makes_no_negative_age(self) -> None:
+        """Seen red: a clock that went back makes a negative Age."""
         assert age(head(), NOW - 3600) == 0
         assert ttl(entry(), Rule(ttl=300), NOW - 30) == 300
 
@@ -226,6 +227,7 @@ class TestClock:
 
     @pytest.mark.row(39, at="the rules alone: ten years on and back, an hour back")
     def test_an_entry_from_the_far_future_is_not_fresh_for_years(self) -> None:
+        """Seen red: what is from the future is fresh for years."""
         assert ttl(entry(), Rule(ttl=300), NOW - 10 * 365 * 86400) < 0
         assert ttl(entry(cache_control="max-age=300"), ORIGIN, NOW - 10 * 365 * 86400) < 0
 

@@ -27,9 +27,10 @@ from mirror.model import Request
 from .answers import Answer, Response, answer, scripted
 from .delivery import Delivery
 from .log import Log, Record
+from .ports import bound
 from .process import origin_process
 from .shapes import Shape, parse
-from .wire import Wire, bound
+from .wire import Wire
 
 __all__ = ["Origin", "Record", "Response", "origin_process"]
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.instruments.ports import free_port
+
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"  # Debian's place for servers is on root's path alone
 UNPRIVILEGED = "nobody"
 
@@ -139,11 +141,3 @@ def _wait(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
                 ]
                 raise AssertionError(f"{process.args} did not start:\n{''.join(told)}") from None
             time.sleep(0.01)  # another process: it tells nobody when it is ready, it can only be asked
-
-
-def free_port() -> int:
-    """A loopback port at which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

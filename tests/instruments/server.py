@@ -6,7 +6,6 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 
 from .forking import Forge, Forked
+from .ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-m", "mirror"]
@@ -38,7 +38,7 @@ class Served:
     def __init__(self, folder: Path, config: str, workers: int = 0, certificate: Path | None = None) -> None:
         self.folder = folder
         workers = workers or int(os.environ.get("MIRROR_TEST_WORKERS", "1"))
-        self.port = _free_port()
+        self.port = free_port()
         self.address = f"http{'s' if certificate else ''}://127.0.0.1:{self.port}"
         self.trust = ssl.create_default_context(cafile=certificate) if certificate else None
         folder.mkdir(parents=True, exist_ok=True)
@@ -154,13 +154,6 @@ class Served:
 def children(pid: int) -> list[int]:
     """The processes that a process has started, in the order of their start."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def http_mirror(upstream: str, cache: str = 'min_free = "1MB"', mirror: str = "") -> str:

@@ -131,12 +131,3 @@ class Wire:
             await ready
         finally:
             self._loop.remove_writer(self.sock)
-
-
-def bound(port: int) -> socket.socket:
-    """A socket that holds a loopback port (0: any); until it listens, the port refuses connections."""
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.setblocking(False)
-    sock.bind(("127.0.0.1", port))
-    return sock

@@ -49,7 +49,7 @@ def small(tmp_path: Path) -> Iterator[Place]:
 async def test_it_stands(place: Place, storm: storms.Storm, size: int) -> None:
     """And has no more descriptors afterwards than before, less the kept ones of hot bodies.
 
-    Not seen red yet; to try: `Fills.start` begins a fill for each request (one slow object, cold clients).
+    Seen red: under load, too, each request begins a fill of its own.
     """
     before = place.descriptors()
     assert await storm(place, size)
@@ -58,19 +58,19 @@ async def test_it_stands(place: Place, storm: storms.Storm, size: int) -> None:
 
 @pytest.mark.row(32)
 async def test_half_requests_are_ended(place: Place) -> None:
-    """Not seen red yet; to try: `head_time` is 60 seconds."""
+    """Seen red: a head has a minute."""
     await storms.slowloris(place, 20)
 
 
 @pytest.mark.row(29)
 async def test_who_reads_what_is_evicted_gets_all_of_it(small: Place) -> None:
-    """Not seen red yet; to try: `FileBlob` opens the file again for each read."""
+    """Seen red: under load, too, a file is closed when it is evicted."""
     await storms.eviction(small, 20)
 
 
 @pytest.mark.row(48)
 async def test_a_scan_leaves_what_is_in_use(tmp_path: Path) -> None:
-    """Seen red: `Recency.touch` adds to `_once`, as the order of use alone would."""
+    """Seen red: over HTTP, too: what was used once is as good as what is in use."""
     config = SMALL.replace("14MB", "5MB")
     with origin_process() as origin, served(tmp_path, http_mirror(origin.url(), config)) as server:
         await storms.scan(Place(server, origin), 300)
@@ -78,7 +78,7 @@ async def test_a_scan_leaves_what_is_in_use(tmp_path: Path) -> None:
 
 @pytest.mark.row(36)
 async def test_sigterm_truncates_nothing_silently(place: Place) -> None:
-    """Not seen red yet; to try: `drain` is 0."""
+    """Seen red: a server that ends gives downloads no time."""
     await storms.sigterm(place, 20)
 
 

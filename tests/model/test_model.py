@@ -250,7 +250,7 @@ SHORT = settings(
 
 
 def test_it_is_as_the_model_says() -> None:
-    """Seen red: `_may_serve` that always says yes; a `_discard` of the disk store that keeps its reservation."""
+    """Seen red: what is stored may always stand in for an upstream that failed: the model knows better."""
     run_state_machine_as_test(Mirrored, settings=SHORT)
     until, sequences = time.perf_counter() + LONG, 0
     while time.perf_counter() < until:

@@ -100,6 +100,7 @@ async def all_reading(_: RawOrigin, turn: int, chunks: asyncio.Semaphore) -> Non
 def test_three_hundred_given_up_leave_nothing_behind(
     loop: Loop, script: bytes, arrive: Callable[[RawOrigin, int, asyncio.Semaphore], Awaitable[object]]
 ) -> None:
+    """Seen red: who gives up keeps a place among the upstream's connections."""
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(scenario(script, arrive))
 

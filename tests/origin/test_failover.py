@@ -93,6 +93,7 @@ async def test_other_methods_are_tried_once(raw: RawOrigin, make: Make) -> None:
 @pytest.mark.row(18, at="silent before the head: the next upstream")
 @pytest.mark.parametrize("script", [b"", b"HTTP/1.1 200 OK\r\nContent-Le", b"HTTP/1.1 103 Early\r\n\r\n"])
 async def test_a_silent_origin_is_left_for_the_next(raw: RawOrigin, make: Make, script: bytes) -> None:
+    """Seen red: a silent upstream is waited for."""
     raw.scripts["/x"] = script
     raw.held.add("/x")
     naps: list[float] = []

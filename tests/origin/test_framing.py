@@ -114,6 +114,7 @@ async def test_a_broken_chunk_that_comes_with_the_head_is_an_error(raw: RawOrigi
 
 @pytest.mark.row(3, 4, at="a reset is no end")
 async def test_a_reset_is_no_end_of_a_body_that_ends_with_its_connection(raw: RawOrigin, make: Make) -> None:
+    """Seen red: a reset is taken for the end of a body that ends with its connection."""
     raw.scripts["/x"], raw.later["/x"] = b"HTTP/1.1 200 OK\r\n\r\nhello", b""
     raw.reset.add("/x")
     answer = await (await make()).fetch([raw.url + "/x"])
@@ -151,6 +152,7 @@ async def test_what_is_no_answer_in_http_1_is_an_error_in_words(raw: RawOrigin, 
 
 @pytest.mark.row(3, at="broken chunks, another length than announced")
 async def test_a_body_of_another_length_than_announced_is_truncated_whatever_the_transport_says(make: Make) -> None:
+    """Seen red: the bytes of a body are not counted."""
     transport = httpx.MockTransport(
         lambda _: httpx.Response(200, headers={"content-length": "9"}, stream=httpx.ByteStream(b"hello"))
     )
@@ -169,6 +171,7 @@ async def test_bytes_after_the_body_do_not_answer_the_next_request(raw: RawOrigi
 
 @pytest.mark.row(5, at="a 206 that nobody asked for")
 async def test_a_part_that_was_not_asked_for_is_refused(raw: RawOrigin, make: Make) -> None:
+    """Seen red: a part that nobody asked for is taken for the whole."""
     raw.scripts["/x"] = HELLO.replace(b"200 OK", b"206 Partial Content\r\nContent-Range: bytes 0-4/9")
     origin = await make()
     with pytest.raises(OriginError, match="206"):

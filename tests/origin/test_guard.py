@@ -52,6 +52,7 @@ async def test_an_address_of_this_machine_is_not_connected_to(raw: RawOrigin, ma
 async def test_a_name_with_one_address_that_is_not_public_is_refused_whole(
     raw: RawOrigin, make: Make, names: Callable[[str, list[list[str]]], list[str]]
 ) -> None:
+    """Seen red: only the first address of a name is looked at."""
     asked = names("upstream.test", [["8.8.8.8", "127.0.0.1"]])
     with pytest.raises(OriginForbidden, match=r"127\.0\.0\.1"):
         await (await make(retries=3)).fetch([f"http://upstream.test:{raw.port}/hello"], route=GUARDED)
@@ -62,7 +63,10 @@ async def test_a_name_with_one_address_that_is_not_public_is_refused_whole(
 async def test_a_name_that_changes_its_mind_changes_nothing(
     raw: RawOrigin, make: Make, names: Callable[[str, list[list[str]]], list[str]]
 ) -> None:
-    """1. The name is looked up: public. 2. It is looked up again: not. What is connected to is what was looked at."""
+    """1. The name is looked up: public. 2. It is looked up again: not. What is connected to is what was looked at.
+
+    Seen red: a name is looked up again when it is connected to.
+    """
     names("upstream.test", [["127.0.0.1"]])
     origin = await make()
     address = f"http://upstream.test:{raw.port}/hello"
@@ -75,6 +79,7 @@ async def test_a_name_that_changes_its_mind_changes_nothing(
 
 @pytest.mark.row(44, at="redirects")
 async def test_a_redirect_leads_to_no_address_that_is_not_public(raw: RawOrigin, make: Make) -> None:
+    """Seen red: where a redirect leads is not looked at."""
     raw.scripts["/x"] = (
         f"HTTP/1.1 302 F\r\nLocation: http://localhost:{raw.port}/hello\r\nContent-Length: 0\r\n\r\n".encode()
     )

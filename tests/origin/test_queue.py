@@ -100,7 +100,7 @@ async def turns(gate: Gate, order: list[str], count: int, start: int = 0) -> lis
 class TestTurns:
     @pytest.mark.row(14)
     async def test_one_client_with_many_does_not_keep_another_waiting(self) -> None:
-        """Not seen red yet; to try: one line for all clients."""
+        """Seen red: all clients wait for connections in one line."""
         gate, order = Gate(2, 1000), list[str]()
         many = await places(gate, "192.0.2.1", 100, order)
         few = await places(gate, "192.0.2.2", 3, order)
@@ -112,8 +112,9 @@ class TestTurns:
         assert gate.waiting == 0
         await asyncio.gather(*many, *few, *other)
 
+    @pytest.mark.row(14, at="one client with many slow downloads leaves places to others")
     async def test_one_client_does_not_get_all_places(self) -> None:
-        """Not seen red yet; to try: `_most` is all places."""
+        """Seen red: one client gets all connections of an upstream."""
         gate, order = Gate(8, 1000), list[str]()
         tasks = await places(gate, "192.0.2.1", 20, order)
         assert gate.used == 6
@@ -126,7 +127,6 @@ class TestTurns:
         await asyncio.gather(*tasks)
 
     async def test_where_too_many_wait_the_last_of_the_longest_line_is_refused(self) -> None:
-        """Not seen red yet; to try: whoever comes is refused."""
         gate, order = Gate(1, 5), list[str]()
         many = await places(gate, "192.0.2.1", 6, order)
         one = await places(gate, "192.0.2.2", 1, order)
@@ -141,7 +141,6 @@ class TestTurns:
         await asyncio.gather(*many[:-1], *one)
 
     async def test_who_leaves_the_line_leaves_nothing_behind(self) -> None:
-        """Not seen red yet; to try: `_forget` does nothing."""
         gate, order = Gate(1, 10), list[str]()
         holding = await places(gate, "192.0.2.1", 1, order)
         waiting = await places(gate, "192.0.2.2", 3, order)

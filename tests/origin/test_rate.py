@@ -29,6 +29,7 @@ def dripping(chunk: bytes, every: float, count: int) -> httpx.MockTransport:
 
 @pytest.mark.row(20, at="a window of 0.2 s in place of the default")
 async def test_a_body_that_stalls_is_given_up_and_its_connection_dropped(raw: RawOrigin, make: Make) -> None:
+    """Seen red: there is no least rate."""
     raw.scripts["/x"] = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello"
     raw.held.add("/x")
     origin = await make(min_rate=1, min_rate_window=0.2)

@@ -48,8 +48,10 @@ async def test_five_redirects_are_followed_and_six_are_not(raw: RawOrigin, make:
         await origin.fetch([raw.url + "/6"])
 
 
+@pytest.mark.row(44, at="redirects to other schemes")
 @pytest.mark.parametrize("to", ["ftp://127.0.0.1/x", "http://", "http://[::1", "http://a:b/", "javascript:x"])
 async def test_a_redirect_to_nowhere_is_an_error(raw: RawOrigin, make: Make, to: str) -> None:
+    """Seen red: a redirect may lead to any scheme."""
     raw.scripts["/x"] = moved(to)
     with pytest.raises(OriginError, match=r"redirect|location"):
         await (await make()).fetch([raw.url + "/x"])
@@ -76,6 +78,7 @@ async def test_not_modified_is_no_redirect(raw: RawOrigin, make: Make) -> None:
 @pytest.mark.row(24, at="https to http is refused")
 @respx.mock(using="httpx")
 async def test_https_is_never_left_for_http(respx_mock: respx.MockRouter, make: Make) -> None:
+    """Seen red: a redirect from https to http is followed."""
     respx_mock.get("https://upstream.test/x").respond(302, headers={"location": "http://upstream.test/x"})
     respx_mock.get("https://upstream.test/up").respond(200, content=b"hello")
     respx_mock.get("http://upstream.test/up").respond(308, headers={"location": "https://upstream.test/up"})

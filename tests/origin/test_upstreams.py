@@ -12,7 +12,7 @@ import pytest
 from mirror.errors import OriginError, OriginRefused, OriginResting, OriginTimeout, OriginUnreachable, Unavailable
 from mirror.origin import Origin, OriginSettings
 from tests.instruments.clock import Clock, eventually
-from tests.instruments.wire import bound
+from tests.instruments.ports import bound
 from tests.origin.scripted import HELLO, UNREACHABLE, RawOrigin, get
 
 DEAD = ["refused", "silent", "reset"]
@@ -306,6 +306,7 @@ class TestStorm:
     async def test_a_hundred_clients_of_a_dead_upstream_make_few_attempts(
         self, raw: RawOrigin, clock: Clock, way: str, caplog: pytest.LogCaptureFixture
     ) -> None:
+        """Seen red: a dead upstream is asked by everybody, again and again."""
         caplog.set_level(logging.WARNING)
         origin = await opened(clock, max_connections=10)
         dead = Dead(raw, way)

@@ -1,4 +1,4 @@
-"""A plugin of pytest that notes how tests failed, for `breaking.py`: in the file MIRROR_TEST_FAILED, an object a line."""
+"""A plugin of pytest that notes how tests failed, for `breaking.py`: in the file MIRROR_TEST_FAILED, one to a line."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.report import results
 from tests.reliability.breaks import of_row
 from tests.reliability.rows import GROUPS, ROWS, Row
 from tests.reliability.seen import Outcome, Seen, read
@@ -28,7 +29,8 @@ noticed it. That can be seen again, for all rows (an hour) or for one (`--row 41
     .venv/bin/python -m tests.reliability.breaks
 
 "Holds in part": the tests show it at a smaller size than is promised, or a part of it; the lines below say which.
-Peers were read (source, documentation, bug trackers), not run, unless it says "measured".
+Peers were read (source, documentation, bug trackers), not run, unless it says "measured" or "side by side": there they
+stand before the same origin, set up as their manuals say.
 """
 
 
@@ -63,6 +65,15 @@ def _section(row: Row, outcomes: list[Outcome]) -> Iterator[str]:
     if outcomes and (breaks := of_row(row.number)):
         yield from (f"Seen red: {'; '.join(each.why for each in breaks)}.", "")
     yield from (f"Peers: {row.peers or 'not looked at.'}", "")
+    if measured := [f"{name}: {told[str(row.number)]}" for name, told in _peers().items() if str(row.number) in told]:
+        yield from (f"Side by side (`python -m bench.peers`): {'; '.join(measured)}.", "")
+
+
+def _peers() -> dict[str, dict[str, str]]:
+    """What was seen of each cache, by the row's number."""
+    kept = results.load("peers") or {}
+    seen: dict[str, dict[str, str]] = kept.get("seen", {})
+    return seen
 
 
 def _tests(outcomes: list[Outcome]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Collects what tests of the scorecard's rows show: the marker `row`, the fixture `figure`, `--row=N`.
 
-With MIRROR_TEST_ROWS=FILE the outcomes of a run go to that file as JSON, for `python -m tests.reliability.page`.
+With MIRROR_TEST_ROWS=FILE the outcomes of a run go to that file as JSON, for `python -m tests.reliability.page`; of a
+folder's name, to one in it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if path := os.environ.get("MIRROR_TEST_ROWS"):
-        config.pluginmanager.register(Collected(Path(path)), "mirror-rows")
+        file = Path(path) / f"{os.getpid()}.json" if os.path.isdir(path) else Path(path)
+        config.pluginmanager.register(Collected(file), "mirror-rows")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

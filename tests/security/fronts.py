@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.instruments.peers import PATH, free_port, running
+from tests.instruments.peers import PATH, running
+from tests.instruments.ports import free_port
 
 NGINX = """
 daemon off;

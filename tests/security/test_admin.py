@@ -74,7 +74,8 @@ ATTEMPTS = {
 @pytest.mark.row(49)
 @pytest.mark.parametrize("name", ATTEMPTS)
 def test_who_has_no_right_purges_nothing(both: tuple[Served, Upstream], name: str) -> None:
-    """Seen red: `Origin` not looked at."""
+    """Seen red: pages of other origins may purge; without a token any Host is believed to be ours; a form of a
+    browser's is taken."""
     server, origin = both
     asked(server, "GET", "/o/kept")
     assert asked(server, "POST", "/-/api/purge", *ATTEMPTS[name], body=BODY) in (401, 403, 415)
@@ -85,7 +86,7 @@ def test_who_has_no_right_purges_nothing(both: tuple[Served, Upstream], name: st
 def test_what_is_only_asked_for_changes_nothing(both: tuple[Served, Upstream]) -> None:
     """No GET has an effect, whatever method it claims to stand for.
 
-    Seen red: a route of the purge for GET.
+    Seen red: a GET purges.
     """
     server, origin = both
     asked(server, "GET", "/o/kept")
@@ -98,10 +99,7 @@ def test_what_is_only_asked_for_changes_nothing(both: tuple[Served, Upstream]) -
 @pytest.mark.row(49)
 @pytest.mark.parametrize("host", BADHOSTS)
 def test_a_host_field_opens_no_door(both: tuple[Served, Upstream], host: str) -> None:
-    """BadHost: what is asked for stands in the path alone.
-
-    Seen red: rights by `request.url.path`, into which Host is written.
-    """
+    """BadHost: what is asked for stands in the path alone."""
     server, origin = both
     asked(server, "GET", "/o/kept")
     for method, target in (("POST", "/-/api/purge"), ("PURGE", "/o/kept")):
@@ -113,10 +111,7 @@ def test_a_host_field_opens_no_door(both: tuple[Served, Upstream], host: str) ->
 
 @pytest.mark.row(49)
 def test_a_token_that_is_nearly_right_is_refused_as_fast_as_any() -> None:
-    """A token is known by its hash: how much of it is right shows in no time.
-
-    Seen red: tokens compared by `==` letter by letter in Python.
-    """
+    """A token is known by its hash: how much of it is right shows in no time."""
     tokens = Tokens([Token("", Role.ADMIN, digest(TOKEN))])
     assert tokens.find(TOKEN) is Role.ADMIN
     took = {}

@@ -133,7 +133,8 @@ def good(server: Served, origin: Upstream) -> None:
 @pytest.mark.row(47)
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_document_that_explodes_is_refused_and_costs_nothing(both: tuple[Served, Upstream], name: str) -> None:
-    """Seen red: `decoded` that looks at the ratio of the whole at the end, and not as it goes."""
+    """Seen red: a document may grow without a limit when it is unpacked; a coding that was not asked for is taken for
+    the document."""
     (server, origin), bomb = both, BOMBS[name]
     origin.says = {bomb.path: answer(bomb.body(), *bomb.fields)}
     with growth(server) as grew:
@@ -175,7 +176,8 @@ WHEELS = {
 def test_a_wheel_that_explodes_is_served_and_not_unpacked(both: tuple[Served, Upstream], name: str) -> None:
     """The wheel is what the index says it is; the metadata within it is what cannot be had.
 
-    Seen red: `metadata` that takes any compression, and a list of names of any length.
+    Seen red: the metadata of a wheel may be packed by LZMA, which unpacks it whole; a wheel's list of files may have
+    any length.
     """
     (server, origin), body, file = both, WHEELS[name](), f"bomb-1.{len(name)}.0-py3-none-any.whl"
     digest = hashlib.sha256(body).hexdigest()
@@ -216,7 +218,10 @@ def test_an_index_of_packages_that_explodes_is_not_unpacked_and_nobody_has_all_o
     both: tuple[Served, Upstream], name: str
 ) -> None:
     """It is refused where it is small, and else broken off: what its files are cannot be known. Blank lines alone take
-    no time."""
+    no time.
+
+    Seen red: xz may ask for any memory; each blank line of an index is a paragraph.
+    """
     (server, origin), body = both, INDEXES[name]()
     directory = f"/dists/bomb{name.replace('.', '').lower()}/main/binary-all"
     origin.says = {f"/archive{directory}/{name}": answer(body)}
@@ -234,10 +239,7 @@ def test_an_index_of_packages_that_explodes_is_not_unpacked_and_nobody_has_all_o
 
 @pytest.mark.row(47)
 def test_the_facts_of_a_bomb_are_none(both: tuple[Served, Upstream]) -> None:
-    """What a document that was refused names cannot be had by that.
-
-    Seen red: it is a 200 where the page is one that can be read.
-    """
+    """What a document that was refused names cannot be had by that."""
     server, origin = both
     files = json.dumps({"meta": {"api-version": "1.0"}, "name": "refused", "files": []})
     origin.says = {

@@ -62,7 +62,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Ups
 @pytest.mark.row(21)
 @pytest.mark.parametrize("name", ENDLESS)
 def test_a_head_without_end_is_none(both: tuple[Served, Upstream], name: str) -> None:
-    """Seen red: interim responses without a limit, for each of which the client was to be told one."""
+    """Seen red: an upstream may send interim responses without end; a field of an upstream's may have any length."""
     server, origin = both
     origin.says["/o/endless"] = ENDLESS[name]
     with growth(server) as grew:
@@ -76,10 +76,7 @@ def test_a_head_without_end_is_none(both: tuple[Served, Upstream], name: str) ->
 @pytest.mark.row(21)
 @pytest.mark.parametrize("name", BODIES)
 def test_what_frames_a_body_without_end_ends_it(both: tuple[Served, Upstream], name: str) -> None:
-    """Whatever the client was given, it cannot take it for whole, and it is not stored.
-
-    Seen red: it is what the transport's parser sees to; with `max_field_size` of 1 GB the server grows.
-    """
+    """Whatever the client was given, it cannot take it for whole, and it is not stored."""
     server, origin = both
     path = f"/o/{name.replace(' ', '-')}"
     origin.says[path] = BODIES[name]

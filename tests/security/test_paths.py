@@ -229,7 +229,8 @@ def planned(target: str) -> tuple[str, str, Plan] | None:
 def test_100_000_hostile_paths_have_no_key_of_another_and_no_way_up() -> None:
     """What is planned for each: a key below its mirror's name, URLs below its upstream; one key, one address.
 
-    Seen red: `paths.decoded` that lets `..` pass, and `paths.encoded` that leaves a percent sign as it is.
+    Seen red: `..` in the paths of packages is let pass; `..` in the paths of any upstream is let pass; two paths have
+    one key.
     """
     addresses: dict[str, tuple[str, ...]] = {}
     found: Counter[str] = Counter()
@@ -288,10 +289,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Ups
 def test_of_hostile_paths_a_server_stores_nothing_outside_its_cache_and_fails_of_none(
     both: tuple[Served, Upstream],
 ) -> None:
-    """The upstream has something at each address: all that gets through is stored. What it is asked has no `..`.
-
-    Seen red: a 500 for bytes beyond ASCII in the address (`raw_path.decode` without `replace`).
-    """
+    """The upstream has something at each address: all that gets through is stored. What it is asked has no `..`."""
     server, origin = both
     before = outside(server)
     found = statuses(server, [*hostile(7, BY_SERVER, origin.port)])

@@ -99,7 +99,7 @@ def test_what_is_planted_under_a_running_server_is_not_served(
 ) -> None:
     """Each blob is replaced while it is in use; each file is fetched again, and what was planted is not touched.
 
-    Seen red: blobs opened without O_NOFOLLOW (the secret is no blob, so: with a link to a blob), or without O_NONBLOCK.
+    Seen red: a pipe in the cache is waited for.
     """
     server, _ = both
     fetched(server)
@@ -116,7 +116,7 @@ def test_what_is_planted_while_no_server_runs_holds_none_up(
 ) -> None:
     """A link, a pipe (that nobody writes to), a file of another's in each place that is read or written at the start.
 
-    Seen red: `read_bytes` of a pipe, which waits for ever.
+    Seen red: a partial's note is read whatever it is.
     """
     server, _ = both
     fetched(server)

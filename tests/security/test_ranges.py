@@ -59,7 +59,7 @@ def bits(name: str) -> str:
 def test_no_range_is_answered_with_more_than_the_object(both: tuple[Served, Abroad], name: str) -> None:
     """What frames parts comes on top, for eight parts at most. What is sent is of the object, where it says.
 
-    Seen red: `MAX_PARTS` of 1,000 (more bytes), and digits by `isdigit` (a part for unicode digits).
+    Seen red: any number of ranges that overlap is answered.
     """
     status, fields, body = parts(hear(both[0], asking(f"/o{OBJECT}", bits(name)))[0])
     assert status in (200, 206, 416)
@@ -74,7 +74,7 @@ def test_no_range_is_answered_with_more_than_the_object(both: tuple[Served, Abro
 
 @pytest.mark.row(46)
 def test_what_is_no_range_is_ignored(both: tuple[Served, Abroad]) -> None:
-    """Seen red: digits by `isdigit`, numbers by `int`."""
+    """Seen red: numbers are read as Python reads them: signs, underscores."""
     for name in (
         "unicode digits",
         "arabic digits",
@@ -91,7 +91,10 @@ def test_what_is_no_range_is_ignored(both: tuple[Served, Abroad]) -> None:
 @pytest.mark.row(46)
 @pytest.mark.parametrize("name", ["1,000 ranges", "overlapping", "commas", "spaces", "an overflow"])
 def test_a_range_costs_less_than_5_ms(both: tuple[Served, Abroad], name: str) -> None:
-    """Of the server's processor time, for a HEAD as well as for a GET of few bytes."""
+    """Of the server's processor time, for a HEAD as well as for a GET of few bytes.
+
+    Seen red: ranges are compared each with each, again and again.
+    """
     server, _ = both
     small = "/o/obj/small/3000?cc=max-age=86400"
     hear(server, asking(small))
@@ -105,7 +108,7 @@ def test_a_range_costs_less_than_5_ms(both: tuple[Served, Abroad], name: str) ->
 def test_ranges_of_what_is_not_stored_fetch_it_once_at_most(both: tuple[Served, Abroad]) -> None:
     """RangeAmp: bytes of the upstream for few bytes of an answer, and many ranges handed on to it.
 
-    Seen red: a fill for each range.
+    Seen red: many ranges are handed on to the upstream.
     """
     server, origin = both
     for number, name in enumerate(RANGES):

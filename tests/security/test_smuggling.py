@@ -102,8 +102,8 @@ def test_what_could_hide_a_request_is_refused_and_the_connection_closed(
 ) -> None:
     """One answer, no request at the upstream, and nothing is read behind it.
 
-    Seen red: a parser that takes `Content-Length` beside `Transfer-Encoding` (httptools' lenient flags), and
-    `_refuse` that lets the connection go on.
+    Seen red: two Host fields are taken; HTTP/1.0 may frame a body by chunks; a GET with a body is answered; the parser
+    takes a length beside chunks.
     """
     server, origin = both
     origin.asked.clear()
@@ -115,7 +115,8 @@ def test_what_could_hide_a_request_is_refused_and_the_connection_closed(
 @pytest.mark.row(41)
 @pytest.mark.parametrize("name", PREFACES)
 def test_another_protocol_is_refused(both: tuple[Served, Upstream], name: str) -> None:
-    """Seen red: `_describe` that takes any version."""
+    """Seen red: what cannot be read is not answered; what cannot be read is passed over, and reading goes on behind
+    it."""
     got, ended = told(both[0].port, PREFACES[name])
     if name == "SOCKS":  # three bytes may be the beginning of anything, but not these
         assert ended
@@ -127,7 +128,7 @@ def test_another_protocol_is_refused(both: tuple[Served, Upstream], name: str) -
 def test_a_websocket_is_an_ordinary_request(both: tuple[Served, Upstream]) -> None:
     """What looks like frames behind it is read as a request, and is none.
 
-    Seen red: a parser that stops reading at an upgrade, so that the bytes are handed on.
+    Seen red: reading stops at an upgrade that nobody makes.
     """
     fields = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")
     got, ended = told(
@@ -160,10 +161,7 @@ def handed_on(origin: Upstream, path: str) -> list[str]:
 @pytest.mark.row(41)
 def test_behind_a_front_there_are_as_many_requests_as_it_has_sent(fronted: tuple[int, Served, Upstream]) -> None:
     """Each request of a probe that the front lets through has a name that the front gave it; and what was asked next,
-    by somebody else over the same connection to us, is answered with its own answer.
-
-    Seen red: `Connection: close` not said after a refusal with bytes left, and the body of a POST not read.
-    """
+    by somebody else over the same connection to us, is answered with its own answer."""
     port, _, origin = fronted
     for at, (name, probe) in enumerate(PROBES.items()):
         origin.asked.clear()
@@ -182,7 +180,7 @@ def test_behind_a_front_there_are_as_many_requests_as_it_has_sent(fronted: tuple
 def test_the_connections_of_a_front_stay_in_step(fronted: tuple[int, Served, Upstream]) -> None:
     """100 requests of many kinds over the few connections that the front keeps: each has its own answer.
 
-    Seen red: a HEAD answered with a body.
+    Seen red: a HEAD is answered with a body, and a front takes it for the next answer.
     """
     port, _, origin = fronted
     kinds = ("GET", "HEAD", "POST", "PUT", "OPTIONS", "DELETE")
@@ -198,10 +196,7 @@ def test_the_connections_of_a_front_stay_in_step(fronted: tuple[int, Served, Ups
 
 @pytest.mark.row(41)
 def test_half_a_body_holds_nobody_else_up(fronted: tuple[int, Served, Upstream]) -> None:
-    """Who announces more than is sent through a front has no other's request taken for the rest.
-
-    Seen red: a connection whose request is not read to its end is used again.
-    """
+    """Who announces more than is sent through a front has no other's request taken for the rest."""
     port, _, origin = fronted
     origin.asked.clear()
     origin.says = {"/half": answer(b"half"), "/other": answer(b"other")}

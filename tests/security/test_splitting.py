@@ -99,8 +99,8 @@ def fields(got: bytes) -> list[bytes]:
 def test_what_an_upstream_says_is_one_answer(both: tuple[Served, Upstream], name: str) -> None:
     """For who asks first, for who gets what is stored, and on the connection that is used next.
 
-    Seen red: `value_bytes` that leaves control characters in (an error of ours, 500), `framing` that takes the first
-    of two lengths, `end_to_end` that leaves out what Connection names.
+    Seen red: what an upstream's Connection names is handed on; control characters of an upstream's fields are handed
+    on; a field of an upstream's may have a blank in its name.
     """
     (server, origin), path = both, f"/o/{name.replace(' ', '-')}"
     origin.says[path] = HEADS[name]
@@ -126,7 +126,7 @@ def test_what_an_upstream_says_is_one_answer(both: tuple[Served, Upstream], name
 def test_what_an_address_says_is_no_field(both: tuple[Served, Upstream], target: str) -> None:
     """Not of the answer, not of the request to the upstream, and no line of the log; a redirect stays on this server.
 
-    Seen red: `_moved` that puts the decoded path into Location.
+    Seen red: a redirect leads to another server.
     """
     server, origin = both
     origin.asked.clear()

@@ -126,10 +126,7 @@ def spelled(scene: Scene) -> Iterator[str]:
 
 @pytest.mark.row(44)
 def test_the_watch_sees_what_is_connected_to(scene: Scene) -> None:
-    """The other tests look for what must not be: here it is seen what may.
-
-    Seen red: a watch that notes nothing.
-    """
+    """The other tests look for what must not be: here it is seen what may."""
     scene.upstream.says = {"/followed/x": answer(b"x")}
     assert scene.ask("/followed/x") == 200
     assert ("127.0.0.1", scene.upstream.port) in scene.connected()
@@ -137,7 +134,7 @@ def test_the_watch_sees_what_is_connected_to(scene: Scene) -> None:
 
 @pytest.mark.row(44)
 def test_an_any_mirror_asks_no_host_that_is_not_public_however_it_is_written(scene: Scene) -> None:
-    """Seen red: `Reach.guarded` that says False."""
+    """Seen red: nobody's addresses are looked at."""
     statuses = {}
     for authority in spelled(scene):
         written = authority.encode("utf-8").decode("latin-1")
@@ -161,7 +158,6 @@ def test_an_any_mirror_asks_no_host_that_is_not_public_however_it_is_written(sce
     ids=["pypi", "npm", "apt", "http"],
 )
 def test_a_redirect_leads_to_none(scene: Scene, target: str, path: str) -> None:
-    """Seen red: `_guarded` asked for the first address only."""
     statuses = {}
     for number, authority in enumerate(spelled(scene)):
         location = f"http://{authority}/secret".encode().decode("latin-1")
@@ -173,10 +169,7 @@ def test_a_redirect_leads_to_none(scene: Scene, target: str, path: str) -> None:
 
 @pytest.mark.row(44)
 def test_the_addresses_that_an_index_names_lead_to_none(scene: Scene) -> None:
-    """Pages and packuments name files anywhere; what is asked of us is the name that we gave them.
-
-    Seen red: `Reach.guarded` that says False where a lookup has completed the plan.
-    """
+    """Pages and packuments name files anywhere; what is asked of us is the name that we gave them."""
     body = {"Content-Type": "application/vnd.pypi.simple.v1+json"}
     for number, authority in enumerate(spelled(scene)):
         url = f"http://{authority}/files/p{number}-1.0.zip"
@@ -202,10 +195,7 @@ def test_the_addresses_that_an_index_names_lead_to_none(scene: Scene) -> None:
 
 @pytest.mark.row(44)
 def test_a_name_that_changes_its_mind_changes_nothing(scene: Scene) -> None:
-    """DNS rebinding: the answers of the resolver are private, public, private; what is connected to was looked at.
-
-    Seen red: `Guard.resolve` that looks at the first address only.
-    """
+    """DNS rebinding: the answers of the resolver are private, public, private; what is connected to was looked at."""
     found = [scene.ask(f"/get/http/changing.test:{scene.inner.port}/{number}") for number in range(3)]
     assert (found[:2], found[2] in (403, 502)) == ([403, 502], True)  # what was public may be remembered for a while
     assert scene.ask("/named/secret") == 403
@@ -218,7 +208,6 @@ def test_a_name_that_changes_its_mind_changes_nothing(scene: Scene) -> None:
     "scheme", ["file", "gopher", "ftp", "dict", "data", "unix", "HTTP", "https+unix", "//127.0.0.1"]
 )
 def test_there_are_no_other_schemes(scene: Scene, scheme: str) -> None:
-    """Seen red: `redirected` that lets any scheme pass (it is then another kind of error, in the log)."""
     scene.upstream.says = {
         "/followed/scheme": answer(b"", f"Location: {scheme}://127.0.0.1/etc/passwd", status="302 Found")
     }

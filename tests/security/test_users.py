@@ -79,7 +79,8 @@ def personal(fields: tuple[str, ...]) -> Said:
 def test_what_one_user_is_given_is_not_given_to_another(both: tuple[Served, Upstream], sent: str, told: str) -> None:
     """Alice asks, then Bob, then somebody who shows nothing, then Alice with a condition and a range.
 
-    Seen red: `after` that stores what was asked for with credentials.
+    Seen red: what was asked for with credentials is stored for all; private answers are stored; a session's answer
+    without a word on its lifetime is stored.
     """
     server, origin = both
     path = f"/{sent}-{told}".replace(" ", "-")
@@ -106,7 +107,7 @@ def on_disk(server: Served) -> None:
 def test_the_credentials_of_users_reach_no_upstream_of_packages(both: tuple[Served, Upstream], target: str) -> None:
     """Nor do cookies that it sets come back to it, or to users.
 
-    Seen red: `send` of a plan with the client's `authorization` in it.
+    Seen red: a client's Authorization goes to the index of packages.
     """
     server, origin = both
     name = f"p{len(origin.asked)}"
@@ -129,7 +130,7 @@ def test_the_credentials_of_users_reach_no_upstream_of_packages(both: tuple[Serv
 def test_a_download_that_one_user_began_is_not_joined_by_another(both: tuple[Served, Upstream]) -> None:
     """1. Alice asks. 2. While her answer comes, Bob asks for the same. 3. Each is given what is his.
 
-    Seen red: `unshare` left out for what turns out to be private.
+    Seen red: a download that turns out to be private is joined by others.
     """
     server, origin = both
 

@@ -45,7 +45,6 @@ def test_none_is_any_number() -> None:
 
 
 def test_the_log_says_it_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
-    """Not seen red yet; to try: `_tell` does not look at `told`."""
     clock = Clock()
     crowd = Crowd(1, clock)
     with caplog.at_level(logging.WARNING):
@@ -60,7 +59,6 @@ def test_the_log_says_it_once_a_minute(caplog: pytest.LogCaptureFixture) -> None
 async def test_one_too_many_is_refused_and_the_others_go_on(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not seen red yet; to try: `connection_made` looks at no number; `connection_lost` gives no place back."""
     monkeypatch.setattr("mirror.server.crowd._whose", lambda _: "192.0.2.1")
     async with listening(application, Hot(), crowd=Crowd(1)) as server:
         async with connected(server) as first:

@@ -19,6 +19,7 @@ class TestRequestsInARow:
     async def test_who_reads_no_answers_is_read_no_more(
         self, application: Application, server: Listening, client: Streams
     ) -> None:
+        """Seen red: who reads no answers is read on, and what comes is held."""
         application.size = 10_000_000
         (connection,) = server.connections
         sent = head(target="/large") * 20_000
@@ -66,6 +67,7 @@ class TestLimits:
     async def test_what_is_too_long_is_refused(
         self, application: Application, server: Listening, client: Streams, status: int, request_head: bytes
     ) -> None:
+        """Seen red: a head may have any number of fields; an address may have any length."""
         client[1].write(head() + request_head + head())
         await ok(client)
         await refused(client, status)
@@ -101,6 +103,7 @@ class TestLimits:
     async def test_what_does_not_end_is_refused_and_the_refusal_heard(
         self, server: Listening, client: Streams, begin: bytes
     ) -> None:
+        """Seen red: one field may have any length."""
         (connection,) = server.connections
         client[1].write(begin)
         client[1].write(b"x" * 20_000_000)

@@ -67,6 +67,7 @@ class TestHeads:
     async def test_one_that_does_not_end_is_over_in_time_however_often_a_byte_comes(
         self, server: Listening, client: Streams
     ) -> None:
+        """Seen red: each byte of a head is given the time of the whole."""
         await begin(server, client, b"GET / HTTP/1.1\r\nX: ")
         for _ in range(2):
             server.wait(LIMITS.head_time / 3)
@@ -121,6 +122,7 @@ class TestRest:
 class TestBodies:
     @pytest.mark.row(32, at="a request's body: 30,000 bytes in 30 s at least")
     async def test_one_that_is_too_slow(self, application: Application, server: Listening, client: Streams) -> None:
+        """Seen red: a request's body may come byte by byte."""
         client[1].write(head("Content-Length: 1000000", method="PUT"))
         await eventually(lambda: application.asked)
         for _ in range(4):
@@ -192,6 +194,7 @@ class TestAnswers:
     async def test_who_takes_nothing_is_reset_and_the_application_told(
         self, application: Application, server: Listening, client: Streams
     ) -> None:
+        """Seen red: who takes nothing is waited for."""
         client[1].write(head(target="/large"))
         (connection,) = server.connections
         await eventually(lambda: connection.flow.write_paused)
@@ -257,6 +260,7 @@ async def test_a_prepared_reply_counts_as_an_answer(both: Both) -> None:
 
 @pytest.mark.row(32, at="one connection each, by a wound clock: 10 s for a head")
 async def test_a_server_looks_by_itself(application: Application) -> None:
+    """Seen red: nobody looks at how long clients are waited for."""
     config = Config(
         application, hot=Hot(), limits=Limits(head_time=0.1), http=MirrorProtocol, ws="none", lifespan="off",
         log_config=None, port=0,

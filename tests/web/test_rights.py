@@ -89,6 +89,7 @@ async def clients(folder: Path, server: Server) -> AsyncIterator[tuple[Clients, 
 @pytest.mark.row(49)
 @pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
 async def test_who_may_do_what(tmp_path: Path, server: Server) -> None:
+    """Seen red: the token is not asked for."""
     async with clients(tmp_path, server) as (asking, _):
         found = {name: await asking.row(ROWS[name], cells) for name, cells in server.cells.items()}
     assert found == server.cells
@@ -154,6 +155,7 @@ async def test_what_is_open_still_hands_its_clients_credentials_on(closed: tuple
 
 @pytest.mark.row(49)
 async def test_after_ten_wrong_tokens_only_a_right_one_is_looked_at(closed: tuple[Clients, Origin]) -> None:
+    """Seen red: tokens may be guessed without a pause."""
     asking, _ = closed
     wrong, right = ROWS["a wrong token"], Who(HERE, (bearer("read"),))
     stats, file = What("GET", "/-/api/stats"), What("GET", f"/closed/{FILE}")
