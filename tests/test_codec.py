@@ -75,7 +75,7 @@ def test_no_bit_of_a_footer_can_flip_unnoticed(entry: Entry, data: st.DataObject
             load_footer(bytes(behind))
 
 
-@pytest.mark.row(53, at="100 examples of each parser in CI")
+@pytest.mark.row(53, at="50 examples of each parser in CI")
 @given(entries, anything, st.sampled_from(["key", "head", "validators", "size", "tags", "blob"]))
 def test_an_entry_with_another_value_in_a_field_is_an_entry_or_a_store_error(
     entry: Entry, value: object, name: str
@@ -87,7 +87,7 @@ def test_an_entry_with_another_value_in_a_field_is_an_entry_or_a_store_error(
         assert "not an entry" in str(exc)  # noqa: PT017
 
 
-@pytest.mark.row(53, at="100 examples of each parser in CI")
+@pytest.mark.row(53, at="50 examples of each parser in CI")
 @given(notes, anything, st.sampled_from(["key", "head", "total", "digest", "extents"]))
 def test_a_note_with_another_value_in_a_field_is_a_note_or_a_store_error(note: Note, value: object, name: str) -> None:
     wrong = json.dumps({**json.loads(dump_note(note, [])), name: value})
@@ -97,7 +97,7 @@ def test_a_note_with_another_value_in_a_field_is_a_note_or_a_store_error(note: N
         assert "not a note" in str(exc)  # noqa: PT017
 
 
-@pytest.mark.row(53, at="100 examples of each parser in CI")
+@pytest.mark.row(53, at="50 examples of each parser in CI")
 @given(st.binary(max_size=100) | anything.map(json.dumps) | st.just("[" * 100_000))
 def test_what_is_no_entry_is_a_store_error(wrong: str | bytes) -> None:
     """Seen red: an entry of another shape is a failure of ours."""

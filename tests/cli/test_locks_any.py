@@ -53,7 +53,7 @@ def test_addresses_are_taken_as_they_stand() -> None:
     assert [one.url for one in lock.wanted] == ["/pypi/simple/six/", "https://upstream.test/x"]
 
 
-@pytest.mark.row(53, at="100 examples of each parser in CI")
+@pytest.mark.row(53, at="50 examples of each parser in CI")
 @given(TREES)
 def test_any_json_is_read_or_refused(tree: object) -> None:
     inner = {"node_modules/a": tree}
@@ -67,7 +67,7 @@ def test_any_json_is_read_or_refused(tree: object) -> None:
             locks.read(json.dumps(written), "package-lock")
 
 
-@pytest.mark.row(53, at="100 examples of each parser in CI")
+@pytest.mark.row(53, at="50 examples of each parser in CI")
 @given(TREES)
 def test_any_toml_is_read_or_refused(tree: object) -> None:
     for text in (f"package = [{_toml(tree)}]", f"packages = [{_toml(tree)}]\nmetadata = {_toml(tree)}"):
@@ -76,7 +76,7 @@ def test_any_toml_is_read_or_refused(tree: object) -> None:
                 locks.read(text, kind)
 
 
-@pytest.mark.row(53, at="100 examples of each parser in CI")
+@pytest.mark.row(53, at="50 examples of each parser in CI")
 @given(LINES, st.sampled_from(sorted(locks.FORMATS)))
 def test_any_lines_are_read_or_refused(lines: list[str], kind: str) -> None:
     text = "\n".join(lines)

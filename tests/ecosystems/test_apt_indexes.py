@@ -114,7 +114,7 @@ def test_a_broken_index_is_the_origins_error(index: bytes) -> None:
         read(index)
 
 
-@pytest.mark.row(53, at="100 examples of each parser in CI")
+@pytest.mark.row(53, at="50 examples of each parser in CI")
 @given(
     st.binary(max_size=300)
     | st.lists(st.sampled_from(PACKAGES.splitlines() + SOURCES.splitlines())).map(lambda x: "\n".join(x).encode())

@@ -108,7 +108,7 @@ def test_an_archive_without_by_hash_has_its_indexes_by_name_alone() -> None:
     assert (plain.name, plain.url) == ("/Packages", "")
 
 
-@pytest.mark.row(53, at="100 examples of each parser in CI")
+@pytest.mark.row(53, at="50 examples of each parser in CI")
 @given(
     st.binary(max_size=300) | st.lists(st.sampled_from(IN_RELEASE.splitlines())).map(lambda x: "\n".join(x).encode())
 )

@@ -124,7 +124,7 @@ VALUES = st.recursive(
 )
 
 
-@pytest.mark.row(53, at="100 examples of each parser in CI")
+@pytest.mark.row(53, at="50 examples of each parser in CI")
 @given(st.dictionaries(st.text(max_size=3), VALUES, max_size=4))
 def test_no_version_however_odd_breaks_a_packument(versions: dict[str, object]) -> None:
     document = {"name": "six", "versions": versions}

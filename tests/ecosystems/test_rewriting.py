@@ -133,7 +133,7 @@ FRAGMENTS = st.lists(
 )
 
 
-@pytest.mark.row(53, at="100 examples of each parser in CI")
+@pytest.mark.row(53, at="50 examples of each parser in CI")
 @given(st.one_of(st.binary(max_size=200), FRAGMENTS.map(lambda parts: "".join(parts).encode())))
 def test_no_html_however_broken_raises_anything_but_an_origin_error(body: bytes) -> None:
     try:
@@ -164,7 +164,7 @@ VALUES = st.recursive(
 )
 
 
-@pytest.mark.row(53, at="100 examples of each parser in CI")
+@pytest.mark.row(53, at="50 examples of each parser in CI")
 @given(
     st.dictionaries(
         st.sampled_from(["files", "meta", "urls", "releases", "versions", "project-status", "projects"]), VALUES

@@ -54,7 +54,7 @@ def not_for_others(head: Head) -> bool:
 class TestTotal:
     """RFC 9111 §4, §3: both questions have an answer, whatever is asked."""
 
-    @pytest.mark.row(53, at="100 examples of each parser in CI")
+    @pytest.mark.row(53, at="50 examples of each parser in CI")
     @settings(max_examples=150)
     @given(REQUESTS, PLANS, st.none() | ENTRIES, CLOCKS)
     def test_before_answers_anything(self, request: Request, plan: Plan, entry: Entry | None, now: float) -> None:
@@ -63,7 +63,7 @@ class TestTotal:
         if isinstance(decision, Hit | StaleHit | Revalidate):
             assert decision.entry is entry
 
-    @pytest.mark.row(53, at="100 examples of each parser in CI")
+    @pytest.mark.row(53, at="50 examples of each parser in CI")
     @settings(max_examples=150)
     @given(REQUESTS, PLANS, st.none() | ENTRIES, HEADS, CLOCKS)
     def test_after_answers_anything(
