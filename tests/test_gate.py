@@ -13,6 +13,8 @@ from tests.conftest import World, take
 from tests.instruments.gated import DAY, House, body, house_of
 from tests.policy.builders import advisory, exemption, rule
 
+pytestmark = pytest.mark.row(51)
+
 MAKE = Callable[..., World]
 WEEK = 7 * DAY
 

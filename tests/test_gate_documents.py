@@ -18,6 +18,8 @@ from tests.conftest import World, take
 from tests.instruments.gated import DAY, JSON, SHORT, SIMPLE, House, body, house_of, written
 from tests.policy.builders import exemption, rule
 
+pytestmark = pytest.mark.row(51)
+
 MAKE = Callable[..., World]
 WEEK = 7 * DAY
 

@@ -18,6 +18,8 @@ from tests.instruments.gated import DAY, House, body, house_of
 from tests.instruments.listening import Listening, listening
 from tests.policy.builders import advisory, exemption, rule
 
+pytestmark = pytest.mark.row(51)
+
 MAKE = Callable[..., World]
 WEEK = 7 * DAY
 
