@@ -26,26 +26,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
+    """One that ends with each file: idle, it takes a fifth of a core from the tests that follow."""
     async with chromium() as found:
         yield found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def axe(pytestconfig: pytest.Config) -> str:
     """The source of axe-core."""
     folder = fetched(pytestconfig, "axe-core", fetch_axe)
     return (folder / "node_modules/axe-core/axe.min.js").read_text()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def origin() -> Iterator[Abroad]:
     with origin_process() as found:
         yield found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory, origin: Abroad) -> Iterator[Served]:
     with served(tmp_path_factory.mktemp("house"), http_mirror(origin.address)) as server:
         yield server
