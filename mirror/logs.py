@@ -15,7 +15,7 @@ FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 PARTS = (
     *("access", "audit", "engine", "evict", "fill", "forwarding", "generations", "index", "jobs", "lookup", "origin"),
-    *("reload", "rights", "server", "stores", "web"),
+    *("policy", "reload", "rights", "server", "stores", "web"),
 )
 """What has a level of its own: the logger `mirror.NAME`."""
 
