@@ -29,7 +29,7 @@ from mirror.stores.blob import AT_ONCE, FileBlob, entry_of, open_blob
 from mirror.stores.codec import load_note
 from mirror.stores.counting import Pace, count
 from mirror.stores.files import freed_by, is_partial, read_own, remove, taken
-from mirror.stores.handles import Handle, Handles
+from mirror.stores.handles import Handle, Handles, unwanted
 from mirror.stores.partial import FOOTER_ROOM, FilePartial, Keeping
 from mirror.stores.proving import Proofs
 from mirror.stores.shelf import Durability, Made, Shelf
@@ -168,7 +168,7 @@ class DiskStore:
         try:
             opened = await asyncio.shield(opening)
         except asyncio.CancelledError:
-            opening.add_done_callback(_unwanted)
+            opening.add_done_callback(unwanted)
             raise
         if opened is None:
             return None
@@ -298,9 +298,3 @@ class DiskStore:
         self._handles.close()
         self._shelf.recent.close()
         await asyncio.to_thread(bind(self._executor.shutdown, wait=True))
-
-
-def _unwanted(opening: asyncio.Future[tuple[int, Entry] | None]) -> None:
-    """Who asked for a blob has gone while a thread opened it."""
-    if not opening.cancelled() and opening.exception() is None and (opened := opening.result()):
-        os.close(opened[0])

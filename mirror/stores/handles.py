@@ -95,3 +95,9 @@ class Handles:
     def close(self) -> None:
         for blob in list(self._kept):
             self.drop(blob)
+
+
+def unwanted(opening: asyncio.Future[tuple[int, Entry] | None]) -> None:
+    """Who asked for a blob has gone while a thread opened it."""
+    if not opening.cancelled() and opening.exception() is None and (opened := opening.result()):
+        os.close(opened[0])
