@@ -41,6 +41,7 @@ class Fill:
         self.body: Body | None = None
         self.pausing = False
         self.published = True
+        self.begun = False  # its turn has come
         self.held = False  # nobody may have a byte before all is stored and accepted
         self.accepting = False
         self.placing = False  # it is here, and being stored
@@ -76,6 +77,7 @@ class Fill:
         if self._linger:
             self._linger.cancel()
             self._linger = None
+        self.fills.deserted.discard(self)
         return follower
 
     def _interim(self, status: int, headers: Headers) -> None:
@@ -92,7 +94,11 @@ class Fill:
             self.body.moved()
             self.body.reconsider()
         if not self._followers and not self._linger and not self.task.done():
+            if not self.begun or len(self.fills.deserted) >= self.fills.settings.deserted:
+                return self.stop()  # a storm of those who leave at once would have us fetch for nobody
+            self.fills.deserted.add(self)
             self._wait_for_readers()
+        return None
 
     def _wait_for_readers(self) -> None:
         self._linger = asyncio.get_running_loop().call_later(self.fills.settings.linger, self._deserted)
@@ -133,6 +139,8 @@ class Fill:
         try:
             if after is not None:
                 await asyncio.wait([after.task])
+            await self.fills.turnstile.turn()
+            self.begun = True
             opening = Opening(outside, asked, self._interim, self.fills.distrusted(asked.plan.urls))
             try:
                 opened = await opening.open()

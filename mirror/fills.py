@@ -12,6 +12,7 @@ from mirror.fill import Asked, Fill
 from mirror.model import Entry
 from mirror.outside import Outside
 from mirror.settings import FillSettings
+from mirror.turnstile import Turnstile
 
 
 @dataclass(eq=False, slots=True)
@@ -35,7 +36,9 @@ class Fills:
 
     def __post_init__(self) -> None:
         self._running: dict[str, Fill] = {}  # whom the next request for a key joins
+        self.turnstile = Turnstile()
         self._all: set[Fill] = set()  # also those of purged keys, and those that pause
+        self.deserted: set[Fill] = set()  # those whose readers have all gone
         self._watches: list[Watch] = []
         self._unshared: dict[str, float] = {}
         self._distrusted: dict[str, float] = {}
@@ -123,6 +126,7 @@ class Fills:
         if self._running.get(fill.key) is fill:
             del self._running[fill.key]
         self._all.discard(fill)
+        self.deserted.discard(fill)
 
     def retire(self, fill: Fill, body: Body) -> None:
         """The bytes are all there, or given up: close the file when the last reader has gone."""

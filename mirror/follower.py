@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mirror.errors import Changed, OriginError
 from mirror.httpcache.conditional import strong_validator
 from mirror.httpcache.fields import content_range
-from mirror.ports import Answer, Interim, Piece
+from mirror.ports import Answer, Interim, Piece, WhenLeft
 from mirror.segment import same_object
 
 if TYPE_CHECKING:
@@ -32,10 +32,26 @@ class Follower:
         self.position = 0
         self.satisfied = False  # it got all that it asked for
 
-    async def opened(self) -> Opened:
-        """How the fill began; raises what kept it from beginning."""
+    async def opened(self, when_left: WhenLeft | None = None) -> Opened:
+        """How the fill began; raises what kept it from beginning, and ConnectionResetError when the client has left."""
         # shield: this client's departure must not cancel what the others wait for.
-        return await asyncio.shield(self._fill.opened)
+        waiting, gone = asyncio.shield(self._fill.opened), False
+        if when_left is None:
+            return await waiting
+
+        def left() -> None:
+            nonlocal gone
+            gone = waiting.cancel()
+
+        when_left(left)
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            if gone:
+                raise ConnectionResetError("the client has gone") from None
+            raise
+        finally:
+            when_left(None)
 
     async def read(self, start: int, end: int | None) -> AsyncGenerator[Piece, None]:
         body = self._fill.body

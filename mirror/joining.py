@@ -42,7 +42,7 @@ class Joining:
         told = fill.opened.done()  # its answer is older than this request
         follower = fill.follow(errand.hop.interim)
         try:
-            opened = await follower.opened()
+            opened = await follower.opened(errand.hop.when_left)
             reply = await self._reply(errand, fill, opened, follower, reason, told=told)
         except BaseException:
             await follower.close()

@@ -246,15 +246,20 @@ class Upload:
 Interim = Callable[[int, Headers], None]
 """Is told of an interim response (RFC 9110 §15.2): status, and its end-to-end fields."""
 
+WhenLeft = Callable[[Callable[[], None] | None], None]
+"""Takes what is to be called once the client has gone; None: nothing, any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hop:
     """What a request brings that is no data: its body, and who is told of interim responses. `again`: the origin is to
-    be asked although what is stored is fresh, unless that never gets stale (an operator's refresh)."""
+    be asked although what is stored is fresh, unless that never gets stale (an operator's refresh). `when_left`: takes
+    what is to be called once the client has gone."""
 
     upload: Upload | None = None
     interim: Interim | None = None
     again: bool = False
+    when_left: WhenLeft | None = None
 
 
 class Origin(Protocol):

@@ -159,8 +159,9 @@ class Config:
 class FillSettings:
     """Bytes and seconds. `ring`: kept in memory for each segment; `soon`: how far ahead of a running segment a reader
     waits instead of starting another; `finish`: missing bytes that are fetched though nobody reads any more; `linger`:
-    how long a fill without readers waits for one; `unshared`: how long a key is known as not to be shared;
-    `distrusted`: how long a URL whose bytes had the wrong digest is not asked where there are others."""
+    how long a fill without readers waits for one; `deserted`: how many may be without readers at a time;
+    `unshared`: how long a key is known as not to be shared; `distrusted`: how long a URL whose bytes had the wrong
+    digest is not asked where there are others."""
 
     ring: int = 4 << 20
     soon: int = 8 << 20
@@ -168,6 +169,7 @@ class FillSettings:
     retries: int = 4
     finish: int = 16 << 20
     linger: float = 2.0
+    deserted: int = 64
     unshared: float = 120.0
     distrusted: float = 600.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

@@ -88,6 +88,27 @@ class TestOneDownloadForAll:
         await world.settled()
         assert (await world.get("/obj/a/3000000", "cc=max-age=60&hold=50%25&times=1")).reply.outcome.hit
 
+    @pytest.mark.row(22, at="5 downloads that are left, of which 2 may go on")
+    async def test_of_downloads_that_everybody_left_a_few_go_on(self, make_world: MAKE) -> None:
+        """Seen red: 10,000 cancelled downloads go on, all of them at once."""
+        query = "cc=max-age=60&hold=50%25&times=1"
+        async with make_world(fill=FillSettings(linger=60.0, deserted=2)).open() as world:
+            for n in range(5):
+                reply = await world.ask(f"/obj/{n}/300000", query)
+                await reply.source.close()
+            await eventually(lambda: len(world.fills.running()) == 2)
+            again = asyncio.create_task(world.get("/obj/0/300000", query))  # whoever is asked for again makes room
+            await eventually(lambda: len(world.fills.deserted) == 1)
+            reply = await world.ask("/obj/5/300000", query)
+            await reply.source.close()
+            for n in range(6):
+                world.origin.release(f"/obj/{n}/300000")
+            assert right(await again, "0", 300_000)
+            await world.settled()
+            for n, stored in enumerate([True, True, False, False, False, True]):
+                assert (await world.get(f"/obj/{n}/300000", query)).reply.outcome.hit == stored
+                assert not world.fills.deserted
+
     async def test_the_entry_is_visible_before_the_last_byte_is_out(self, world: World) -> None:
         reply = await world.ask("/obj/a/3000000")
         seen = 0

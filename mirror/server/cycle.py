@@ -31,6 +31,20 @@ class Cycle(RequestResponseCycle):
 
     _bare = False  # HTTP/1.0 and no length: the end of the connection ends the body
     file_sender: Callable[[], FileSender] | None = None
+    _leaving: Callable[[], None] | None = None
+
+    def when_left(self, call: Callable[[], None] | None) -> None:
+        """An extension of ours: `call` once the client has gone, also while nothing is sent (None: nothing more)."""
+        self._leaving = call
+        if self.disconnected and call is not None:
+            call()
+
+    def left(self) -> None:
+        """The client has gone."""
+        self.disconnected = True
+        self.message_event.set()
+        if self._leaving is not None:
+            self._leaving()
 
     async def run_asgi(self, app: ASGI3Application) -> None:
         if self.disconnected:

@@ -35,8 +35,7 @@ class MirrorProtocol(PatientProtocol):
         if self._file_sender is not None:
             self._file_sender.close()
         if self._current is not None and not self._current.response_complete:
-            self._current.disconnected = True
-            self._current.message_event.set()
+            self._current.left()
         super().connection_lost(exc)
 
     def eof_received(self) -> None:
@@ -88,6 +87,7 @@ class MirrorProtocol(PatientProtocol):
             on_response=self.on_response_complete,
         )
         self.cycle.file_sender = self._sends_files if plain else None
+        self.scope["extensions"]["mirror.left"] = self.cycle.when_left  # type: ignore[assignment]
         if earlier is None or earlier.response_complete:
             self._start_asgi_task(self.cycle, self._application(self.cycle))
         else:  # pipelined: answered in order

@@ -13,6 +13,9 @@ from mirror.outcome import Outcome
 from mirror.web.access import Asked, Line
 from mirror.web.replies import Sent
 
+GONE = 499
+"""What stands in the log for the status of an answer that nobody was there to get (a number of nginx's)."""
+
 
 @dataclass(slots=True)
 class Ended:
@@ -32,6 +35,11 @@ class Ended:
     def failed(self, detail: str) -> None:
         """It ends with an error of ours, or breaks off."""
         self.outcome, self.word = Outcome(detail=detail), "ERROR"
+
+    def left(self) -> None:
+        """The client has gone; where it did so before there was an answer, that is all there is to tell."""
+        if not self.sent.status:
+            self.sent.status, self.outcome = GONE, Outcome(detail="client-left")
 
     def withheld(self, rule: str) -> None:
         """That rule of the policy refuses it."""

@@ -22,7 +22,7 @@ from mirror.web import access
 from mirror.web.doors import let_in
 from mirror.web.ended import Ended
 from mirror.web.prepared import PREPARED, Prepared, different, lasts, small
-from mirror.web.replies import INTERIM, ZERO_COPY, Interims, Send, Sent, send_error, send_reply
+from mirror.web.replies import INTERIM, LEFT, ZERO_COPY, Interims, Send, Sent, send_error, send_reply
 
 log = access.log
 
@@ -106,7 +106,7 @@ class Proxy:
             else:
                 mirror, request = self._request(scope)
                 ended.counted = self._counters.of(mirror.name)
-                reply = await self._answer(mirror, request, Hop(_upload(request, receive), interims), ended)
+                reply = await self._answer(mirror, request, _hop(scope, request, receive, interims), ended)
                 reply = await self._prepare(scope, reply, mirror, request, ended)
             ended.outcome, ended.key = reply.outcome, different(reply.key, request)
             await send_reply(reply, request, send, sent, self._wall(), interims)
@@ -118,7 +118,8 @@ class Proxy:
                 log.warning("%s: broken off after %d bytes: %s", access.address(scope), sent.count, exc)
             else:
                 await send_error(exc, scope["method"], send, sent, self._wall(), name)
-        except ConnectionError:  # the client has left
+        except ConnectionError:
+            ended.left()
             raise
         except Elsewhere:  # whoever answers logs it
             ended.outcome = None
@@ -192,6 +193,12 @@ class Proxy:
         query = scope["query_string"].decode("latin-1")
         client = " ".join(str(part) for part in scope.get("client") or ())
         return mirror, Request(scope["method"], slash + path or "/", query, headers, base, client, token)
+
+
+def _hop(scope: Scope, request: Request, receive: Receive, interims: Interims | None) -> Hop:
+    # A change is brought to its end, whoever still waits for it.
+    left = scope.get("extensions", {}).get(LEFT) if request.method in ("GET", "HEAD") else None
+    return Hop(_upload(request, receive), interims, when_left=left)
 
 
 def _decision(reply: Reply) -> Decision:

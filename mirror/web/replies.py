@@ -25,6 +25,10 @@ ZERO_COPY = "http.response.zerocopysend"
 INTERIM = "http.response.interim"
 """The extension by which our server takes interim responses (ASGI's own, for 103 alone, cannot say all of one)."""
 
+LEFT = "mirror.left"
+"""The extension by which our server tells that the client has gone while nothing is sent: it takes what is to be called
+then."""
+
 WINDOW = 2 * 1024 * 1024
 
 BLOCKED = "Blocked by mirror policy"

@@ -70,6 +70,14 @@ class _Application:
         await send({"type": "http.response.body", "body": b"ok"})
 
 
+async def _quiet(app: _Application, wire: _Wire) -> None:
+    """Until nothing more happens: many requests that came at once are answered one after the other."""
+    before = None
+    while before != (before := (len(app.asked), len(wire.written))):
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+
 async def _conversation(pieces: list[bytes]) -> tuple[list[tuple[Any, ...]], bytes]:
     app, state, wire = _Application(), ServerState(), _Wire()
     config = Config(app, hot=Hot(), http=MirrorProtocol, ws="none", lifespan="off", log_config=None,
@@ -81,10 +89,8 @@ async def _conversation(pieces: list[bytes]) -> tuple[list[tuple[Any, ...]], byt
         if wire.closed:
             break
         protocol.data_received(piece)
-        for _ in range(50):
-            await asyncio.sleep(0)
-    for _ in range(50):
-        await asyncio.sleep(0)
+        await _quiet(app, wire)
+    await _quiet(app, wire)
     protocol.connection_lost(None)
     tasks = list(state.tasks)
     if tasks:
