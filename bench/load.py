@@ -1,23 +1,26 @@
 """What loads cost the hits of others: `python -m bench.load [--scale 1.0] [NAME...]` prints a table.
 
 Each load runs against a server of its own, with an origin in a process of its own; hits of one hot object are measured
-before it and while it runs. Sizes are those of the scorecard at scale 1, except the query strings (100,000 of a
-million). Clients, server and origin share this machine's cores: where they are few, the ratio is also theirs.
+before it and while it runs, by a process of its own. Sizes are those of the scorecard at scale 1, except the query
+strings (100,000 of a million). Where there are two cores or more, the server has one of them to itself, before and
+under load: clients, origin and measurement, which share the others, are no part of what is measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import resource
 import tempfile
 import time
 from pathlib import Path
 
 from tests.instruments import storms
+from tests.instruments.meter import Meter
 from tests.instruments.origin import origin_process
 from tests.instruments.server import http_mirror, served
-from tests.instruments.storms import HOT, Place, Storm, p99
+from tests.instruments.storms import HOT, Place, Storm
 
 SMALL = 'max_size = "14MB"\nmin_free = "1MB"\ndurability = "none"'
 LARGE = 'min_free = "1MB"\ndurability = "none"'
@@ -41,17 +44,28 @@ async def measured(name: str, place: Place, scale: float) -> str:
     storm, size, _ = LOADS[name]
     for _ in range(3):
         await place.ask(HOT)
-    quiet = await p99(place, lambda: True)
-    before, began = place.descriptors(), time.monotonic()
-    task = asyncio.create_task(storm(place, max(10, int(size * scale))))
-    loaded = await p99(place, task.done) if name != "SIGTERM" else float("nan")
-    told, took = await task, time.monotonic() - began
-    if name == "SIGTERM":
-        return f"| {name} | {size * scale:.0f} | {quiet * 1e3:.1f} | - | - | - | - | {took:.0f} s | {told} |"
-    after = await place.settled(before + 10)
-    memory = place.server.memory() / 2**20
-    figures = f"{quiet * 1e3:.1f} | {loaded * 1e3:.1f} | {loaded / quiet:.1f} | {memory:.0f} | {before}/{after}"
-    return f"| {name} | {size * scale:.0f} | {figures} | {took:.0f} s | {told} |"
+    quiet = await asyncio.to_thread(Meter(place.server.port, HOT).end)
+    before, used, began = place.descriptors(), place.server.cpu(), time.monotonic()
+    meter = Meter(place.server.port, HOT) if name != "SIGTERM" else None
+    told = await storm(place, max(10, int(size * scale)))
+    took, many = time.monotonic() - began, f"{size * scale:.0f}"
+    if meter is None:
+        return f"| {name} | {many} | {quiet.p99 * 1e3:.1f} | - | - | - | - | - | {took:.0f} s | {told} |"
+    loaded, used = await asyncio.to_thread(meter.end), place.server.cpu() - used
+    after, memory = await place.settled(before + 10), place.server.memory() / 2**20
+    figures = f"{quiet.p99 * 1e3:.1f} | {loaded.p99 * 1e3:.1f} | {loaded.p99 / quiet.p99:.1f}"
+    return (
+        f"| {name} | {many} | {figures} | {memory:.0f} | {before}/{after} | {used / took:.0%} | {took:.0f} s | {told} |"
+    )
+
+
+def apart(server: int) -> None:
+    """Give the server's process (and what it starts) a core to itself, and this one and its children the others."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        for task in os.listdir(f"/proc/{server}/task"):
+            os.sched_setaffinity(int(task), cores[-1:])
+        os.sched_setaffinity(0, cores[:-1])
 
 
 def main() -> None:
@@ -61,18 +75,25 @@ def main() -> None:
     asked = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    print("| load | count | p99 of hits quiet, ms | under load, ms | ratio | RSS, MiB | fds before/after | took | |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| load | count | p99 of hits quiet, ms | under load, ms | ratio | RSS, MiB | fds before/after | CPU | took | |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    cores = os.sched_getaffinity(0)
     for name in asked.names or LOADS:
         with (
             tempfile.TemporaryDirectory() as folder,
             origin_process() as origin,
             served(Path(folder), http_mirror(origin.url(), LOADS[name][2])) as server,
         ):
+            os.sched_setaffinity(origin.pid, sorted(cores)[:-1] or cores)
+            apart(server.pid)
             try:
                 print(asyncio.run(measured(name, Place(server, origin), asked.scale)), flush=True)
             except (AssertionError, OSError, EOFError, TimeoutError) as exc:
                 print(f"| {name} | BROKEN: {type(exc).__name__}: {exc} |", flush=True)
+            finally:
+                os.sched_setaffinity(0, cores)
 
 
 if __name__ == "__main__":

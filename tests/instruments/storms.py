@@ -1,5 +1,5 @@
 """Loads that a server has to stand, all from this machine; each says what became of it, and raises AssertionError where
-a promise is broken. `Figures` measure hits meanwhile."""
+a promise is broken."""
 
 from __future__ import annotations
 
@@ -65,21 +65,6 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     head = await reader.readuntil(b"\r\n\r\n")
     fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
     return int(head.split(b" ")[1]), await reader.readexactly(int(fields[b"content-length"]))
-
-
-async def p99(place: Place, until: Callable[[], bool], least: int = 200) -> float:
-    """Seconds that 99 of 100 hits take at most, one after the other on one connection, 200 of them or more."""
-    reader, writer = await place.connected()
-    took = []
-    while len(took) < least or not until():
-        began = time.perf_counter()
-        writer.write(asking(HOT))
-        status, _ = await answer(reader)
-        took.append(time.perf_counter() - began)
-        assert status == 200
-        await asyncio.sleep(0.005)
-    writer.close()
-    return sorted(took)[len(took) * 99 // 100]
 
 
 Storm = Callable[[Place, int], Awaitable[str]]
