@@ -109,10 +109,15 @@ class Asker:
 
     def cost(self, target: str, fields: str, count: int, *, anew: bool) -> float:
         """Microseconds of the server's CPU for each."""
-        before = self.server.cpu()
+        before = spent(self.server.pid)
         for _ in range(count):
             self.ask(target, fields, anew=anew)
-        return 1e6 * (self.server.cpu() - before) / count
+        return 1e6 * (spent(self.server.pid) - before) / count
+
+
+def spent(pid: int) -> float:
+    """Seconds that the threads of a process have had a core, to the nanosecond."""
+    return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
 def main() -> None:
