@@ -50,6 +50,12 @@ def _by_host(request: Request) -> Response:
     return Response(200, [], OURS if "localhost" in (request.headers.get("host") or "") else PUBLIC)
 
 
+def _found(place: str, *names: str) -> bytes:
+    """What a search finds."""
+    objects = [{"package": {"name": name, "description": place}} for name in names]
+    return json.dumps({"objects": objects, "total": 2}, separators=(",", ":")).encode()
+
+
 class House:
     """A mirror of a public upstream that has the house's names as well; `house` is one that has these alone."""
 
@@ -90,7 +96,7 @@ class House:
             for path in (f"/{place}/@acme%2fx", f"/{place}/@acme/x"):
                 origin.route(path, headers=JSON, body=json.dumps(packument).encode())
             origin.route(f"/{place}/@acme/x/-/x-1.0.0.tgz", body=body)
-            origin.route(f"/{place}/-/v1/search", headers=JSON, body=json.dumps({"objects": [place]}).encode())
+            origin.route(f"/{place}/-/v1/search", headers=JSON, body=_found(place, "@acme/x", "left-pad"))
             return
         # Both at one path: which of the two hosts was asked, the Host field tells.
         url = origin.url(f"/p/{name}")
@@ -202,8 +208,14 @@ async def test_but_an_upstream_of_the_house_is_the_only_one_in_every_mode(house:
 
 async def test_a_search_for_it_goes_to_the_house(npm: House) -> None:
     npm.become(housed=True)
-    assert json.loads(await npm.get(NPM["search"])) == {"objects": ["house"]}
-    assert json.loads(await npm.get("/-/v1/search?text=left-pad")) == {"objects": ["public"]}
+    assert await npm.get(NPM["search"]) == _found("house", "@acme/x", "left-pad")
+    assert await npm.get("/-/v1/search?text=left-pad") == _found("public", "left-pad")
+
+
+@pytest.mark.parametrize(("mode", "left"), [("enforce", ("left-pad",)), ("audit", ("@acme/x", "left-pad"))])
+async def test_nor_is_a_public_one_found_by_what_does_not_name_it(npm: House, mode: str, left: tuple[str, ...]) -> None:
+    npm.become(mode=mode)
+    assert await npm.get("/-/v1/search?text=pad") == _found("public", *left)
 
 
 class TestAudits:
