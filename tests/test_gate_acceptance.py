@@ -70,7 +70,7 @@ def paged(python: House, versions: list[str], *files: dict[str, Any], **more: An
 
 class TestPython:
     async def test_a_wheel_that_is_added_today_to_an_old_release_is_held_alone(self, python: House) -> None:
-        """G.3, I.pypi: cooldown per file, at every door; the old files of the version stay, and so does the version."""
+        """G.pypi, G.3, I.pypi: cooldown per file, at every door; the old files stay, and so does the version."""
         old, new = "six-1.16.0-py2-none-any.whl", "six-1.16.0-py3-none-any.whl"
         paged(python, ["1.16.0"], listed(python, old, 900), listed(python, new, 0.1))
         python.become(min_age=WEEK)

@@ -36,6 +36,7 @@ async def told(house: House, version: str = "1.17.0", **fields: str) -> tuple[st
 
 
 async def test_an_exempted_artifact_is_fresh_until_its_exemption_ends(house: House) -> None:
+    """PROTOCOLS G.1."""
     until = house.world.clock() + DAY
     house.become(min_age=WEEK, exempt=(exemption("six", until=until),))
     for fields in ({}, {}, {"range": "bytes=0-9"}, {"if_none_match": "*"}):  # fetched, stored, a part, a 304

@@ -125,6 +125,7 @@ class TestSearches:
         return {each["package"]["name"]: each["package"].get("version") for each in told["objects"]}
 
     async def test_what_nobody_gets_is_not_found_from_the_next_request_on(self, npm: House) -> None:
+        """PROTOCOLS G.2."""
         assert await self._found(npm) == {"six": "1.17.0", "seven": "1.17.0"}
         malicious = advisory("six", ("introduced", "0"), name="MAL-1", ecosystem="npm", kind="SEMVER")
         for more in ({"deny": (rule("six"),)}, {"private": (selector("six"),)}, {"allow": (rule("seven"),)}):

@@ -20,7 +20,7 @@ from mirror.policy.rules import Policy
 from mirror.ports import Upload
 from tests.conftest import World, send
 from tests.instruments.answers import Response
-from tests.instruments.gated import DAY, JSON, SIMPLE, written
+from tests.instruments.gated import DAY, JSON, SIMPLE, found, written
 from tests.policy.builders import advised, advisory, rule
 
 MAKE = Callable[..., World]
@@ -48,13 +48,6 @@ NPM = {
 
 def _by_host(request: Request) -> Response:
     return Response(200, [], OURS if "localhost" in (request.headers.get("host") or "") else PUBLIC)
-
-
-def _found(place: str, *names: str) -> bytes:
-    """What a search finds."""
-    return (
-        json.dumps({"objects": [{"package": {"name": name, "at": place}} for name in names]}).replace(" ", "").encode()
-    )
 
 
 class House:
@@ -97,7 +90,7 @@ class House:
             for path in (f"/{place}/@acme%2fx", f"/{place}/@acme/x"):
                 origin.route(path, headers=JSON, body=json.dumps(packument).encode())
             origin.route(f"/{place}/@acme/x/-/x-1.0.0.tgz", body=body)
-            origin.route(f"/{place}/-/v1/search", headers=JSON, body=_found(place, "@acme/x", "left-pad"))
+            origin.route(f"/{place}/-/v1/search", headers=JSON, body=found(place, "@acme/x", "left-pad"))
             return
         # Both at one path: which of the two hosts was asked, the Host field tells.
         url = origin.url(f"/p/{name}")
@@ -209,8 +202,8 @@ async def test_but_an_upstream_of_the_house_is_the_only_one_in_every_mode(house:
 
 async def test_a_search_for_it_goes_to_the_house(npm: House) -> None:
     npm.become(housed=True)
-    assert await npm.get(NPM["search"]) == _found("house", "@acme/x", "left-pad")
-    assert await npm.get("/-/v1/search?text=left-pad") == _found("public", "left-pad")
+    assert await npm.get(NPM["search"]) == found("house", "@acme/x", "left-pad")
+    assert await npm.get("/-/v1/search?text=left-pad") == found("public", "left-pad")
 
 
 class TestAudits:
