@@ -141,7 +141,7 @@ def _known(told: Artifact, fact: Fact | None) -> Artifact:
 
 def _ends(mirror: Mirror, artifact: Artifact, verdict: Verdict) -> float:
     """When an artifact that is given now will be refused: never, where it is old enough when its exemption ends."""
-    until = verdict.until if verdict.allowed else inf
+    until = verdict.until
     while until < _NEVER:
         later = mirror.gate.verdict(artifact, until)
         if later.refused or later.until <= until:
