@@ -5,25 +5,31 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from functools import partial
+from math import inf
 
 from mirror.changes import Mark, of_facts
 from mirror.ecosystems import views
 from mirror.errors import NotFound, OriginError, Unavailable, Withheld
+from mirror.heads import IMMUTABLE
+from mirror.httpcache.fields import format_date
 from mirror.lookup import Lookups
-from mirror.model import Fact, Mirror, Plan, Subject
+from mirror.model import Fact, Headers, Mirror, Plan, Subject
 from mirror.outside import Outside
 from mirror.policy.artifact import Artifact, Verdict
-from mirror.reply import Lasting, Reply
+from mirror.reply import Again, Lasting, Reply
 
 log = logging.getLogger("mirror.policy")
 
 _KNOWN = 20_000  # artifacts that somebody was given lately
+_NEVER = 253402300800.0  # the year 10000, which no date can be written of
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """What the gate of that fingerprint said of an artifact `at` an instant: so it stays before `verdict.until`, and
-    while nothing of `mark` changes. `named`: an index names it."""
+    while nothing of `mark` changes. `named`: an index names it. `ends`: when it is given no more, as far as can be
+    foreseen; inf: never."""
 
     artifact: Artifact
     verdict: Verdict
@@ -31,11 +37,25 @@ class Admitted:
     mark: Mark
     at: float
     named: bool = True
+    ends: float = inf
 
     def bounded(self, reply: Reply) -> Reply:
-        """The reply, which lasts no longer than this."""
+        """The reply, which lasts no longer than this: neither here nor in caches behind us."""
         lasting = reply.lasting and bounded(reply.lasting, self.verdict.until, self.mark)
-        return replace(reply, lasting=lasting, admitted=(self.artifact, self.verdict))
+        head = replace(reply.head, headers=self._ending(reply.head.headers))
+        again = reply.again and partial(self._again, reply.again)
+        return replace(reply, head=head, lasting=lasting, again=again, admitted=(self.artifact, self.verdict))
+
+    def _ending(self, headers: Headers) -> Headers:
+        """The fields of what may not be given for ever. The end is told as an instant, which means the same whenever
+        the reply is sent, and to caches that do not reckon with Date and Age."""
+        if self.ends >= _NEVER or headers.get("cache-control") != IMMUTABLE:
+            return headers
+        return headers.set("cache-control", "public").set("expires", format_date(self.ends))
+
+    async def _again(self, again: Again, begun: bool) -> Reply | None:
+        other = await again(begun)
+        return other and self.bounded(other)
 
 
 def bounded(lasting: Lasting, until: float, mark: Mark = ()) -> Lasting:
@@ -45,7 +65,7 @@ def bounded(lasting: Lasting, until: float, mark: Mark = ()) -> Lasting:
 
 def waits(mirror: Mirror, plan: Plan) -> Unavailable | None:
     """Why nobody gets yet what is planned, where that names packages."""
-    named = plan.subject is not None or (plan.rewrite is not None and plan.rewrite.slots)
+    named = plan.subject is not None or (plan.rewrite is not None and plan.rewrite.judged)
     if not named or not mirror.gate.waits:
         return None
     return Unavailable("the advisories of the policy are still being read; nothing gets through before")
@@ -107,7 +127,8 @@ class Admission:
         verdict = mirror.gate.verdict(artifact, now)
         if failed is not None and verdict.refused and verdict.rule == "unknown":
             raise failed  # that it is not known is the origin's fault, and may be over soon
-        return Admitted(artifact, verdict, mirror.gate.fingerprint, mark, now, fact is not None)
+        ends = _ends(mirror, artifact, verdict)
+        return Admitted(artifact, verdict, mirror.gate.fingerprint, mark, now, fact is not None, ends)
 
 
 def _known(told: Artifact, fact: Fact | None) -> Artifact:
@@ -116,3 +137,14 @@ def _known(told: Artifact, fact: Fact | None) -> Artifact:
         return told
     known = views.artifact(told.ecosystem, fact)
     return replace(known, package=known.package or told.package, version=known.version or told.version)
+
+
+def _ends(mirror: Mirror, artifact: Artifact, verdict: Verdict) -> float:
+    """When an artifact that is given now will be refused: never, where it is old enough when its exemption ends."""
+    until = verdict.until
+    while until < _NEVER:
+        later = mirror.gate.verdict(artifact, until)
+        if later.refused or later.until <= until:
+            return until
+        until = later.until
+    return inf

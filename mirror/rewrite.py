@@ -33,10 +33,17 @@ class Rewrite:
     `variant` names everything that the output depends on besides the stored body (format, base URL).
     `apply` is pure: stored body and fields in, `Rewritten` out; raises OriginError if the body is no such document.
     `vary` is the Vary field of the answer. `slots`: the document names artifacts, and `apply` takes a `view` and what
-    the mirror has `seen`, which the facts of these slots say, the first ones before the others.
+    the mirror has `seen`, which the facts of these slots say, the first ones before the others. `listing`: it names
+    packages, too, but no facts are kept of it: there is a `view` and nothing `seen`.
     """
 
     variant: str
     apply: Callable[..., Rewritten]
     vary: str = "Accept"
     slots: tuple[str, ...] = ()
+    listing: bool = False
+
+    @property
+    def judged(self) -> bool:
+        """Whether what it makes depends on what the mirror's gate lets through."""
+        return self.listing or bool(self.slots)

@@ -87,7 +87,7 @@ class Rewriting:
 
     async def _seen(self, mirror: Mirror, plan: Plan, rewrite: Rewrite, now: float, digest: str) -> Rewrite:
         """The rewrite that leaves out what the gate refuses at `now`."""
-        seen = await self._lookups.seen(mirror, plan, rewrite.slots, digest)
+        seen = {} if rewrite.listing else await self._lookups.seen(mirror, plan, rewrite.slots, digest)
 
         def view(artifact: Artifact) -> Verdict:
             return mirror.gate.verdict(artifact, now)
@@ -108,6 +108,6 @@ class Rewriting:
 
 def _of(mirror: Mirror, rewrite: Rewrite) -> Rewrite:
     """The rewrite as it is remembered: what the gate lets through changes with its rules."""
-    if not mirror.gate or not rewrite.slots:
+    if not mirror.gate or not rewrite.judged:
         return rewrite
     return replace(rewrite, variant=f"{rewrite.variant} {mirror.gate.fingerprint}")

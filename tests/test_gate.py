@@ -43,6 +43,7 @@ class TestArtifacts:
     async def test_a_fresh_release_is_refused_at_its_own_address_and_the_one_before_is_given(
         self, house: House
     ) -> None:
+        """PROTOCOLS G.2, I.npm."""
         house.become(min_age=WEEK)
         error = await house.refused(house.file("1.17.0"))
         assert str(error).startswith("six 1.17.0 is 2 days old; minimum age 7 days (policy 'cooldown'), reached ")
@@ -55,6 +56,7 @@ class TestArtifacts:
         assert [record.path for record in house.world.origin.log] == [house.page]
 
     async def test_it_matures_without_any_change_upstream(self, house: House) -> None:
+        """PROTOCOLS G.1."""
         house.become(min_age=WEEK)
         await house.refused(house.file("1.17.0"))
         house.world.clock.wind(5 * DAY - 1)
@@ -65,11 +67,13 @@ class TestArtifacts:
     @pytest.mark.parametrize("fields", [{}, {"range": "bytes=0-9"}, {"if_none_match": "*"}])
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
     async def test_stored_bytes_are_not_exempt(self, house: House, method: str, fields: dict[str, str]) -> None:
+        """PROTOCOLS G.2."""
         await house.given([house.file("1.17.0")])
         house.become(min_age=WEEK)
         await house.refused(house.file("1.17.0"), method=method, **fields)
 
     async def test_nor_is_a_mirror_that_is_offline(self, house: House) -> None:
+        """PROTOCOLS G.2."""
         await house.given([house.page, house.file("1.16.0"), house.file("1.17.0")])
         house.become(min_age=WEEK)
         house.world.mirror = replace(house.world.mirror, offline=True)
@@ -77,6 +81,7 @@ class TestArtifacts:
         assert (await house.world.get(house.file("1.16.0"), "")).body == body("1.16.0")
 
     async def test_what_stands_beside_a_file_is_refused_with_it(self, python: House) -> None:
+        """PROTOCOLS G.2."""
         beside = [f"{python.file('1.17.0')}.metadata", "/integrity/six/1.17.0/six-1.17.0-py3-none-any.whl/provenance"]
         await python.given(beside)
         python.become(min_age=WEEK)
@@ -84,6 +89,7 @@ class TestArtifacts:
         await python.given([each.replace("1.17.0", "1.16.0") for each in beside])
 
     async def test_the_attestations_of_a_version_are_refused_with_it(self, npm: House) -> None:
+        """PROTOCOLS G.2."""
         npm.become(min_age=WEEK)
         await npm.refused(npm.file("1.17.0"), "/-/npm/v1/attestations/six@1.17.0", "/six/1.17.0")
         await npm.given(["/-/npm/v1/attestations/six@1.16.0", "/six/1.16.0"])
@@ -96,6 +102,7 @@ class TestArtifacts:
         assert house.world.origin.requests() == asked
 
     async def test_with_one_the_index_is_loaded_where_nothing_is_known(self, house: House) -> None:
+        """PROTOCOLS G.2."""
         await house.given([house.file("1.17.0")])
         await house.world.facts.drop("o")
         for entry in [entry async for batch in house.world.index.scan() for entry in batch]:
@@ -108,6 +115,7 @@ class TestArtifacts:
     async def test_no_date_anywhere_is_held_or_let_through_as_configured(
         self, house: House, unknown: str, given: bool
     ) -> None:
+        """PROTOCOLS G.pypi."""
         house.publish({"1.17.0": None})
         house.become(min_age=WEEK, unknown=unknown)
         if given:
@@ -154,6 +162,7 @@ class TestArtifacts:
         assert (await house.refused(house.file("1.17.0"))).rule == "deny"
 
     async def test_an_abbreviated_packument_has_no_dates_so_the_full_one_is_fetched(self, npm: House) -> None:
+        """PROTOCOLS G.npm."""
         await npm.world.get(npm.page, "", accept="application/vnd.npm.install-v1+json")
         await npm.given([npm.file("1.16.0")])
         npm.become(min_age=WEEK)
@@ -161,12 +170,14 @@ class TestArtifacts:
         await npm.given([npm.file("1.16.0")])
 
     async def test_a_malicious_version_is_refused_though_its_bytes_are_stored(self, house: House) -> None:
+        """FIELD T9, git-pkgs#358."""
         ecosystem = {"pypi": "PyPI", "npm": "npm"}[house.world.ecosystem]
         await house.given([house.file("1.16.0")])
         house.become(advisory("six", name="MAL-2026-1", ecosystem=ecosystem, versions=["1.16.0"]))
         assert (await house.refused(house.file("1.16.0"))).rule == "malicious"
 
     async def test_an_exemption_ends(self, house: House) -> None:
+        """PROTOCOLS G.7."""
         until = house.world.clock() + DAY
         house.become(min_age=WEEK, exempt=(exemption("six", until=until),))
         await house.given([house.file("1.17.0")])

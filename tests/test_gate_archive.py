@@ -52,6 +52,7 @@ async def refused(world: World, path: str, rule: str) -> None:
 
 @pytest.mark.parametrize("indexed", [True, False])
 async def test_a_package_is_refused_stored_or_not(world: World, indexed: bool) -> None:
+    """PROTOCOLS G.2."""
     if indexed:
         await known(world)
     assert (await world.get(DEB, "")).body == BODY
@@ -73,6 +74,7 @@ async def test_its_source_is_refused_with_it(world: World) -> None:
 
 
 async def test_it_waits_from_when_an_index_named_it_first(world: World) -> None:
+    """PROTOCOLS G.apt."""
     await known(world)
     become(world, min_age=DAY, dates="first-seen")
     await refused(world, DEB, "cooldown")

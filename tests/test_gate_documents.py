@@ -49,6 +49,7 @@ async def asked(house: House, **fields: str) -> Reply:
 
 
 async def test_a_fresh_release_is_invisible_and_appears_without_any_change_upstream(house: House) -> None:
+    """PROTOCOLS G.1."""
     house.become(min_age=WEEK)
     assert await house.versions() == ["1.16.0"]
     house.world.clock.wind(5 * DAY - 1)
@@ -58,6 +59,7 @@ async def test_a_fresh_release_is_invisible_and_appears_without_any_change_upstr
 
 
 async def test_a_document_that_is_fresh_is_made_anew_when_something_matures(house: House) -> None:
+    """PROTOCOLS G.1."""
     house.world.mirror = replace(house.world.mirror, ttl=30 * DAY)
     house.become(min_age=WEEK)
     assert await house.versions() == ["1.16.0"]
@@ -68,6 +70,7 @@ async def test_a_document_that_is_fresh_is_made_anew_when_something_matures(hous
 
 
 async def test_another_policy_makes_another_document_of_what_is_stored(house: House) -> None:
+    """PROTOCOLS G.1."""
     assert await house.versions() == ["1.16.0", "1.17.0"]
     house.become(min_age=WEEK)
     assert await house.versions() == ["1.16.0"]
@@ -77,6 +80,7 @@ async def test_another_policy_makes_another_document_of_what_is_stored(house: Ho
 
 @pytest.mark.parametrize("form", ["text/html", "application/vnd.pypi.simple.v1+html", SIMPLE])
 async def test_in_every_form_of_a_page(python: House, form: str) -> None:
+    """PROTOCOLS G.2."""
     python.become(min_age=WEEK)
     got = await python.world.get("/simple/six/", "", accept=form)
     assert b"six-1.16.0" in got.body
@@ -84,6 +88,7 @@ async def test_in_every_form_of_a_page(python: House, form: str) -> None:
 
 
 async def test_from_an_index_that_has_html_alone_nothing_is_dated(python: House) -> None:
+    """PROTOCOLS G.pypi."""
     link = '<a href="/p/six-1.16.0-py3-none-any.whl">six-1.16.0-py3-none-any.whl</a>'
     python.world.origin.route("/simple/six/", headers=[("content-type", "text/html")], body=link.encode())
     python.become(min_age=WEEK)
@@ -95,6 +100,7 @@ async def test_from_an_index_that_has_html_alone_nothing_is_dated(python: House)
 
 
 async def test_in_both_forms_of_a_packument_and_its_parts(npm: House) -> None:
+    """PROTOCOLS G.2."""
     npm.become(min_age=WEEK)
     for accept in (SHORT, "application/json"):
         got = json.loads((await npm.world.get("/six", "", accept=accept)).body)
@@ -108,6 +114,7 @@ async def test_in_both_forms_of_a_packument_and_its_parts(npm: House) -> None:
 
 
 async def test_the_full_form_is_asked_for_whatever_the_client_wants(npm: House) -> None:
+    """PROTOCOLS G.npm."""
     npm.become(min_age=WEEK)
     await npm.world.get("/six", "", accept=SHORT)
     await npm.given([npm.file("1.16.0")])
@@ -117,6 +124,7 @@ async def test_the_full_form_is_asked_for_whatever_the_client_wants(npm: House) 
 
 
 async def test_the_legacy_document_speaks_of_the_newest_that_may_be_seen(python: House) -> None:
+    """PROTOCOLS G.2, A.3.13."""
     now = python.world.clock()
     files = {
         version: [
@@ -145,6 +153,7 @@ class TestCaches:
     """PROTOCOLS G.1."""
 
     async def test_the_entity_tag_follows_what_may_be_seen(self, house: House) -> None:
+        """PROTOCOLS G.1, I.general."""
         house.world.mirror = replace(house.world.mirror, ttl=30 * DAY)
         house.become(min_age=WEEK)
         tags = []
@@ -154,6 +163,7 @@ class TestCaches:
         assert tags[0] == tags[1] != tags[2]
 
     async def test_so_does_a_304(self, house: House) -> None:
+        """PROTOCOLS G.1."""
         house.world.mirror = replace(house.world.mirror, ttl=30 * DAY)
         house.become(min_age=WEEK)
         tag = (await asked(house)).head.headers.get("etag") or ""
@@ -167,6 +177,7 @@ class TestCaches:
         return shape(reply, request, house.world.clock()).status
 
     async def test_clients_ask_again_each_time_and_a_prepared_reply_ends(self, house: House) -> None:
+        """PROTOCOLS G.1."""
         house.world.mirror = replace(house.world.mirror, ttl=30 * DAY)
         house.become(min_age=WEEK)
         await asked(house)
@@ -177,6 +188,7 @@ class TestCaches:
         assert reply.lasting.until == house.world.clock() + 5 * DAY
 
     async def test_the_end_of_an_exemption_ends_it_too(self, house: House) -> None:
+        """PROTOCOLS G.1."""
         until = house.world.clock() + 300
         house.become(min_age=WEEK, exempt=(exemption("six", until=until),))
         assert await house.versions() == ["1.16.0", "1.17.0"]
@@ -189,6 +201,7 @@ class TestCaches:
 
 
 async def test_all_that_is_refused_is_told_why(npm: House) -> None:
+    """PROTOCOLS G.8."""
     npm.become(deny=(rule("six", reason="use seven"),))
     with pytest.raises(Withheld, match="use seven") as caught:
         await npm.versions()
@@ -225,7 +238,7 @@ async def test_a_page_of_which_all_is_refused_has_no_files(python: House) -> Non
 
 
 async def test_what_a_document_shows_is_what_is_given(house: House) -> None:
-    """FIELD T9: filtered in the index, but served by its address."""
+    """FIELD T9, git-pkgs#239: filtered in the index, but served by its address."""
     house.publish({"1.0.0": 400.0, "1.1.0": None, "1.2.0": 6.9, "1.3.0": 7.0, "1.4.0": -1.0})
     house.become(min_age=WEEK, dates="first-seen")
     shown = await house.versions()

@@ -66,6 +66,7 @@ async def heated(request: pytest.FixtureRequest, make_world: MAKE) -> AsyncItera
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_a_policy_that_denies_it_ends_a_prepared_reply(heated: Heated, method: str) -> None:
+    """FIELD T9, git-pkgs#358."""
     heated.become(min_age=WEEK)
     await heated.heat("1.16.0", method)
     heated.become(min_age=WEEK, deny=(rule("six"),))
@@ -73,6 +74,7 @@ async def test_a_policy_that_denies_it_ends_a_prepared_reply(heated: Heated, met
 
 
 async def test_a_policy_where_there_was_none_does(heated: Heated) -> None:
+    """PROTOCOLS G.2."""
     await heated.heat("1.17.0")
     heated.become(min_age=WEEK)
     assert (await heated.get("1.17.0")).startswith(b"HTTP/1.1 403 ")
@@ -106,7 +108,7 @@ async def test_other_facts_do(heated: Heated) -> None:
 
 
 async def test_what_a_client_is_told(heated: Heated) -> None:
-    """PROTOCOLS H.2: uv prints title and detail, npm prints error."""
+    """PROTOCOLS G.8, H.2: uv prints title and detail, npm prints error."""
     heated.become(min_age=WEEK)
     head, _, text = (await heated.get("1.17.0")).partition(b"\r\n\r\n")
     fields = {name.lower(): value for name, value in (line.split(b": ", 1) for line in head.split(b"\r\n")[1:])}

@@ -20,7 +20,7 @@ from mirror.policy.rules import Policy
 from mirror.ports import Upload
 from tests.conftest import World, send
 from tests.instruments.answers import Response
-from tests.instruments.gated import DAY, JSON, SIMPLE, written
+from tests.instruments.gated import DAY, JSON, SIMPLE, found, written
 from tests.policy.builders import advised, advisory, rule
 
 MAKE = Callable[..., World]
@@ -90,7 +90,7 @@ class House:
             for path in (f"/{place}/@acme%2fx", f"/{place}/@acme/x"):
                 origin.route(path, headers=JSON, body=json.dumps(packument).encode())
             origin.route(f"/{place}/@acme/x/-/x-1.0.0.tgz", body=body)
-            origin.route(f"/{place}/-/v1/search", headers=JSON, body=json.dumps({"objects": [place]}).encode())
+            origin.route(f"/{place}/-/v1/search", headers=JSON, body=found(place, "@acme/x", "left-pad"))
             return
         # Both at one path: which of the two hosts was asked, the Host field tells.
         url = origin.url(f"/p/{name}")
@@ -202,8 +202,8 @@ async def test_but_an_upstream_of_the_house_is_the_only_one_in_every_mode(house:
 
 async def test_a_search_for_it_goes_to_the_house(npm: House) -> None:
     npm.become(housed=True)
-    assert json.loads(await npm.get(NPM["search"])) == {"objects": ["house"]}
-    assert json.loads(await npm.get("/-/v1/search?text=left-pad")) == {"objects": ["public"]}
+    assert await npm.get(NPM["search"]) == found("house", "@acme/x", "left-pad")
+    assert await npm.get("/-/v1/search?text=left-pad") == found("public", "left-pad")
 
 
 class TestAudits:
@@ -288,9 +288,8 @@ def test_only_where_packages_have_names_of_their_own(tmp_path: Any) -> None:
 @pytest.mark.parametrize("private", [False, True])
 async def test_each_has_its_own_credentials(npm: House, private: bool) -> None:
     npm.become(housed=True)
-    npm.world.mirror = replace(
-        npm.world.mirror, auth=("authorization", "Bearer public"), private_auth=("authorization", "Bearer house")
-    )
+    public, house = (("authorization", f"Bearer {name}") for name in ("public", "house"))
+    npm.world.mirror = replace(npm.world.mirror, auth=public, private_auth=house)
     npm.world.origin.route("/public/other", headers=JSON, body=b'{"name":"other","versions":{}}')
     await npm.get("/@acme/x" if private else "/other")
     (record,) = npm.world.origin.log

@@ -105,6 +105,7 @@ async def test_a_refusal_is_counted_by_its_rule_and_told_in_the_log(
 
 @pytest.mark.parametrize("times", [1, 5])
 async def test_the_record_has_the_rule_by_which_it_got_through_hot_or_not(house: House, times: int) -> None:
+    """PROTOCOLS G.7."""
     house.become(min_age=WEEK, exempt=(exemption("six", until=house.world.clock() + DAY),))
     door = Door(house)
     await door.ask("1.17.0", times)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from mirror.ecosystems import houses, packuments, paths, subjects
+from mirror.ecosystems import houses, packuments, paths, searches, subjects
 from mirror.ecosystems.accept import quality, ranges
 from mirror.ecosystems.bodies import json_whole, not_html
 from mirror.ecosystems.packuments import ABBREVIATED, FULL
@@ -141,9 +141,7 @@ def _registry(mirror: Mirror, request: Request, segments: list[str]) -> Plan | R
             return _refused()
         case ["v1", "search"] | ["all"]:
             path = "/-/" + "/".join(segments) + paths.query(request.query)
-            return _asked(
-                mirror, houses.named_in(mirror, request.query), lambda asked: _plain(asked, path, _SEARCH_TTL)
-            )
+            return _asked(mirror, houses.named_in(mirror, request.query), lambda asked: _listing(asked, mirror, path))
         case ["npm", "v1", "keys"]:
             return _plain(mirror, "/-/npm/v1/keys", HOUR)
         case ["package", *name, "dist-tags"]:
@@ -153,6 +151,15 @@ def _registry(mirror: Mirror, request: Request, segments: list[str]) -> Plan | R
             package, _, version = "/".join(spec).rpartition("@")
             return _asked(mirror, _package(package), lambda asked: _attestations(asked, package, version))
     raise NotFound("Not found")
+
+
+def _listing(asked: Mirror, mirror: Mirror, path: str) -> Plan:
+    """A search, or the list of all packages: as it is, or less what the gate refuses."""
+    planned = _plain(asked, path, _SEARCH_TTL)
+    if not mirror.gate:
+        return planned
+    apply = partial(searches.shown, housed=asked is not mirror)
+    return replace(planned, rewrite=Rewrite("listing", apply, _NOT_BY_ACCEPT, listing=True))
 
 
 def _attestations(mirror: Mirror, package: str, version: str) -> Plan:

@@ -89,6 +89,7 @@ advisories = "osv.json"
 
 
 def test_a_policy_that_is_loaded_while_it_runs_holds_for_what_is_hot(guarded: Guarded) -> None:
+    """PROTOCOLS G.7."""
     guarded.heat()
     guarded.become('[[policy.deny]]\npackages = ["gated"]\nreason = "not in this house"')
     guarded.refused("not in this house")

@@ -38,11 +38,13 @@ def test_what_npm_cannot_order_has_no_place(text: str) -> None:
 
 
 def test_latest_is_the_highest_release_below_the_hidden_one() -> None:
+    """PROTOCOLS B.3.10."""
     assert moved({"latest": "2.0.0"}, {"2.0.0"}, "1.0.0 1.2.0 1.10.0 1.9.0") == {"latest": "1.10.0"}
 
 
 def test_a_back_port_that_was_published_later_is_not_latest() -> None:
     # git-pkgs takes the newest by time, and gets 1.9.9, which was published after 2.0.0.
+    """PROTOCOLS I.npm."""
     assert moved({"latest": "2.1.0"}, {"2.1.0"}, "2.0.0 1.9.9") == {"latest": "2.0.0"}
 
 
@@ -52,6 +54,7 @@ def test_a_version_above_the_hidden_one_is_not_latest() -> None:
 
 def test_a_prerelease_is_not_latest_though_it_is_the_highest() -> None:
     # bokuweb/sakimori#14: latest became a canary.
+    """PROTOCOLS I.npm."""
     assert moved({"latest": "2.0.0"}, {"2.0.0"}, "1.4.0 2.0.0-canary.1") == {"latest": "1.4.0"}
     assert moved({"latest": "2.0.0"}, {"2.0.0"}, "2.0.0-rc.1 3.0.0") == {}
 
@@ -64,6 +67,7 @@ def test_latest_that_was_a_prerelease_itself_stays_in_its_line_where_there_is_no
 
 
 def test_other_tags_stay_in_the_line_of_the_version_that_they_named() -> None:
+    """PROTOCOLS B.3.10."""
     visible = "3.0.0-beta.2 3.0.0-beta.10 3.0.0-rc.1 2.9.0 1.5.0 0.0.0-canary-abc"
     tags: dict[str, object] = {
         "next": "3.0.0-beta.11",
@@ -99,6 +103,7 @@ VERSIONS = st.sampled_from([*ORDER, "odd", "1.0"])
 def test_every_tag_names_a_visible_version_not_above_the_one_it_named(
     tags: dict[str, object], hidden: set[str], visible: set[str]
 ) -> None:
+    """PROTOCOLS B.3.10."""
     known = dict.fromkeys(sorted(visible - hidden), False)
     found = remapped(tags, hidden, known)
     assert [tag for tag in tags if tag in found] == list(found)

@@ -25,6 +25,7 @@ AT = datetime(2026, 11, 28, 7, 22, 57, tzinfo=UTC).timestamp()
     ],
 )
 def test_a_time_with_a_zone_is_an_instant(text: str, expected: float) -> None:
+    """PROTOCOLS G.6."""
     assert instants.seconds(text) == pytest.approx(expected, abs=1e-6)
 
 

@@ -94,6 +94,7 @@ class TestUnderAView:
         assert found["vulnerabilities"] == ["y"]
 
     def test_a_version_without_files_left_goes_and_it_speaks_of_the_latest_left(self) -> None:
+        """PROTOCOLS A.3.13."""
         document = project([file("1.0", requires_python=">=3")], [], [file("1.2", 1.0)])
         found = shown(document, cooldown(3))
         assert list(found["releases"]) == ["1.0", "1.1"]

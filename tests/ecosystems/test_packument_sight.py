@@ -106,6 +106,7 @@ class TestHidden:
         assert document["dist-tags"]["latest"] == "2.0.0"
 
     def test_a_tag_for_which_there_is_no_stand_in_is_dropped(self) -> None:
+        """PROTOCOLS I.npm."""
         assert read(packument(AGES), versions({"2.0.0-rc.1"}))["dist-tags"] == {"latest": "2.1.0"}
         assert tags(packument(AGES), versions({"2.0.0-rc.1"})) == {"latest": "2.1.0"}
         assert tags(packument(AGES), cooldown(25)) == {"latest": "1.1.0", "next": "2.0.0-rc.1"}
@@ -246,6 +247,7 @@ class TestDatesAdded:
 
     @pytest.mark.parametrize("stated", [{}, None, "an object is expected", "absent"])
     def test_a_packument_without_times_gets_them(self, stated: object) -> None:
+        """FIELD T9, pnpm#9963."""
         document = packument({"1.0.0": None, "1.1.0": None}) | {"time": stated}
         if stated == "absent":
             del document["time"]
@@ -291,6 +293,7 @@ def packages(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(packages(), st.data(), st.sets(NAMES))
 def test_what_stays_is_byte_for_byte_what_it_was(document: dict[str, Any], data: st.DataObject, gone: set[str]) -> None:
+    """PROTOCOLS G.9."""
     body = json_text(document, data.draw).encode()
     full, names = made(body).body, set(document["versions"])
     hidden = names & gone

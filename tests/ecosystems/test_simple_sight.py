@@ -76,10 +76,12 @@ class TestInEveryForm:
 
     def test_where_all_are_hidden_it_is_a_page_without_files(self, form: str) -> None:
         # A 404 would make uv ask the next index for the project, a 403 would make it speak of credentials.
+        """PROTOCOLS I.pypi."""
         for document, sent in ((page(listed(WHEEL)), JSON), (linked(), "text/html")):
             assert names(made(document, form, cooldown(2000), sent=sent), form) == []
 
     def test_yanked_files_and_quarantine_stay_what_they_are(self, form: str) -> None:
+        """PROTOCOLS G.3."""
         document = page(listed(OLD, yanked="broken"), listed(WHEEL, 1.0))
         answer = made(document, form, cooldown(3))
         if form == JSON:
@@ -92,6 +94,7 @@ class TestInEveryForm:
 
 class TestVersions:
     def test_a_version_goes_with_its_last_file(self) -> None:
+        """PROTOCOLS G.3."""
         document = page(listed(OLD), listed(SDIST, 1.0), listed(WHEEL, 1.0))
         assert read(document, JSON, cooldown(3))["versions"] == ["1.16.0"]
         assert read(document, JSON, files({WHEEL}))["versions"] == ["1.16.0"]
@@ -167,6 +170,7 @@ class TestHtmlInPlace:
 
 class TestDatesAdded:
     def test_files_without_a_time_get_the_instant_at_which_they_were_first_seen(self) -> None:
+        """FIELD T9, uv#12449."""
         document = page(listed(WHEEL), listed(SDIST, None), listed(OLD, None, **{"upload-time": None}))
         seen = {f"/files/packages/b7/ce/{name}": NOW - 7 for name in (WHEEL, SDIST)}.get
         found = read(document, JSON, None, seen)

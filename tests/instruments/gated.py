@@ -29,6 +29,13 @@ def body(version: str) -> bytes:
     return b"PK\x03\x04" + f"six {version}".encode() * 50
 
 
+def found(place: str, *names: str) -> bytes:
+    """What a search of npm's finds."""
+    return (
+        json.dumps({"objects": [{"package": {"name": name, "at": place}} for name in names]}).replace(" ", "").encode()
+    )
+
+
 class House:
     """One package `six`, of which each version is published so many days before the clock's now (None: nobody knows).
 

@@ -96,6 +96,16 @@ def history(span: str) -> dict[str, Any]:
     return {"step": step, "began": now - count * step, "samples": samples}
 
 
+def held(mirror: str) -> list[dict[str, Any]]:
+    """What the policy keeps back."""
+    now = time.time()
+    one = {"allowed": False, "enforced": True, "dated": "origin", "package": "httpx", "version": "9.0", "file": "httpx"}
+    young = "httpx 9.0 is 2 days old; minimum age 7 days (policy 'cooldown')"
+    found = [one | {"address": LONG, "rule": "cooldown", "reason": young, "until": now + 5 * DAY}]
+    found.append(one | {"address": EVIL, "rule": "deny", "reason": EVIL, "until": None, "enforced": False})
+    return [each | {"published": now - 2 * DAY, "first_seen": now, "mirror": mirror} for each in found]
+
+
 def clients() -> dict[str, Any]:
     """The lines for each client."""
     here = "http://mirror.example.com:8000"

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from mirror.web import page
-from tests.page.pretended import DAY, ENTRIES, KEYS, MIRRORS, SIZES, clients, entry, history, requests, upstreams
+from tests.page.pretended import DAY, ENTRIES, KEYS, MIRRORS, SIZES, clients, entry, held, history, requests, upstreams
 
 
 class Stub:
@@ -130,6 +130,9 @@ class Answers:
         more = str(cursor + limit) if cursor + limit < len(found) else None
         return {"entries": found[cursor : cursor + limit], "cursor": more, "complete": True}
 
+    def held(self, mirror: str, limit: int = 100, cursor: str = "") -> dict[str, Any]:
+        return {"held": held(mirror) if self._stub.entries else [], "cursor": None, "complete": True}
+
     def purge(self, body: dict[str, Any]) -> dict[str, Any]:
         found = self._stub.selected(body)
         dry, soft = body.get("dry_run", False), body.get("soft", False)
@@ -173,7 +176,7 @@ def _routed(made: FastAPI, stub: Stub) -> None:
     answers = Answers(stub)
     made.add_api_route("/-/ready", answers.ready)
     gets = {"stats": stub.stats, "history": history, "clients": clients}
-    gets |= {name: getattr(answers, name) for name in ("fills", "jobs", "entries", "explain")}
+    gets |= {name: getattr(answers, name) for name in ("fills", "jobs", "entries", "explain", "held")}
     for name, answer in gets.items():
         made.add_api_route(f"/-/api/{name}", answer)
     made.add_api_route("/-/api/events", answers.events, response_model=None)

@@ -28,6 +28,7 @@ async def test_markup_in_keys_reasons_and_errors_stays_text(browser: Browser) ->
     with serving(stub) as address:
         async with sight(browser, address) as seen:
             page = (await seen.open()).page
+            await seen.told("#held", EVIL)
             await page.fill("#search", "<img")
             await seen.until("document.querySelectorAll('#entries tr').length === 1")
             assert EVIL in (await seen.texts("#entries .long"))[0]

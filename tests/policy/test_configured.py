@@ -97,7 +97,7 @@ def test_what_is_written_is_what_counts(tmp_path: Path) -> None:
 
 
 def test_an_archive_has_no_minimum_age_but_its_own(tmp_path: Path) -> None:
-    """It states no dates: all would be held."""
+    """PROTOCOLS G.apt: it states no dates: all would be held."""
     config = read(tmp_path, FULL)
     assert verdict(config, "debian", "curl", days=None).allowed
     assert verdict(config, "debian", "acme-tools").rule == "private"

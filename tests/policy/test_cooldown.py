@@ -28,6 +28,7 @@ def test_a_fresh_release_is_held_and_matures() -> None:
 
 
 def test_the_minimum_is_inclusive() -> None:
+    """PROTOCOLS G.6."""
     gate = gatekeeper(min_age=WEEK)
     assert gate.verdict(six(days=7), NOW).allowed
     assert not gate.verdict(six(days=7), NOW - 0.001).allowed
@@ -35,7 +36,7 @@ def test_the_minimum_is_inclusive() -> None:
 
 @pytest.mark.parametrize("published", [None, NOW + 601, 0.0, -5.0, inf, -inf, nan])
 def test_a_release_whose_date_is_not_known_is_held(published: float | None) -> None:
-    """Nora #679: an unknown date let the release through."""
+    """FIELD T9, nora#679: an unknown date let the release through."""
     verdict = gatekeeper(min_age=WEEK).verdict(Artifact("pypi", "six", "1.17.0", published=published), NOW)
     assert said(verdict) == (False, "unknown")
     assert verdict.reason == "when six 1.17.0 was published is not known; minimum age 7 days (policy 'unknown')"
@@ -52,6 +53,7 @@ def test_without_a_minimum_age_nobody_asks_for_dates() -> None:
 
 
 def test_a_date_ahead_of_the_clock_is_none_until_the_clock_reaches_it() -> None:
+    """PROTOCOLS G.6."""
     gate, ahead = gatekeeper(min_age=WEEK), Artifact("pypi", "six", "1.17.0", published=NOW + 1000)
     assert gate.verdict(ahead, NOW).until == NOW + 400
     assert said(gate.verdict(ahead, NOW + 399)) == (False, "unknown")

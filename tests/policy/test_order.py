@@ -122,6 +122,7 @@ def test_where_there_is_a_list_of_what_is_allowed_all_else_is_not(
 
 
 def test_an_exemption_ends() -> None:
+    """PROTOCOLS G.7."""
     gate = gatekeeper(min_age=7 * DAY, exempt=(exemption("six", until=NOW + DAY),))
     verdict = gate.verdict(six(days=1), NOW)
     assert (said(verdict), verdict.until) == ((True, "exempt"), NOW + DAY)
@@ -135,7 +136,20 @@ def test_of_several_exemptions_the_last_to_end_counts() -> None:
     assert gatekeeper(min_age=7 * DAY, exempt=several).verdict(six(days=1), NOW).until == NOW + 2 * DAY
 
 
+@pytest.mark.parametrize(
+    ("written", "through", "held"),
+    [("six", "six", "six-x"), ("@acme/*", "@acme/x", "@other/x"), ("acme-*", "acme-x", "acme"), ("*", "six", None)],
+)
+def test_an_exemption_is_of_a_package_a_scope_or_a_prefix(written: str, through: str, held: str | None) -> None:
+    """PROTOCOLS G.7."""
+    gate = gatekeeper("npm", min_age=7 * DAY, exempt=(exemption(written),))
+    assert said(gate.verdict(Artifact("npm", through, "1.0.0", published=NOW), NOW)) == (True, "exempt")
+    if held is not None:
+        assert said(gate.verdict(Artifact("npm", held, "1.0.0", published=NOW), NOW)) == (False, "cooldown")
+
+
 def test_an_exemption_of_a_version_is_of_no_other() -> None:
+    """PROTOCOLS G.7."""
     gate = gatekeeper(min_age=7 * DAY, exempt=(exemption("six", versions="1.17.0", ecosystem="pypi"),))
     assert gate.verdict(six("1.17.0", days=1), NOW).allowed
     assert not gate.verdict(six("1.17.1", days=1), NOW).allowed

@@ -6,6 +6,7 @@ import { $ } from "./dom.js";
 import * as entries from "./entries.js";
 import * as explain from "./explain.js";
 import * as fills from "./fills.js";
+import * as held from "./held.js";
 import * as jobs from "./jobs.js";
 import * as live from "./live.js";
 import * as purge from "./purge.js";
@@ -26,9 +27,10 @@ function key(event) {
 }
 
 document.addEventListener("keydown", key);
-for (const part of [token, status, totals, fills, upstreams, disk, entries, purge, explain, jobs, live]) part.start();
+for (const part of [token, status, totals, fills, upstreams, disk, entries, held, purge, explain, jobs, live]) part.start();
 clients.load();
 token.changes.addEventListener("change", () => {
   clients.load();
   entries.again();
+  held.again();
 });
