@@ -117,7 +117,7 @@ class Admission:
 
     async def judge(self, mirror: Mirror, subject: Subject, *, asks: bool = True) -> Admitted:
         """What the gate says now. Without `asks`: by what is stored. OriginError as `admit`."""
-        mark = self._outside.changes.mark(of_facts(mirror.name))
+        mark = self._outside.changes.mark(*of_facts(mirror.name, subject.lookup.slots))
         failed: OriginError | None = None
         try:
             fact = await self._lookups.about(mirror, subject.lookup, asks=asks)

@@ -9,6 +9,7 @@ import mmap
 import os
 import random
 import zlib
+from collections.abc import Iterable
 
 SLOTS = 1 << 16
 SIZE = 8 * SLOTS
@@ -29,10 +30,11 @@ class Changes:
     def mark(self, *names: str) -> Mark:
         return tuple((slot := _slot(name), self._marks[slot]) for name in names)
 
-    def changed(self, name: str) -> None:
-        """Whatever was prepared from `name` before is not right any more."""
-        # Random, not counted: two who count at the same time would leave the mark that only one of them made.
-        self._marks[_slot(name)] = random.getrandbits(64)
+    def changed(self, *names: str) -> None:
+        """Whatever was prepared from one of these before is not right any more."""
+        for name in names:
+            # Random, not counted: two who count at the same time would leave the mark that only one of them made.
+            self._marks[_slot(name)] = random.getrandbits(64)
 
     def all_changed(self) -> None:
         """As `changed`, of every name there is."""
@@ -52,8 +54,28 @@ def of_key(key: str) -> str:
     return key.partition(" ")[0]
 
 
-def of_facts(mirror: str) -> str:
+def of_facts(mirror: str, slots: Iterable[str] = ()) -> tuple[str, ...]:
+    """The names of what the documents in these slots say; without any: of what all of the mirror's documents say."""
+    found = tuple(f"facts {mirror} {slot}" for slot in slots)
+    return (_lost(mirror), *found) if found else (_any(mirror),)
+
+
+def put(mirror: str, slot: str) -> tuple[str, ...]:
+    """The names that change when a document comes into a slot."""
+    return _any(mirror), f"facts {mirror} {slot}"
+
+
+def lost(mirror: str) -> tuple[str, ...]:
+    """The names that change when facts of a mirror go, whichever they were."""
+    return _any(mirror), _lost(mirror)
+
+
+def _any(mirror: str) -> str:
     return f"facts {mirror}"
+
+
+def _lost(mirror: str) -> str:
+    return f"lost facts {mirror}"
 
 
 def _slot(name: str) -> int:

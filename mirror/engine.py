@@ -139,7 +139,7 @@ class Engine:
 
     async def _carry_out(self, errand: Errand) -> Reply:
         # Before anything is looked at: what changes from here on must be noticed.
-        mark = self._outside.changes.mark(of_key(errand.plan.key), of_facts(errand.mirror.name))
+        mark = self._outside.changes.mark(of_key(errand.plan.key), *_facts(errand.mirror, errand.plan))
         steady = not (errand.plan.generation or (errand.plan.lookup and errand.plan.lookup.generation))
         if errand.plan.lookup is not None and errand.plan.lookup.eager:
             resolved = await self._lookups.resolve(errand.mirror, errand.plan, errand.request.client)
@@ -268,6 +268,14 @@ class Engine:
     async def close(self) -> None:
         await self._lookups.close()
         self._documents.close()
+
+
+def _facts(mirror: Mirror, plan: Plan) -> tuple[str, ...]:
+    """The names of the facts that the reply to a plan depends on: none where it looks none up."""
+    if plan.lookup is not None and not plan.lookup.slots:
+        return of_facts(mirror.name)
+    slots = (*(plan.lookup.slots if plan.lookup else ()), *(plan.rewrite.slots if plan.rewrite else ()))
+    return of_facts(mirror.name, slots) if slots else ()
 
 
 def _known(errand: Errand, looked: Looked) -> Errand:

@@ -14,7 +14,7 @@ from mirror.server.hot import Hot
 from mirror.web.proxy import Proxy
 from tests.conftest import World
 from tests.instruments.both import NAMES, ask
-from tests.instruments.gated import DAY, House, body, house_of
+from tests.instruments.gated import DAY, SIMPLE, House, body, house_of
 from tests.instruments.listening import Listening, listening
 from tests.policy.builders import advisory, exemption, rule
 
@@ -105,6 +105,21 @@ async def test_other_facts_do(heated: Heated) -> None:
     await heated.house.versions()
     await heated.house.world.settled()
     assert (await heated.get("1.16.0")).startswith(b"HTTP/1.1 403 ")
+
+
+async def test_what_is_said_of_another_package_does_not(heated: Heated) -> None:
+    """Seen red: on a mirror that reads many indexes, nothing is prepared for long."""
+    heated.become(min_age=WEEK)
+    await heated.heat("1.16.0")
+    (kept,) = heated.listener.hot._order.values()
+    house = heated.house
+    other = house.page.replace("six", "seven")
+    page = (await house.world.get(house.page, "", accept=SIMPLE if house.pypi else "application/json")).body
+    page = page.replace(b"six", b"seven").replace(b"/1.", b"/2.")
+    house.world.origin.route(other, headers=[("content-type", SIMPLE if house.pypi else "application/json")], body=page)
+    assert (await house.world.get(other, "")).reply.head.status == 200
+    await house.world.settled()
+    assert kept.ready(house.world.clock())
 
 
 async def test_what_a_client_is_told(heated: Heated) -> None:

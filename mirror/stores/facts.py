@@ -18,7 +18,7 @@ from functools import partial as bind
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mirror.changes import Changes, of_facts
+from mirror.changes import Changes, lost, put
 from mirror.errors import StoreError
 from mirror.evict import on_disk
 from mirror.model import Fact
@@ -94,7 +94,7 @@ class FileFacts:
         finally:
             draft.unlink(missing_ok=True)
             self._drafts.discard(draft.name)
-            self.changes.changed(of_facts(mirror))  # on the thread: the caller may have been cancelled
+            self.changes.changed(*put(mirror, slot))  # on the thread: the caller may have been cancelled
 
     def _listed(self, mirror: str) -> dict[str, None]:
         """The mirror's files, oldest first; held in memory from the first use on. Under the lock."""
@@ -174,7 +174,7 @@ class FileFacts:
             size = _size(self._path / mirror / file)
             (self._path / mirror / file).unlink()
             self._bytes[mirror] = self._bytes.get(mirror, 0) - size
-            self.changes.changed(of_facts(mirror))
+            self.changes.changed(*lost(mirror))
 
     async def drop(self, mirror: str) -> None:
         """Remove all facts of one mirror."""
@@ -185,7 +185,7 @@ class FileFacts:
             self._bytes.pop(mirror, None)
             shutil.rmtree(self._path / mirror, ignore_errors=True)
             self._files.pop(mirror, None)
-        self.changes.changed(of_facts(mirror))
+        self.changes.changed(*lost(mirror))
 
     def bytes_on_disk(self) -> int:
         """Bytes that all facts take."""

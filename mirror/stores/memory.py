@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from mirror.changes import Changes, of_facts, of_key
+from mirror.changes import Changes, lost, of_key, put
 from mirror.errors import Mismatch, NoRoom, StoreError
 from mirror.extents import Extents
 from mirror.model import Digest, Entry, Fact
@@ -271,7 +271,7 @@ class MemoryFacts:
         slots = self._slots.setdefault(mirror, {})
         slots.pop(slot, None)  # the newest is found first
         slots[slot] = (source, found)
-        self.changes.changed(of_facts(mirror))
+        self.changes.changed(*put(mirror, slot))
 
     async def source(self, mirror: str, slot: str) -> str | None:
         return self._slots.get(mirror, {}).get(slot, (None, {}))[0]
@@ -297,4 +297,4 @@ class MemoryFacts:
     async def drop(self, mirror: str) -> None:
         """Remove all facts of one mirror."""
         self._slots.pop(mirror, None)
-        self.changes.changed(of_facts(mirror))
+        self.changes.changed(*lost(mirror))

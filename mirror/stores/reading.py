@@ -105,7 +105,7 @@ class ReadingFacts(FileFacts):
     def _listed(self, mirror: str) -> dict[str, None]:
         mark = self._marks.get(mirror)
         if mark is None or self.changes.since(mark):
-            self._marks[mirror] = self.changes.mark(of_facts(mirror))
+            self._marks[mirror] = self.changes.mark(*of_facts(mirror))
             self._files.pop(mirror, None)
         return super()._listed(mirror)
 

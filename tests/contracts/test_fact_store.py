@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mirror.changes import of_facts
+from mirror.changes import Mark, of_facts
 from mirror.errors import OriginError, StoreError
 from mirror.model import Digest, Fact
 from mirror.ports import FactStore
@@ -373,9 +373,25 @@ class TestOnDisk:
 
 
 async def test_it_tells_of_what_has_changed(facts: Facts) -> None:
-    mark = facts.changes.mark(of_facts("m"))
+    def marks() -> list[Mark]:
+        return [facts.changes.mark(*of_facts("m", slots)) for slots in ((), ("s",), ("other", "s"), ("other",))]
+
+    def changed(marks: list[Mark]) -> list[bool]:
+        return [facts.changes.since(mark) for mark in marks]
+
+    before = marks()
     await facts.put("m", "s", "d", [SIX], NOW)
-    assert facts.changes.since(mark)
-    mark = facts.changes.mark(of_facts("m"))
+    assert changed(before) == [True, True, True, False]
+    before = marks()
+    await facts.put("another", "s", "d", [SIX], NOW)
+    assert changed(before) == [False] * 4
     await facts.drop("m")
-    assert facts.changes.since(mark)
+    assert changed(before) == [True] * 4
+
+
+async def test_it_tells_that_a_broken_list_is_gone(on_disk: FileFacts) -> None:
+    await on_disk.put("m", "s", "d", [SIX], NOW)
+    before = on_disk.changes.mark(*of_facts("m", ("s",)))
+    files(on_disk)[0].write_bytes(b"{}")
+    assert await on_disk.source("m", "s") is None
+    assert on_disk.changes.since(before)
