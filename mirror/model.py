@@ -11,6 +11,7 @@ from mirror.digest import Digest, strongest
 from mirror.fact import Fact
 from mirror.headers import Headers
 from mirror.policy.artifact import OPEN, Artifact, Gate
+from mirror.policy.frozen import AsOf
 from mirror.reach import Reach, Route
 from mirror.rewrite import Rewrite, Rewritten
 
@@ -92,7 +93,8 @@ class Mirror:
     says where requests may go. `keyring` is the file of the keys that must have signed an APT archive's releases, ""
     where that is the clients' affair alone. `access` "token": clients have to show one. `max_size`: bytes on disk that
     may be stored of it, None where it has no share of its own. `gate` says which packages get through.
-    `private_upstreams` are asked for the packages of the house, and they alone, with `private_auth`.
+    `private_upstreams` are asked for the packages of the house, and they alone, with `private_auth`. `as_of`: this is
+    the mirror as of then (see `mirror.frozen`).
     """
 
     name: str
@@ -114,6 +116,7 @@ class Mirror:
     gate: Gate = OPEN
     private_upstreams: tuple[str, ...] = ()
     private_auth: tuple[str, str] | None = field(default=None, repr=False)
+    as_of: AsOf | None = None
 
     def route(self, plan: Plan, request: Request | None = None) -> Route:
         """How the requests of a plan travel, for the client of that request: with the credentials, when all of its
