@@ -19,7 +19,7 @@ from mirror.policy.frozen import AsOf, Frozen
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(rf"{_DAY.pattern}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}Z")
-_DATED = ("pypi", "npm")
+_DATED = ("pypi", "npm", "apt")
 
 
 def split(segment: str) -> tuple[str, str]:
@@ -50,6 +50,10 @@ def as_of(known: Mirror, text: str, now: float) -> Mirror:
     if begin > now:
         raise NotFound(f"/{known.name}@{text}/: that is in the future: nobody knows what there will be")
     cut = AsOf(end, text)
+    if known.ecosystem == "apt":  # whose index has no dates: what counts is which release was served then
+        if not known.snapshots:
+            raise NotFound(f'/{known.name}/ keeps no releases of the past: `snapshots = "30d"` of the mirror would')
+        return replace(known, as_of=cut)
     return replace(known, gate=Frozen(known.gate, cut), as_of=cut)
 
 

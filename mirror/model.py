@@ -91,10 +91,10 @@ class Mirror:
     (name, value) that carries the credentials for these upstreams, and for nobody else. Of `http` mirrors: `follow`
     follows redirects instead of handing them on, `client_auth` hands on a client's credentials and cookies. `reach`
     says where requests may go. `keyring` is the file of the keys that must have signed an APT archive's releases, ""
-    where that is the clients' affair alone. `access` "token": clients have to show one. `max_size`: bytes on disk that
-    may be stored of it, None where it has no share of its own. `gate` says which packages get through.
-    `private_upstreams` are asked for the packages of the house, and they alone, with `private_auth`. `as_of`: this is
-    the mirror as of then (see `mirror.frozen`).
+    where that is the clients' affair alone; `snapshots`: for how many seconds replaced ones are kept. `access`
+    "token": clients have to show one. `max_size`: bytes on disk that may be stored of it, None where it has no share of
+    its own. `gate` says which packages get through. `private_upstreams` are asked for the packages of the house, and
+    they alone, with `private_auth`. `as_of`: this is the mirror as of then (see `mirror.frozen`).
     """
 
     name: str
@@ -111,6 +111,7 @@ class Mirror:
     client_auth: bool = False
     reach: Reach = field(default_factory=Reach)
     keyring: str = ""
+    snapshots: float = 0.0
     access: str = "anyone"
     max_size: int | None = None
     gate: Gate = OPEN

@@ -248,6 +248,13 @@ async def test_what_is_hot_ends_with_the_rules_by_which_it_was_given(asked: Aske
     assert b"MAL-1" in (await asked.get(file, date=before))[2]
 
 
+async def test_another_policy_makes_another_document_of_that_day(asked: Asked) -> None:
+    today = day(asked.house.world.clock())
+    assert await asked.versions(today) == ["1.16.0", "1.17.0"]
+    asked.become(deny=(rule("six", ecosystem=asked.house.world.ecosystem, versions="1.16.0"),))
+    assert await asked.versions(today) == ["1.17.0"]
+
+
 async def test_a_lock_files_entry_for_what_stands_beside_is_refused_too(python: Asked) -> None:
     name = "six-{}-py3-none-any.whl"
     for path in ("/files/p/" + name + ".metadata", "/integrity/six/{0}/" + name.replace("{}", "{0}") + "/provenance"):

@@ -1,7 +1,8 @@
-"""The same build a month later: uv and npm, asked to install as of a day, get what there was on that day."""
+"""The same build a month later: uv, npm and apt-get, asked as of a day, get what there was on that day."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -10,15 +11,19 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import npm_house
+from tests.e2e.apt_rig import AT_ONCE, HEAD, Rig, mirror
 from tests.e2e.node_clients import Home, needed
 from tests.e2e.python_clients import Client, uv, versions
+from tests.instruments.archive import Archive
 from tests.instruments.gated import DAY, SIMPLE, written
+from tests.instruments.generation import COMMON
 from tests.instruments.npm_registry import Registry
 from tests.instruments.npm_world import Version
 from tests.instruments.origin import Origin
 from tests.instruments.python_index import PythonIndex, python_index
 from tests.instruments.python_packages import File, Needs, Project, wheel
 from tests.instruments.server import Served, served
+from tests.instruments.signer import Signer
 
 
 def then() -> str:
@@ -102,6 +107,24 @@ async def test_npm_gets_what_there_was(tmp_path: Path) -> None:
             assert code != 0
             assert f"this is the index as of {then()}" in said
             assert await installed(home, server.url("/s0")) == {"dated": "2.0.0", "deep": "2.0.0"}
+
+
+async def test_apt_gets_what_there_was(tmp_path: Path, signer: Signer) -> None:
+    async with Origin() as origin:
+        archive = Archive(origin, signer, poor=False, layout=COMMON)
+        config = HEAD.format(upstream="retries = 0") + mirror(origin.port, f'{AT_ONCE}\nsnapshots = "30d"')
+        with served(tmp_path / "mirror", config) as server:
+            rig = Rig(tmp_path, archive, server, f"m{origin.port}")
+            assert await rig.client("before").updated() == 1
+            when = written(time.time() + 1)[:19] + "Z"
+            await asyncio.sleep(2)  # the server's clock is the machine's
+            archive.make()
+            archive.show("*")
+            await rig.caught_up(rig.client("now"))
+            assert await rig.client("then", f"{rig.url}@{when}").updated() == 1
+            early = await rig.client("early", f"{rig.url}@2020-01-01").update()
+            assert early.code != 0
+            assert "404" in early.text
 
 
 async def installed(home: Home, registry: str) -> dict[str, str]:
