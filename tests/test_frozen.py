@@ -255,6 +255,22 @@ async def test_another_policy_makes_another_document_of_that_day(asked: Asked) -
     assert await asked.versions(today) == ["1.17.0"]
 
 
+async def test_what_got_through_is_not_looked_up_again_though_two_days_are_asked_for(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked.become(min_age=DAY)
+    file, dates = asked.house.file("1.16.0"), ("", asked.date, day(asked.house.world.clock()))
+    for date in dates * 2:  # what the first one learns is news to what it found out before
+        assert (await asked.get(file, date=date))[0] == 200
+
+    async def never(*_: object, **__: object) -> None:
+        raise AssertionError("the facts were read")
+
+    monkeypatch.setattr(asked.house.world.engine._lookups, "about", never)
+    for date in dates:
+        assert (await asked.get(file, "x-other: 1", date=date))[0] == 200
+
+
 async def test_a_lock_files_entry_for_what_stands_beside_is_refused_too(python: Asked) -> None:
     name = "six-{}-py3-none-any.whl"
     for path in ("/files/p/" + name + ".metadata", "/integrity/six/{0}/" + name.replace("{}", "{0}") + "/provenance"):

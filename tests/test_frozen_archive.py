@@ -41,6 +41,11 @@ def now(archive: Archive) -> str:
     return written(archive.world.clock())[:19] + "Z"
 
 
+async def keys(archive: Archive) -> list[str]:
+    """What stands in the index beside the release."""
+    return [entry.key async for batch in archive.world.index.scan(f"/o{INRELEASE}@") for entry in batch]
+
+
 async def past(archive: Archive, text: str, *paths: str) -> tuple[bytes, ...]:
     """What the mirror as of then has at these paths."""
     world = archive.world
@@ -127,9 +132,8 @@ async def test_a_release_that_was_replaced_long_ago_goes(archive: Archive) -> No
         await past(archive, generations[0][0], INRELEASE)
     for when, release, _ in generations[2:]:
         assert await past(archive, when, INRELEASE) == (release,)
-    kept = [entry async for batch in archive.world.index.scan(f"/o{INRELEASE}@") for entry in batch]
-    assert len(kept) == 4
-    assert len({entry.blob for entry in kept}) == 4
+    assert len(await keys(archive)) == 4
+    assert len(archive.world.blobs()) == len(archive.world.index._entries)  # their bytes have gone with them
 
 
 async def test_one_that_does_not_change_is_kept_once_and_for_long(archive: Archive) -> None:
@@ -138,7 +142,7 @@ async def test_one_that_does_not_change_is_kept_once_and_for_long(archive: Archi
         archive.world.clock.wind(10 * DAY)
         await archive.update()
     assert await past(archive, when, INRELEASE) == await past(archive, now(archive), INRELEASE) == (release,)
-    assert len([entry async for batch in archive.world.index.scan(f"/o{INRELEASE}@") for entry in batch]) == 1
+    assert len(await keys(archive)) == 1
 
 
 async def test_after_a_restart_they_are_there(archive: Archive) -> None:
@@ -150,7 +154,7 @@ async def test_after_a_restart_they_are_there(archive: Archive) -> None:
     archive.world.index._entries.update(entries)
     assert await past(archive, first[0], INRELEASE) == (first[1],)
     await archive.update()
-    assert len([entry async for batch in archive.world.index.scan(f"/o{INRELEASE}@") for entry in batch]) == 2
+    assert len(await keys(archive)) == 2
 
 
 async def test_a_purge_of_the_release_leaves_those_of_the_past_and_one_of_all_starts_anew(archive: Archive) -> None:
@@ -166,12 +170,22 @@ async def test_a_purge_of_the_release_leaves_those_of_the_past_and_one_of_all_st
     assert await past(archive, now(archive), INRELEASE) == (release,)
 
 
+async def test_what_a_client_asks_for_is_never_taken_for_a_release_that_was_kept(archive: Archive) -> None:
+    when, release, _ = await published(archive)
+    (kept,) = await keys(archive)
+    for path in (f"{INRELEASE}@{written(archive.world.clock())}", kept.removeprefix("/o").partition(" ")[0]):
+        assert (await archive.get(path)).reply.head.status == 404
+        assert await past(archive, now(archive), INRELEASE) == await past(archive, when, INRELEASE) == (release,)
+    assert len(await keys(archive)) == 3
+
+
 async def test_explain_says_what_is_done(archive: Archive) -> None:
     (when, *_), _ = await published(archive), await published(archive)
     world = archive.world
     operations = Operations(world.store, world.index, world.fills, (world.mirror,), around=world.around)
     found = await operations.explain(f"/o@{when}{INRELEASE}")
     assert (found.decision, found.error) == ("hit", None)
+    assert "newest one that this mirror gave to clients by then" in found.reason
     assert f"{INRELEASE}@" in found.key
     assert (await operations.explain(f"/o@2026-01-01{INRELEASE}")).error is not None
 
@@ -188,6 +202,6 @@ async def test_a_package_of_then_stays_though_the_archive_has_it_no_more(archive
 async def test_nothing_is_kept_where_that_is_not_wanted(archive: Archive) -> None:
     archive.world.mirror = replace(archive.world.mirror, snapshots=0.0)
     when, *_ = await published(archive)
-    assert [entry async for batch in archive.world.index.scan(f"/o{INRELEASE}@") for entry in batch] == []
+    assert await keys(archive) == []
     with pytest.raises(NotFound, match='snapshots = "30d"'):
         await past(archive, when, INRELEASE)

@@ -53,7 +53,7 @@ allow_private = true
 ttl = "0s"
 grace = "0s"
 """
-        with served(tmp_path / "mirror", config) as server:
+        with served(tmp_path / "mirror", config, workers=2) as server:
             yield server
 
     def publish(self, index: PythonIndex, name: str, dated: dict[File, int]) -> None:
@@ -113,7 +113,7 @@ async def test_apt_gets_what_there_was(tmp_path: Path, signer: Signer) -> None:
     async with Origin() as origin:
         archive = Archive(origin, signer, poor=False, layout=COMMON)
         config = HEAD.format(upstream="retries = 0") + mirror(origin.port, f'{AT_ONCE}\nsnapshots = "30d"')
-        with served(tmp_path / "mirror", config) as server:
+        with served(tmp_path / "mirror", config, workers=2) as server:
             rig = Rig(tmp_path, archive, server, f"m{origin.port}")
             assert await rig.client("before").updated() == 1
             when = written(time.time() + 1)[:19] + "Z"
