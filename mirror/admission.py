@@ -77,7 +77,7 @@ class Admission:
     def __init__(self, outside: Outside, lookups: Lookups) -> None:
         self._outside = outside
         self._lookups = lookups
-        self._lately: OrderedDict[str, Admitted] = OrderedDict()  # by key
+        self._lately: OrderedDict[tuple[str, str], Admitted] = OrderedDict()  # by key, and as of when
 
     async def admit(self, mirror: Mirror, plan: Plan) -> Admitted | None:
         """The verdict by which it gets through; None where nobody has to be asked. Withheld where it does not, NotFound
@@ -87,9 +87,10 @@ class Admission:
         """
         if plan.subject is None or not mirror.gate:
             return None
-        known = self._lately.get(plan.key)
+        name = (plan.key, mirror.as_of.text if mirror.as_of else "")
+        known = self._lately.get(name)
         if known is not None and self._holds(known, mirror):
-            self._lately.move_to_end(plan.key)
+            self._lately.move_to_end(name)
             return known
         found = await self.judge(mirror, plan.subject)
         if found.verdict.refused:
@@ -100,8 +101,8 @@ class Admission:
         told = known is not None and (known.fingerprint, known.verdict.rule) == (found.fingerprint, found.verdict.rule)
         if not found.verdict.allowed and not told:
             log.warning("%s: would be refused (rule %s): %s", plan.key, found.verdict.rule, found.verdict.reason)
-        self._lately[plan.key] = found
-        self._lately.move_to_end(plan.key)
+        self._lately[name] = found
+        self._lately.move_to_end(name)
         if len(self._lately) > _KNOWN:
             self._lately.popitem(last=False)
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf
 
 from mirror import looking
 from mirror.admission import Admission, waits
@@ -19,6 +20,7 @@ from mirror.model import Entry, Lookup, Mirror, Plan, Ready, Request
 from mirror.outcome import Outcome
 from mirror.outside import Outside
 from mirror.policy.artifact import Verdict
+from mirror.policy.frozen import AsOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,9 @@ class Foreseeing:
         return judged.verdict, ()
 
     async def _through(self, errand: Errand) -> Foreseen:
-        plan = errand.plan
+        plan, as_of = errand.plan, errand.mirror.as_of
+        if plan.generation and as_of is not None:
+            return await self._of_then(errand.mirror, plan, as_of)
         learns: tuple[str, ...] = ()
         if plan.lookup is not None and plan.lookup.eager:
             errand, learns = await self._learned(errand, plan.lookup)
@@ -100,6 +104,17 @@ class Foreseeing:
         if plan.generation and self._generations.refused(plan.key) and found.looked and found.looked.entry:
             return replace(found, outcome=Outcome(hit=True, ttl=-1, detail="generation"), fill=None)
         return found
+
+    async def _of_then(self, mirror: Mirror, plan: Plan, as_of: AsOf) -> Foreseen:
+        """A release that was kept."""
+        try:
+            reply = await self._generations.snapshots.reply(plan, mirror, as_of)
+        except MirrorError as exc:
+            return Foreseen(plan=plan, error=exc)
+        await reply.source.close()
+        entry = await self._outside.index.get(reply.key)
+        looked = Looked(entry, (), Hit(entry, inf), self._outside.wall()) if entry is not None else None
+        return Foreseen(plan=replace(plan, key=reply.key), looked=looked, outcome=reply.outcome)
 
     async def _stored(self, errand: Errand) -> Foreseen:
         looked = await look(self._outside.index, errand.plan, errand.request, self._outside.wall)

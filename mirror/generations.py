@@ -59,6 +59,7 @@ class Generations:
     ) -> None:
         self._outside = outside
         self._releases = releases
+        self.snapshots = releases.snapshots
         self._signatures = signatures
         self._carry = carry
         self._refusals: dict[str, _Refusal] = {}
@@ -73,6 +74,8 @@ class Generations:
 
     async def reply(self, errand: Errand) -> Reply:
         """A release document. A client that has waited long enough for a new one gets the one before."""
+        if (as_of := errand.mirror.as_of) is not None:
+            return await self.snapshots.reply(errand.plan, errand.mirror, as_of)
         key, client = errand.plan.key, errand.request.client
         if key.endswith(".gpg") and (older := await self._pairs.older_signature(key, client)):
             return older
@@ -88,6 +91,7 @@ class Generations:
             return older
         if reply.head.status == 200 and reply.digest:
             self._releases.give(client, key, reply.digest)
+            await self.snapshots.keep(errand.mirror, key, reply.digest)
         return reply
 
     def refused(self, key: str) -> bool:

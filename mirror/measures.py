@@ -21,7 +21,7 @@ REFUSALS = ("no_space", "read_only", "io_error", "descriptors", "no_room", "othe
 """Why something is not stored: the file system is full (of bytes or files), cannot be written, is broken; the process
 has no descriptors; what is larger than the limits allow; another error of the system."""
 
-RULES = ("malicious", "private", "deny", "allow", "unknown", "cooldown")
+RULES = ("malicious", "private", "deny", "allow", "unknown", "cooldown", "frozen")
 """Rules of the policy that refuse something."""
 
 MICRO = 1_000_000

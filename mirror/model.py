@@ -11,6 +11,7 @@ from mirror.digest import Digest, strongest
 from mirror.fact import Fact
 from mirror.headers import Headers
 from mirror.policy.artifact import OPEN, Artifact, Gate
+from mirror.policy.frozen import AsOf
 from mirror.reach import Reach, Route
 from mirror.rewrite import Rewrite, Rewritten
 
@@ -90,9 +91,10 @@ class Mirror:
     (name, value) that carries the credentials for these upstreams, and for nobody else. Of `http` mirrors: `follow`
     follows redirects instead of handing them on, `client_auth` hands on a client's credentials and cookies. `reach`
     says where requests may go. `keyring` is the file of the keys that must have signed an APT archive's releases, ""
-    where that is the clients' affair alone. `access` "token": clients have to show one. `max_size`: bytes on disk that
-    may be stored of it, None where it has no share of its own. `gate` says which packages get through.
-    `private_upstreams` are asked for the packages of the house, and they alone, with `private_auth`.
+    where that is the clients' affair alone; `snapshots`: for how many seconds replaced ones are kept. `access`
+    "token": clients have to show one. `max_size`: bytes on disk that may be stored of it, None where it has no share of
+    its own. `gate` says which packages get through. `private_upstreams` are asked for the packages of the house, and
+    they alone, with `private_auth`. `as_of`: this is the mirror as of then (see `mirror.frozen`).
     """
 
     name: str
@@ -109,11 +111,13 @@ class Mirror:
     client_auth: bool = False
     reach: Reach = field(default_factory=Reach)
     keyring: str = ""
+    snapshots: float = 0.0
     access: str = "anyone"
     max_size: int | None = None
     gate: Gate = OPEN
     private_upstreams: tuple[str, ...] = ()
     private_auth: tuple[str, str] | None = field(default=None, repr=False)
+    as_of: AsOf | None = None
 
     def route(self, plan: Plan, request: Request | None = None) -> Route:
         """How the requests of a plan travel, for the client of that request: with the credentials, when all of its

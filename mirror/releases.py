@@ -14,6 +14,7 @@ from mirror.errors import MirrorError, OriginError
 from mirror.model import Entry, Fact, Lookup, Mirror, Plan, Request
 from mirror.outside import Outside
 from mirror.ports import FactStore
+from mirror.snapshots import Snapshots
 
 log = logging.getLogger("mirror.generations")
 
@@ -39,6 +40,7 @@ class Releases:
         self._outside = outside
         self._facts = facts
         self._fetch = fetch
+        self.snapshots = Snapshots(outside)
         self._slots: OrderedDict[tuple[str, str], str] = OrderedDict()  # (key, digest) -> where its facts are
         self._given: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()  # (client, key) -> digest, until
 
@@ -61,7 +63,9 @@ class Releases:
 
     async def fact(self, mirror: Mirror, lookup: Lookup, client: str, *, asks: bool = True) -> Fact | None:
         """What the release says of an index: the one that this client was given, else the one that is served now.
-        Without `asks`: the one that is stored, as far as what it says is known."""
+        Without `asks`: the one that is stored, as far as what it says is known. As of a day: that of then."""
+        if mirror.as_of is not None:
+            return await self.snapshots.fact(mirror, lookup, mirror.as_of)
         for document in lookup.documents:
             key = f"/{mirror.name}{document}"
             current, given = await self._current(mirror, document, asks=asks), self.given(client, key)

@@ -25,7 +25,7 @@ ROLES = tuple(role.name.lower() for role in Role)
 
 Readers = dict[str, Callable[[object], Any]]
 
-ONLY = {"allow": "any", "redirects": "http", "client_auth": "http", "keyring": "apt"}
+ONLY = {"allow": "any", "redirects": "http", "client_auth": "http", "keyring": "apt", "snapshots": "apt"}
 """Keys that mirrors of one ecosystem alone have."""
 
 
@@ -106,6 +106,7 @@ def mirror_readers(folder: Path) -> Readers:
         "allow": _allowed,
         "allow_private": values.flag,
         "keyring": _or_empty(partial(_keyring, folder=folder), ""),
+        "snapshots": values.duration,
         "auth": partial(credentials.auth, folder=folder),
         "private_upstream": _or_empty(_privates, ()),
         "private_auth": partial(credentials.auth, folder=folder),

@@ -121,7 +121,8 @@ def _archive_file(mirror: Mirror, path: str, file: str) -> Plan:
     # The index comes first, even before what is stored: repositories do replace a file under its name.
     lookup, package = Lookup(paths.encoded(path), eager=True, found=IMMUTABLE), file.partition("_")[0]
     return replace(
-        _plain(mirror, path, volatile(mirror, DAY)),
+        # As of a day: the archive may have replaced it by now, and what is stored is what was there.
+        _plain(mirror, path, IMMUTABLE if mirror.as_of else volatile(mirror, DAY)),
         content_type=_BYTES,
         tags=(f"apt:{package}",),
         lookup=lookup,

@@ -67,7 +67,7 @@ class Operations:
         self.stats = Holdings(index, counters, places, wall).stats
         looks = Looks(fills, asyncio.get_running_loop().time)
         self._reached = reached = Reached(mirrors, around.health, wall)
-        self._asking = asking = Asking(mirrors)
+        self._asking = asking = Asking(mirrors, wall)
         self.explain = Explaining(asking, around.engine.foresee, self.entries, looks, reached, wall).explain
         warming = Warming(asking, around.engine, reached, self.jobs, wall)
         self.warm, self.refresh = warming.warm, warming.refresh

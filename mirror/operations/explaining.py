@@ -79,7 +79,7 @@ class Explaining:
         """What would become of a request for this address, or for this URL of an upstream; RequestError where it can
         be neither."""
         mirror, request = self._asking.request(url)
-        address = f"/{mirror.name}{request.path}" + (f"?{request.query}" if request.query else "")
+        address = f"{request.base}{request.path}" + (f"?{request.query}" if request.query else "")
         found = await self._foresee(mirror, request)
         if found.ready is not None:
             return _local(address, mirror, found.ready)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mirror import variants
+from math import inf
+
+from mirror import frozen, variants
 from mirror.ecosystems import PLANNERS
 from mirror.errors import MirrorError, NotFound, Refused, RequestError
 from mirror.model import Mirror, Plan, Ready, Request
@@ -39,7 +41,9 @@ class Places:
         return prefix if "/" in prefix[1:] else f"{prefix}/"
 
     def key(self, url: str) -> str:
-        """The canonical address of what a client asks with this URL path: the plan's key, less its variant."""
+        """The canonical address of what a client asks with this URL path: the plan's key, less its variant. What is
+        shown as of a day is stored once for all days."""
+        url = self._undated(url)
         mirror = self.mirror(url)
         try:
             plan = self.plan(mirror, url)
@@ -51,6 +55,13 @@ class Places:
             location = (plan.headers.get("location") or url).partition("?")[0]
             return location if location == url else self.key(location)
         return variants.address(plan.key)
+
+    def _undated(self, url: str) -> str:
+        """The address without the cut-off behind the mirror's name; NotFound where that is none."""
+        segment, slash, path = url[1:].partition("/")
+        if (dated := frozen.mirror(self.mirrors, segment, inf)) is None:
+            return url
+        return f"/{dated[0].name}{slash}{path}"
 
     def plan(self, mirror: Mirror, address: str) -> Plan | Ready:
         """What a GET of that address below the mirror means. Raises MirrorError where it means nothing."""

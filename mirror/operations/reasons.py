@@ -55,6 +55,8 @@ def _from_store(found: Foreseen, plan: Plan, now: float) -> str:
         return "the newest release was refused, and is not looked at again yet: the one before is served"
     if found.outcome is not None and found.outcome.detail == "offline":
         return "it is stored, and this mirror asks nobody (offline)"
+    if found.outcome is not None and found.outcome.detail == "frozen":
+        return "it is the newest one that this mirror gave to clients by then, and has kept"
     match found.decision:
         case StaleHit(_, left):
             return f"it is stored and stale since {-left:.0f} s: it is served, and renewed behind the client"

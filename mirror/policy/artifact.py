@@ -33,9 +33,10 @@ class Verdict:
     """What the rules say of an artifact.
 
     `allowed` is before the mode counts, `refused` after. `rule` decided: malicious, private, deny, allow, exempt, fix,
-    unknown, cooldown, or none. `reason` is a sentence for the client's screen. `until` is the instant (seconds since
-    the epoch) from which on the verdict may be another one, inf where none is known. `dated` says where the publish
-    time is from: origin, first seen, or "" where there is none. `enforced` False: the mode is audit or off.
+    unknown, cooldown, frozen (see `mirror.policy.frozen`), or none. `reason` is a sentence for the client's screen.
+    `until` is the instant (seconds since the epoch) from which on the verdict may be another one, inf where none is
+    known. `dated` says where the publish time is from: origin, first seen, or "" where there is none. `enforced` False:
+    the mode is audit or off.
     """
 
     allowed: bool
@@ -64,6 +65,16 @@ class Gate(Protocol):
         """Whether nothing gets through yet, because what is to be known of malicious versions is still being read."""
         ...
 
+    @property
+    def holds_unknown(self) -> bool:
+        """Whether what a date decides is refused where nobody knows the date."""
+        ...
+
+    @property
+    def seen_counts(self) -> bool:
+        """Whether it is a date when this mirror first saw an artifact, where the origin states none."""
+        ...
+
     def verdict(self, artifact: Artifact, now: float) -> Verdict:
         """What the rules say at `now`, seconds since the epoch."""
         ...
@@ -81,6 +92,8 @@ class Open:
 
     fingerprint: str = ""
     waits: bool = False
+    holds_unknown: bool = True
+    seen_counts: bool = False
 
     def verdict(self, artifact: Artifact, now: float) -> Verdict:
         return Verdict(True, "none")

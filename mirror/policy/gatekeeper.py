@@ -21,7 +21,7 @@ from math import inf
 
 from mirror.policy import reasons, steps
 from mirror.policy.advisories import Advisories, Advisory
-from mirror.policy.artifact import OPEN, Artifact, Gate, Verdict
+from mirror.policy.artifact import OPEN, Artifact, Gate, Open, Verdict
 from mirror.policy.names import canonical
 from mirror.policy.rules import Policy, Rule
 from mirror.policy.terms import Terms, exempted, terms
@@ -51,6 +51,14 @@ class Gatekeeper:
         self.fingerprint = hashlib.sha256(told.encode()).hexdigest()[:32]
         self._enforced = policy.mode == "enforce"
         self._packages: dict[str, _Package] = {}
+
+    @property
+    def holds_unknown(self) -> bool:
+        return self.policy.unknown == "hold"
+
+    @property
+    def seen_counts(self) -> bool:
+        return self.policy.dates == "first-seen"
 
     def knowing(self, advisories: Advisories) -> Gatekeeper:
         """The same policy with these advisories."""
@@ -116,9 +124,8 @@ class Gatekeeper:
 
     def _cooldown(self, name: str, known: tuple[Advisory, ...]) -> steps.Cooldown:
         fixes = tuple((key, advisory) for advisory in known for key in advisory.fixes())
-        hold, seen = self.policy.unknown == "hold", self.policy.dates == "first-seen"
-        least = self._least(name)
-        return steps.Cooldown(least, reasons.lasting(least), hold, seen, known, fixes)
+        least, dates = self._least(name), (self.holds_unknown, self.seen_counts)
+        return steps.Cooldown(least, reasons.lasting(least), *dates, known, fixes)
 
     def _least(self, name: str) -> float:
         """The minimum age: the mirror's own before the others, a name before a glob, the longer glob before others."""
@@ -145,8 +152,13 @@ class Gatekeeper:
 
 
 def gate(policy: Policy, advisories: Advisories | None = None) -> Gate:
-    """The gate of a policy; OPEN where it has nothing to decide."""
-    return OPEN if policy.open else Gatekeeper(policy, advisories)
+    """The gate of a policy; OPEN, or one like it, where it has nothing to decide."""
+    if not policy.open:
+        return Gatekeeper(policy, advisories)
+    hold, seen = policy.unknown == "hold", policy.dates == "first-seen"
+    return (
+        OPEN if (hold, seen) == (OPEN.holds_unknown, OPEN.seen_counts) else Open(holds_unknown=hold, seen_counts=seen)
+    )
 
 
 def informed(known: Gate, advisories: Advisories) -> Gate:

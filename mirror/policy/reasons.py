@@ -82,5 +82,16 @@ def young(artifact: Artifact, age: float, least: str, until: float) -> str:
     return f"{text} (policy 'cooldown'), reached {moment(until)}"
 
 
+def after(artifact: Artifact, at: float, when: str, *, seen: bool) -> str:
+    """`six 1.17.0 was published 2026-11-26 10:00 UTC, and this is the index as of 2026-11-01 (policy 'frozen')`."""
+    what = "first seen" if seen else "published"
+    return f"{called(artifact)} was {what} {moment(at)}, and this is the index as of {when} (policy 'frozen')"
+
+
+def undated(artifact: Artifact, when: str) -> str:
+    text = f"when {called(artifact)} was published is not known, and this is the index as of {when}"
+    return f"{text} (policy 'unknown')"
+
+
 def _because(why: str) -> str:
     return f": {why}" if why else ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from mirror import frozen as dated
 from mirror.audit.handed import OPEN, Decision, handed
 from mirror.counters import NOBODY, Counters
 from mirror.engine import Engine
@@ -161,11 +162,16 @@ class Proxy:
         reply = await small(reply)
         if reply.lasting is None:  # what is stored could not be read
             return reply
-        if self._mirrors.get(mirror.name) is not mirror:  # it was answered by rules that hold no more
+        if not self._holds(mirror):  # it was answered by rules that hold no more
             return reply
         asked = access.Asked.of(scope, access.given(scope))
         keep(Prepared(self._engine, reply, request, asked, self._gathered, ended.counted, self._serve, ended.handed))
         return reply
+
+    def _holds(self, mirror: Mirror) -> bool:
+        """Whether it is one of those that there are, or such a one as of a day."""
+        known = self._mirrors.get(mirror.name)
+        return known is mirror or (mirror.as_of is not None and dated.plain(mirror) == known)
 
     def close(self) -> None:
         """Write the log lines that are still gathered."""
@@ -175,6 +181,8 @@ class Proxy:
         raw = scope["raw_path"].decode("ascii", "replace")
         name, slash, path = raw[1:].partition("/")
         mirror = self._mirrors.get(name)
+        if mirror is None and (frozen := dated.mirror(self._mirrors, name, self._wall())):
+            mirror, name = frozen
         if mirror is None and (address := self._mounts.named(raw)):
             name, slash, path = address[1:].partition("/")
             mirror = self._mirrors.get(name)

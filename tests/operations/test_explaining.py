@@ -78,7 +78,7 @@ class House:
 
     async def ask(self, url: str) -> tuple[str, str]:
         """X-Cache and fwd of what a client then gets."""
-        mirror, request = Asking(tuple(self.mirrors.values())).request(url)
+        mirror, request = Asking(tuple(self.mirrors.values()), self.world.clock).request(url)
         try:
             reply = await self.world.engine.answer(mirror, request)
         except MirrorError:

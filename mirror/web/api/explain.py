@@ -85,8 +85,8 @@ class StoredAnswer(EntryAnswer):
 class PolicyAnswer(BaseModel):
     """What the policy says of the artifact."""
 
-    rule: Literal["malicious", "private", "deny", "allow", "exempt", "fix", "unknown", "cooldown", "none"] = Field(
-        description="which one decided; none: nothing speaks against it"
+    rule: Literal["malicious", "private", "deny", "allow", "exempt", "fix", "unknown", "cooldown", "frozen", "none"] = (
+        Field(description="which one decided; none: nothing speaks against it")
     )
     allowed: bool
     enforced: bool = Field(description="false: the mode is audit, and what is not allowed is given all the same")
