@@ -94,8 +94,9 @@ class Fill:
             self.body.moved()
             self.body.reconsider()
         if not self._followers and not self._linger and not self.task.done():
-            if not self.begun or len(self.fills.deserted) >= self.fills.settings.deserted:
-                return self.stop()  # a storm of those who leave at once would have us fetch for nobody
+            # A storm of those who leave at once would have us fetch for nobody.
+            if (follower.gone and not self.begun) or len(self.fills.deserted) >= self.fills.settings.deserted:
+                return self.stop()
             self.fills.deserted.add(self)
             self._wait_for_readers()
         return None

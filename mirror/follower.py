@@ -31,23 +31,23 @@ class Follower:
         self.interim = interim
         self.position = 0
         self.satisfied = False  # it got all that it asked for
+        self.gone = False  # its client left before it got anything
 
     async def opened(self, when_left: WhenLeft | None = None) -> Opened:
         """How the fill began; raises what kept it from beginning, and ConnectionResetError when the client has left."""
         # shield: this client's departure must not cancel what the others wait for.
-        waiting, gone = asyncio.shield(self._fill.opened), False
+        waiting = asyncio.shield(self._fill.opened)
         if when_left is None:
             return await waiting
 
         def left() -> None:
-            nonlocal gone
-            gone = waiting.cancel()
+            self.gone = waiting.cancel()
 
         when_left(left)
         try:
             return await waiting
         except asyncio.CancelledError:
-            if gone:
+            if self.gone:
                 raise ConnectionResetError("the client has gone") from None
             raise
         finally:
