@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +17,15 @@ from tests.instruments.npm_registry import Registry
 from tests.instruments.npm_world import Version
 from tests.instruments.origin import Origin
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.row(51), pytest.mark.asyncio(loop_scope="module")]
 each = pytest.mark.parametrize("tool", [pytest.param(x, marks=[pytest.mark.live] * (x != NPM)) for x in WORDS])
 
 TOLD = {
     "npm": ("npm error code E403", "{reason}"),
     # pnpm and the Yarns print the status alone
-    "pnpm": ("ERR_PNPM_FETCH_403", "403"),
-    "yarn 1": ("403",),
-    "yarn 4": ("403",),
+    "pnpm": ("ERR_PNPM_FETCH_403", "{address}: Forbidden - 403"),
+    "yarn 1": ('{address}: Request failed "403 Forbidden"',),
+    "yarn 4": ("Response Code: 403 (Forbidden)", "Request URL: {address}"),
 }
 """What each prints where a tarball is refused."""
 INVISIBLE = {
@@ -55,10 +56,10 @@ class Sold:
         since = self.guard.seen()
         got = await self.shop.frozen()
         assert (got.version, self.guard.answers(self.path, since)) == ("", {403}), got.said
-        reason = self.guard.reason(self.path)
+        reason, address = self.guard.reason(self.path), self.guard.server.url(self.path)
         assert self.package in reason
         for line in TOLD[tool]:
-            assert line.format(reason=reason) in flowing(got), got.said
+            assert line.format(reason=reason, address=address) in flowing(got), got.said
 
     def pages(self) -> list[int]:
         """How the registry has answered for the document."""
@@ -90,7 +91,7 @@ def sold(request: pytest.FixtureRequest, street: tuple[Guard, Registry], tmp_pat
     guard, registry = street
     guard.shut()
     package = named(kind, tool)
-    for number, days in ((OLDER, 400), (NEWER, AGES.get(kind, 1))):
+    for number, days in ((OLDER, 2 if kind == "new" else 400), (NEWER, AGES.get(kind, 1))):
         registry.publish(Version(package, number, published=guard.ago(days)))
     command = ["npm"] if tool == NPM else request.getfixturevalue("tools")[tool]
     return Sold(guard, registry, package, Shop(tmp_path, tool, command, guard.server.url("/m"), package))
@@ -108,6 +109,16 @@ async def test_a_fresh_release_is_invisible_until_it_is_old_enough(sold: Sold, t
     sold.guard.mature()
     assert (await sold.shop.buy()).version == NEWER
     assert set(sold.pages()[before:]) <= {304}
+
+
+@pytest.mark.parametrize("tool", [NPM])
+@pytest.mark.parametrize("kind", ["new"])
+async def test_npm_says_why_where_all_that_there_is_of_a_package_is_fresh(sold: Sold) -> None:
+    got = await sold.shop.buy()
+    status, told = sold.guard.ask(f"/m/{sold.package}")
+    assert (got.version, status) == ("", 403)
+    assert "minimum age 7 days" in json.loads(told)["error"]
+    assert json.loads(told)["error"] in flowing(got), got.said
 
 
 @each

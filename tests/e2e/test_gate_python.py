@@ -15,7 +15,7 @@ from tests.e2e.python_shops import Bought, Pip, Poetry, Shop, Uv
 from tests.instruments.python_index import PythonIndex, python_index
 from tests.instruments.python_packages import File, Project, wheel
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.row(51)]
 TOOLS = {"pip": Pip, "newest pip": Pip, "uv": Uv, "poetry": Poetry}
 LIVE = {"newest pip": "newest_pip", "poetry": "poetry_python"}
 """Those that are fetched, and the fixture that does."""
@@ -26,9 +26,9 @@ newest = pytest.mark.parametrize("tool", [PARAMETERS[tool] for tool in TOOLS if 
 
 TOLD = {
     # pip and Poetry print the status and its reason phrase, which is HTTP's own
-    "newest pip": ("ERROR: HTTP error 403 while getting", "403 Client Error: Forbidden for url"),
+    "newest pip": ("ERROR: HTTP error 403 while getting {address}", "403 Client Error: Forbidden for url: {address}"),
     "uv": ("Server message: Blocked by mirror policy", "{reason}"),
-    "poetry": ("403 Client Error: Forbidden for url",),
+    "poetry": ("403 Client Error: Forbidden for url: {address}",),
 }
 """What each prints where a file is refused."""
 INVISIBLE = {
@@ -65,10 +65,10 @@ class Sold:
         since = self.guard.seen()
         got = self.shop.frozen()
         assert (got.version, self.guard.answers(self.path, since)) == ("", {403}), got.said
-        reason = self.guard.reason(self.path)
+        reason, address = self.guard.reason(self.path), self.guard.server.url(self.path)
         assert self.package in reason
         for line in TOLD[tool]:
-            assert line.format(reason=reason) in flowing(got), got.said
+            assert line.format(reason=reason, address=address) in flowing(got), got.said
 
     def pages(self) -> list[int]:
         """How the index has answered for the page."""
