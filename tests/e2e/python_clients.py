@@ -80,19 +80,19 @@ def uv(client: Client, *what: str, more: tuple[str, ...] = ()) -> Tree:
     return tree(target)
 
 
-def uv_project(client: Client) -> Path:
-    """A project that needs `app`, for `uv lock` and `uv sync`."""
+def uv_project(client: Client, need: str = "app") -> Path:
+    """A project that needs that, for `uv lock` and `uv sync`."""
     project = client.fresh()
     source = f'[[tool.uv.index]]\nname = "m"\nurl = "{client.index}"\ndefault = true\n'
-    (project / "pyproject.toml").write_text(f"{_PROJECT}{source}")
+    (project / "pyproject.toml").write_text(f"{_PROJECT.format(need=need)}{source}")
     return project
 
 
-def poetry_project(client: Client) -> Path:
+def poetry_project(client: Client, need: str = "app") -> Path:
     """The same for `poetry lock` and `poetry install`."""
     project = client.fresh()
     source = f'[tool.poetry]\npackage-mode = false\n[[tool.poetry.source]]\nname = "m"\nurl = "{client.index}"\n'
-    (project / "pyproject.toml").write_text(f"{_PROJECT}{source}")
+    (project / "pyproject.toml").write_text(f"{_PROJECT.format(need=need)}{source}")
     return project
 
 
@@ -105,7 +105,7 @@ def poetry(client: Client, program: str, project: Path) -> Tree:
     return tree(next((project / ".venv/lib").glob("python*/site-packages")))
 
 
-_PROJECT = '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.11,<4"\ndependencies = ["app"]\n'
+_PROJECT = '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.11,<4"\ndependencies = ["{need}"]\n'
 
 
 def tree(folder: Path) -> Tree:

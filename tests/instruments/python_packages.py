@@ -43,6 +43,7 @@ class File:
     yanked: str | None = None
     metadata: bytes | None = None
     folder: str = ""
+    uploaded: str = UPLOADED
 
     @property
     def sha256(self) -> str:

@@ -8,7 +8,7 @@ import json
 from html import escape
 from typing import Any
 
-from .python_packages import UPLOADED, File, Project
+from .python_packages import File, Project
 
 JSON = "application/vnd.pypi.simple.v1+json"
 V1_HTML = "application/vnd.pypi.simple.v1+html"
@@ -76,7 +76,7 @@ def _listed(file: File, files_at: str) -> dict[str, Any]:
         "hashes": {"sha256": file.sha256},
         "requires-python": file.requires_python,
         "size": len(file.body),
-        "upload-time": UPLOADED,
+        "upload-time": file.uploaded,
         "yanked": False if file.yanked is None else file.yanked or True,
         "core-metadata": metadata,
         "data-dist-info-metadata": metadata,
@@ -94,7 +94,7 @@ def _released(file: File, files_at: str) -> dict[str, Any]:
         "url": files_at + file.path,
         "digests": digests,
         "size": len(file.body),
-        "upload_time_iso_8601": UPLOADED,
+        "upload_time_iso_8601": file.uploaded,
         "requires_python": file.requires_python,
         "yanked": file.yanked is not None,
         "yanked_reason": file.yanked or None,
@@ -123,6 +123,6 @@ def _link(file: File, files_at: str, *, metadata: bool, timed: bool = False) -> 
         told = f"sha256={hashlib.sha256(file.metadata).hexdigest()}"
         attributes |= {"data-dist-info-metadata": told, "data-core-metadata": told}
     if timed:
-        attributes["data-upload-time"] = UPLOADED
+        attributes["data-upload-time"] = file.uploaded
     written = " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items())
     return f"<a {written}>{file.name}</a>"
