@@ -4,97 +4,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from mirror import frozen
-from mirror.counters import Counters
 from mirror.errors import NotFound, RequestError, Unproven, Withheld
 from mirror.mounts import Mounts
 from mirror.operations import Operations, Selection
-from mirror.server.hot import Hot
-from mirror.web.proxy import Proxy
 from tests.conftest import World
+from tests.instruments.asof import Asked, asked_of, day
 from tests.instruments.both import NAMES, ask
 from tests.instruments.clock import eventually
-from tests.instruments.gated import DAY, JSON, SHORT, SIMPLE, House, body, house_of, written
-from tests.instruments.listening import Listening, listening
+from tests.instruments.gated import DAY, JSON, SHORT, body, house_of, written
 from tests.policy.builders import advisory, rule
 
 MAKE = Callable[..., World]
 
 
-def day(instant: float) -> str:
-    return datetime.fromtimestamp(instant, UTC).date().isoformat()
-
-
-@dataclass
-class Asked:
-    """A house behind a listener that keeps prepared replies, asked as of a day that was 30 days ago."""
-
-    house: House
-    proxy: Proxy
-    listener: Listening
-    counters: Counters
-
-    @property
-    def date(self) -> str:
-        return day(self.house.world.clock() - 30 * DAY)
-
-    async def get(self, path: str, *fields: str, date: str | None = None) -> tuple[int, dict[str, str], bytes]:
-        mount = f"/o@{self.date if date is None else date}" if date != "" else "/o"
-        (answer,) = await self.listener.talk(ask(mount + path, *fields))
-        await self.house.world.settled()
-        head, _, text = answer.partition(b"\r\n\r\n")
-        lines = [line.decode().split(": ", 1) for line in head.split(b"\r\n")[1:]]
-        return int(head.split()[1]), {name.lower(): value for name, value in lines}, text
-
-    async def document(self, path: str = "", accept: str = "", date: str | None = None) -> dict[str, Any]:
-        form = accept or (SIMPLE if self.house.pypi else "application/json")
-        status, _, text = await self.get(path or self.house.page, f"accept: {form}", date=date)
-        assert status == 200, text
-        found: dict[str, Any] = json.loads(text)
-        return found
-
-    async def versions(self, date: str | None = None) -> list[str]:
-        document = await self.document(date=date)
-        return [*document["versions"]]
-
-    def become(self, *advisories: dict[str, object], **policy: object) -> None:
-        self.house.become(*advisories, **policy)
-        mirrors = (self.house.world.mirror,)
-        self.proxy.become(mirrors, NAMES, Mounts(mirrors))
-
-
-async def _asked(world: World) -> AsyncIterator[Asked]:
-    async with AsyncExitStack() as stack:
-        house = await stack.enter_async_context(house_of(world))
-        counters = Counters(["o"])
-        proxy = Proxy(world.engine, (world.mirror,), NAMES, Mounts((world.mirror,)), world.clock, counters)
-        listener = await stack.enter_async_context(listening(proxy, Hot(wall=world.clock)))
-        yield Asked(house, proxy, listener, counters)
-        proxy.close()
-
-
 @pytest.fixture(params=["pypi", "npm"])
 async def asked(request: pytest.FixtureRequest, make_world: MAKE) -> AsyncIterator[Asked]:
-    async for each in _asked(make_world(ecosystem=request.param)):
+    async for each in asked_of(make_world(ecosystem=request.param)):
         yield each
 
 
 @pytest.fixture
 async def npm(make_world: MAKE) -> AsyncIterator[Asked]:
-    async for each in _asked(make_world(ecosystem="npm")):
+    async for each in asked_of(make_world(ecosystem="npm")):
         yield each
 
 
 @pytest.fixture
 async def python(make_world: MAKE) -> AsyncIterator[Asked]:
-    async for each in _asked(make_world(ecosystem="pypi")):
+    async for each in asked_of(make_world(ecosystem="pypi")):
         yield each
 
 
@@ -305,3 +247,21 @@ async def test_the_engine_refuses_it_as_withheld(make_world: MAKE) -> None:
         with pytest.raises(Withheld) as caught:
             await house.world.get(house.file("1.17.0"), "")
         assert caught.value.rule == "frozen"
+
+
+async def test_a_search_tells_of_what_there_was(npm: Asked) -> None:
+    """PROTOCOLS G.2: what it names is what clients ask for."""
+    world, origin = npm.house.world, npm.house.world.origin
+    now = world.clock()
+    world.mirror = replace(world.mirror, upstreams=(origin.url("/r"),))
+    npm.proxy.become((world.mirror,), NAMES, Mounts((world.mirror,)))
+    found = [{"package": {"name": name, "version": "1.0.0", "date": written(now - days * DAY)}}
+             for name, days in (("new", 2), ("old", 400))]  # fmt: skip
+    origin.route("/r/-/v1/search", headers=JSON, body=json.dumps({"objects": found, "total": 2}).encode())
+
+    async def told(date: str | None) -> dict[str, str | None]:
+        document = await npm.document("/-/v1/search?text=x", "application/json", date)
+        return {each["package"]["name"]: each["package"].get("version") for each in document["objects"]}
+
+    assert await told("") == {"new": "1.0.0", "old": "1.0.0"}
+    assert await told(None) == {"new": None, "old": "1.0.0"}
