@@ -92,7 +92,8 @@ class Mirror:
     says where requests may go. `keyring` is the file of the keys that must have signed an APT archive's releases, ""
     where that is the clients' affair alone. `access` "token": clients have to show one. `max_size`: bytes on disk that
     may be stored of it, None where it has no share of its own. `gate` says which packages get through.
-    `private_upstreams` are asked for the packages of the house, and they alone, with `private_auth`.
+    `private_upstreams` are asked for the packages of the house, and they alone, with `private_auth`. `dated`: where a
+    document states no date, clients get that on which this mirror first saw the artifact.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Mirror:
     gate: Gate = OPEN
     private_upstreams: tuple[str, ...] = ()
     private_auth: tuple[str, str] | None = field(default=None, repr=False)
+    dated: bool = False
 
     def route(self, plan: Plan, request: Request | None = None) -> Route:
         """How the requests of a plan travel, for the client of that request: with the credentials, when all of its

@@ -33,10 +33,12 @@ class Rewrite:
     `variant` names everything that the output depends on besides the stored body (format, base URL).
     `apply` is pure: stored body and fields in, `Rewritten` out; raises OriginError if the body is no such document.
     `vary` is the Vary field of the answer. `slots`: the document names artifacts, and `apply` takes a `view` and what
-    the mirror has `seen`, which the facts of these slots say, the first ones before the others.
+    the mirror has `seen`, which the facts of these slots say, the first ones before the others. `dated`: it takes
+    `dates` as well, the same, which are added where the document states none.
     """
 
     variant: str
     apply: Callable[..., Rewritten]
     vary: str = "Accept"
     slots: tuple[str, ...] = ()
+    dated: bool = False
