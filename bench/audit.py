@@ -10,6 +10,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from math import inf
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def events(count: int) -> Iterator[Event]:
     for number in range(count):
         package = RARE if number % (count // 10) == 5 else f"package-{int(PACKAGES * draw.random() ** 3)}"
         file = f"{package.replace('-', '_')}-{draw.randrange(VERSIONS)}.4.2-py3-none-any.whl"
-        digest = f"{draw.getrandbits(256):064x}"
+        digest = sha256(file.encode()).hexdigest()  # a file has one, whoever gets it
         known = handed(mirror, Request("GET", f"/files/packages/{file}"), digest)
         assert known is not None
         client = f"10.0.{draw.randrange(CLIENTS) >> 8}.{draw.randrange(256)}"

@@ -21,6 +21,9 @@ log = logging.getLogger("mirror.policy")
 LOOK = 60.0
 """Seconds after which the files are looked at again."""
 
+SOON = 0.5
+"""The same, of files that are still to be fetched."""
+
 Paths = tuple[Path, ...]
 _Stamps = tuple[tuple[str, int, int, int], ...]
 
@@ -60,10 +63,19 @@ class Advising:
                 last = self._last = _Read(paths, stamps, found)
             return last.found
 
-    async def follow(self, paths: Callable[[], Paths], take: Callable[[Paths, Advisories], None]) -> None:
-        """Give `take` what the files say, from now on each time when it has changed. Ends when it is cancelled."""
+    async def follow(
+        self,
+        paths: Callable[[], Paths],
+        take: Callable[[Paths, Advisories], None],
+        there: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Give `take` what the files say, from now on each time when it has changed, once all of them are `there`. Ends
+        when it is cancelled."""
         given: Advisories | None = None
         while True:
+            if not there():
+                await self._sleep(SOON)
+                continue
             try:
                 asked = paths()
                 found = await _apart(partial(self.read, asked))

@@ -9,11 +9,14 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from mirror.policy import advisories
 from mirror.policy.advisories import Advisories
+
+_LOOKED_AT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +102,14 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, readin
     # Damaged, with a password, or packed in a way that this Python does not know.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
         reading.problems.append(f"{name}: {error}")
+
+
+def wrong(path: Path) -> str:
+    """Why a file is none that advisories can be read from, "" where it is one: the first of them are looked at.
+    Takes the disk."""
+    reading = _Reading(Bounds())
+    first = list(islice(_in_file(path, reading), _LOOKED_AT))
+    found = advisories.read(first)
+    if not first or (found.problems and not found.count):
+        return next(iter((*reading.problems, *found.problems)), "it is empty")
+    return ""

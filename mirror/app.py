@@ -17,6 +17,7 @@ from mirror.audit.book import Book
 from mirror.audit.recording import Recording
 from mirror.changes import Changes
 from mirror.config import load
+from mirror.copying import Copying
 from mirror.counters import NOBODY, Counters
 from mirror.documents import Documents
 from mirror.engine import Engine
@@ -125,7 +126,9 @@ class App:
     def _prepare(self, loaded: Loaded) -> Commit:
         """Of this and of each configuration that takes its place: what the address of a request means."""
         config, own, mounts = loaded.config, names(loaded.config), Mounts(loaded.config.mirrors)
-        mirrors = advising.known(config.mirrors, self._advising.read(config.policy.advisories))
+        mirrors = config.mirrors
+        if config.copied:  # else they wait
+            mirrors = advising.known(mirrors, self._advising.read(config.advisories))
 
         def commit() -> None:
             self.config, self._names, self._mounts = replace(config, mirrors=mirrors), own, mounts
@@ -148,16 +151,24 @@ class App:
         """The advisories in these files say that."""
         loaded = self.reloading.loaded.config
         mirrors = advising.known(loaded.mirrors, found)
-        if loaded.policy.advisories == paths and mirrors != self.config.mirrors:
+        if loaded.advisories == paths and mirrors != self.config.mirrors:
             self.config = replace(self.config, mirrors=mirrors)
             self._put_in_force()
 
-    def _follow_advisories(self, stack: AsyncExitStack) -> None:
-        """Read them behind the requests, of which those that need them are held until then."""
-        follow = self._advising.follow(lambda: self.reloading.loaded.config.policy.advisories, self._advised)
-        task = asyncio.get_running_loop().create_task(follow)
-        stack.push_async_callback(asyncio.wait, [task])
-        stack.callback(task.cancel)
+    def _follow_advisories(self, stack: AsyncExitStack, origin: Origin | None = None) -> None:
+        """Read them behind the requests, which wait for that; who has an `origin` fetches those at URLs for all."""
+
+        def config() -> Config:
+            return self.reloading.loaded.config
+
+        running = [self._advising.follow(lambda: config().advisories, self._advised, lambda: config().copied)]
+        if origin is not None:
+            follow = Copying(origin).follow
+            running.append(follow(lambda: config().copies, lambda: config().policy.advisories_every))
+        for each in running:
+            task = asyncio.get_running_loop().create_task(each)
+            stack.push_async_callback(asyncio.wait, [task])
+            stack.callback(task.cancel)
 
     def used(self, blobs: Mapping[str, tuple[float, int]]) -> None:
         """Others have used these blobs: when last (wall clock), and how often since they told so before."""
@@ -230,7 +241,7 @@ class App:
         self._proxy = Proxy(engine, *known, self._tokens, self._gathered)
         stack.callback(self._proxy.close)
         self._operations = operations
-        self._follow_advisories(stack)
+        self._follow_advisories(stack, origin)
         self._purge = PurgeByMethod(operations, self._rights)
         self.reloading.parts += [
             lambda loaded: origin.prepare(_origin_settings(loaded.config)),

@@ -16,7 +16,7 @@ FIXED = {
 }
 """By section: the keys that count from the start of the server to its end."""
 
-_KEYS = {"upstreams": "upstream", "unavailable": "upstream", "follow": "redirects", "gate": "policy"}
+_KEYS = {"upstreams": "upstream", "unavailable": "upstream", "follow": "redirects", "gate": "policy", "dated": "policy"}
 _REACH = {"hosts": "allow", "private": "allow_private", "trusted": "upstream"}
 
 

@@ -16,9 +16,9 @@ from mirror import certificate, clients, policies, values
 from mirror.document import Document, Problem, Table
 from mirror.errors import ConfigError, Unavailable
 from mirror.model import Mirror
-from mirror.policy.artifact import OPEN, Gate
 from mirror.policy.gatekeeper import gate
 from mirror.policy.names import ECOSYSTEMS
+from mirror.policy.rules import Policy
 from mirror.reach import Reach, literal
 from mirror.rights import Token
 from mirror.sections import NAME, ONLY, ROLES, Readers, lifetimes, mirror_readers, section_readers, token_readers
@@ -172,17 +172,20 @@ class _Reading:
             if key in good and ecosystem not in ("", "pypi", "npm"):
                 self.wrong(where, key, "only pypi and npm mirrors have it")
         housed = bool(good.get("private_upstream"))
-        good["gate"] = self.gate((*where, "policy"), tree, policy, ecosystem, housed=housed)
+        known = self.policy((*where, "policy"), tree, policy, ecosystem, housed=housed)
+        good |= {"gate": gate(known), "dated": known.dates == "first-seen"} if known else {}
         return _mirror(name, good) if len(self.problems) == before else None
 
-    def gate(self, where: Table, tree: object, shared: PolicySettings, ecosystem: str, *, housed: bool) -> Gate:
-        """What decides about a mirror's packages."""
+    def policy(
+        self, where: Table, tree: object, shared: PolicySettings, ecosystem: str, *, housed: bool
+    ) -> Policy | None:
+        """What decides about a mirror's packages; None where it has none."""
         own: dict[str, Any] = {}
         if isinstance(tree, dict) and "policy" in tree and ecosystem:
             own = policies.own(self, where, tree["policy"], ecosystem)
         if ecosystem not in ECOSYSTEMS:
-            return OPEN
-        return gate(replace(policies.merged(self, where, shared, own, ecosystem), housed=housed))
+            return None
+        return replace(policies.merged(self, where, shared, own, ecosystem), housed=housed)
 
 
 def _mirror(name: str, good: dict[str, Any]) -> Mirror:

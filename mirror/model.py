@@ -94,7 +94,8 @@ class Mirror:
     where that is the clients' affair alone; `snapshots`: for how many seconds replaced ones are kept. `access`
     "token": clients have to show one. `max_size`: bytes on disk that may be stored of it, None where it has no share of
     its own. `gate` says which packages get through. `private_upstreams` are asked for the packages of the house, and
-    they alone, with `private_auth`. `as_of`: this is the mirror as of then (see `mirror.frozen`).
+    they alone, with `private_auth`. `dated`: where a document states no date, clients get that on which this mirror
+    first saw the artifact. `as_of`: this is the mirror as of then (see `mirror.frozen`).
     """
 
     name: str
@@ -117,6 +118,7 @@ class Mirror:
     gate: Gate = OPEN
     private_upstreams: tuple[str, ...] = ()
     private_auth: tuple[str, str] | None = field(default=None, repr=False)
+    dated: bool = False
     as_of: AsOf | None = None
 
     def route(self, plan: Plan, request: Request | None = None) -> Route:

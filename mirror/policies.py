@@ -22,6 +22,8 @@ from mirror.settings import PolicySettings
 TABLES = ("ages", "deny", "allow", "exempt")
 """Keys that are tables of their own."""
 
+_OFTEN = 60.0
+
 Readers = dict[str, Callable[[object], Any]]
 _Read = TypeVar("_Read")
 
@@ -36,7 +38,7 @@ class Reading(Protocol):
 
 def readers(folder: Path) -> Readers:
     """Of [policy], less its tables."""
-    return own_readers() | {"advisories": lambda value: _paths(value, folder)}
+    return own_readers() | {"advisories": lambda value: _sources(value, folder), "advisories_every": _often}
 
 
 def own_readers() -> Readers:
@@ -232,9 +234,16 @@ def _end(value: object) -> float:
     raise ConfigError([f"{values.shown(value)} is not a date (write 2026-12-31, without quotes)"])
 
 
-def _paths(value: object, folder: Path) -> tuple[Path, ...]:
-    """Files and folders that are there."""
-    found = tuple(values.place(text, folder) for text in _texts(value, several=False))
-    if missing := next((path for path in found if not path.exists()), None):
+def _sources(value: object, folder: Path) -> tuple[Path | str, ...]:
+    """Files and folders that are there, and URLs."""
+    texts = _texts(value, several=False)
+    found = tuple(values.url(text) if "://" in text else values.place(text, folder) for text in texts)
+    if missing := next((each for each in found if isinstance(each, Path) and not each.exists()), None):
         raise ConfigError([f'"{missing}": no such file or folder'])
     return found
+
+
+def _often(value: object) -> float:
+    if (seconds := values.duration(value)) < _OFTEN:
+        raise ConfigError([f"{values.shown(value)} is more often than once a minute"])
+    return seconds

@@ -34,7 +34,8 @@ class Rewrite:
     `apply` is pure: stored body and fields in, `Rewritten` out; raises OriginError if the body is no such document.
     `vary` is the Vary field of the answer. `slots`: the document names artifacts, and `apply` takes a `view` and what
     the mirror has `seen`, which the facts of these slots say, the first ones before the others. `listing`: it names
-    packages, too, but no facts are kept of it: there is a `view` and nothing `seen`.
+    packages, too, but no facts are kept of it: there is a `view` and nothing `seen`. `dated`: it takes `dates` as well,
+    the same as `seen`, which are added where the document states none.
     """
 
     variant: str
@@ -42,6 +43,7 @@ class Rewrite:
     vary: str = "Accept"
     slots: tuple[str, ...] = ()
     listing: bool = False
+    dated: bool = False
 
     @property
     def judged(self) -> bool:

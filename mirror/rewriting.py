@@ -86,13 +86,16 @@ class Rewriting:
         return document(reply, head, len(made.packed) if gzip else made.size, source)
 
     async def _seen(self, mirror: Mirror, plan: Plan, rewrite: Rewrite, now: float, digest: str) -> Rewrite:
-        """The rewrite that leaves out what the gate refuses at `now`."""
+        """The rewrite that leaves out what the gate refuses at `now`, and adds dates where that is wanted."""
         seen = {} if rewrite.listing else await self._lookups.seen(mirror, plan, rewrite.slots, digest)
+        known = {"dates": seen.get} if mirror.dated and rewrite.dated else {}
+        if not mirror.gate:
+            return replace(rewrite, apply=partial(rewrite.apply, **known))
 
         def view(artifact: Artifact) -> Verdict:
             return mirror.gate.verdict(artifact, now)
 
-        return replace(rewrite, apply=partial(rewrite.apply, view=view, seen=seen.get))
+        return replace(rewrite, apply=partial(rewrite.apply, view=view, seen=seen.get, **known))
 
     async def _proven(self, plan: Plan, reply: Reply) -> Reply:
         """The document whole; that of a hit was proven before it was stored."""
@@ -107,7 +110,7 @@ class Rewriting:
 
 
 def _of(mirror: Mirror, rewrite: Rewrite) -> Rewrite:
-    """The rewrite as it is remembered: what the gate lets through changes with its rules."""
-    if not mirror.gate or not rewrite.judged:
-        return rewrite
-    return replace(rewrite, variant=f"{rewrite.variant} {mirror.gate.fingerprint}")
+    """The rewrite as it is remembered: what the gate lets through changes with its rules, and dates may be added."""
+    gated = mirror.gate.fingerprint if mirror.gate and rewrite.judged else ""
+    dated = "dated" if mirror.dated and rewrite.dated else ""
+    return replace(rewrite, variant=f"{rewrite.variant} {gated} {dated}") if gated or dated else rewrite

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from mirror.copies import Copy, copy
 from mirror.model import Mirror
 from mirror.policy.names import Selector
 from mirror.policy.rules import Age, Exemption, Mode, Rule
@@ -116,14 +117,16 @@ class UpstreamSettings:
 @dataclass(frozen=True, slots=True)
 class PolicySettings:
     """[policy]: what counts for all mirrors that say nothing else; `min_age` in seconds, `advisories` files and
-    folders of OSV's, absolute. What counts for one of them is its `gate`."""
+    folders of OSV's, absolute, and URLs, which are asked each `advisories_every` seconds. What counts for one of them
+    is its `gate`."""
 
     mode: Mode = "enforce"
     min_age: float = 0.0
     unknown: Literal["hold", "pass"] = "hold"
     dates: Literal["origin", "first-seen"] = "origin"
     private: tuple[Selector, ...] = ()
-    advisories: tuple[Path, ...] = ()
+    advisories: tuple[Path | str, ...] = ()
+    advisories_every: float = 3600.0
     ages: tuple[Age, ...] = ()
     deny: tuple[Rule, ...] = ()
     allow: tuple[Rule, ...] = ()
@@ -148,6 +151,23 @@ class Config:
     def record(self) -> Path:
         """The folder of the record of what was handed out."""
         return self.audit.path or self.cache.path / "audit"
+
+    @property
+    def copies(self) -> tuple[Copy, ...]:
+        """The copies of the advisories that are at URLs."""
+        folder = self.cache.path / "advisories"
+        return tuple(copy(each, folder) for each in self.policy.advisories if isinstance(each, str))
+
+    @property
+    def advisories(self) -> tuple[Path, ...]:
+        """The files and folders that the advisories are read from."""
+        files = tuple(each for each in self.policy.advisories if isinstance(each, Path))
+        return files + tuple(each.path for each in self.copies)
+
+    @property
+    def copied(self) -> bool:
+        """Whether there is a copy of all that is at URLs."""
+        return all(each.path.is_file() for each in self.copies)
 
     @property
     def shares(self) -> dict[str, int]:

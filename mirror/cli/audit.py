@@ -93,7 +93,7 @@ def _who(chosen: argparse.Namespace, records: Iterator[Told]) -> int:
     if not found:
         shown.say("nobody")
         return DONE
-    shown.console().print(shown.table(_HEADS, [_row(told) for told in found], right="      r"))
+    shown.rows(_HEADS, [_row(told) for told in found], right="      r")
     clients = {told["client"] for told in found}
     shown.say(f"{shown.count(len(found), 'record')}, {shown.count(len(clients), 'client')}")
     return DONE

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_SCREENS = 1000
 _SPANS = ((86400, "d"), (3600, "h"), (60, "m"))
 
 
@@ -39,6 +40,8 @@ def say(text: str) -> None:
 
 def clean(text: str) -> str:
     """Without what could move a terminal's cursor; lines stay lines."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)
 
 
@@ -65,17 +68,21 @@ def table(
     return made
 
 
+def rows(heads: Sequence[str], found: Sequence[Sequence[str]], right: str = "") -> None:
+    """Print a table; of more rows than anybody looks through on a screen, in plain lines, which take no time."""
+    if _terminal(errors=False) and len(found) <= _SCREENS:
+        console().print(table(heads, found, right))
+    else:
+        print(plain(heads, [[clean(cell).replace("\n", " ") for cell in row] for row in found], right))
+
+
 def plain(heads: Sequence[str], rows: Sequence[Sequence[str]], right: str = "", *, head: bool = True) -> str:
     """The same in lines."""
     lines = [heads, *rows] if head else rows
     widths = [max(len(line[at]) for line in lines) for at in range(len(heads))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if right[at : at + 1] == "r" else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    sides = (">" if right[at : at + 1] == "r" else "<" for at in range(len(heads)))
+    form = "  ".join(f"{{:{side}{width}}}" for side, width in zip(sides, widths, strict=True)).format
+    return "\n".join([form(*line).rstrip() for line in lines])
 
 
 def size(count: float | None) -> str:

@@ -75,8 +75,9 @@ def _packument(mirror: Mirror, request: Request, package: str) -> Plan:
     apply = partial(packuments.rewritten, package=package, mount=request.base, short=short)
     if mirror.gate:  # only the full form has the dates by which it decides: the short one is made from it
         variant = f"{request.base} short" if short else request.base
-        return _document(mirror, package, False, Rewrite(variant, apply, slots=(package,)))
-    return _document(mirror, package, short, Rewrite(request.base, apply))
+        return _document(mirror, package, False, Rewrite(variant, apply, slots=(package,), dated=not short))
+    slots = () if short else (package,)
+    return _document(mirror, package, short, Rewrite(request.base, apply, slots=slots, dated=not short))
 
 
 def _document(mirror: Mirror, package: str, short: bool, rewrite: Rewrite) -> Plan:

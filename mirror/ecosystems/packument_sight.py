@@ -19,13 +19,20 @@ class Sight:
     """A packument, as one client may see it. `names` has the path of each version's tarball below the mirror."""
 
     def __init__(
-        self, packument: Packument, package: str, names: dict[str, str], view: View | None, seen: Seen | None
+        self,
+        packument: Packument,
+        package: str,
+        names: dict[str, str],
+        view: View | None,
+        seen: Seen | None,
+        dates: Seen | None = None,
     ) -> None:
         self._packument = packument
         self._package = package
         self._names = names
         self._judge = Judge(view)
         self._seen = seen
+        self._dates = dates
         self._refusals: dict[str, str | None] = {}  # why, or None
 
     @property
@@ -89,21 +96,23 @@ class Sight:
 
     def first_seen(self, hidden: set[str]) -> dict[str, bytes]:
         """The versions that have no publish time and may be seen, and when the mirror first saw their tarballs."""
-        if self._seen is None:
+        if self._dates is None:
             return {}
         lacking = [name for name in self._packument.versions if name not in self._packument.times]
-        known = {name: self._seen_at(name) for name in lacking if name not in hidden and name not in _NOT_VERSIONS}
+        known = {
+            name: self._at(name, self._dates) for name in lacking if name not in hidden and name not in _NOT_VERSIONS
+        }
         return {name: json.dumps(instants.written(at)).encode() for name, at in known.items() if at is not None}
 
     def _when(self, version: str, hidden: set[str]) -> float | None:
         return None if version in hidden else self.published(version)
 
-    def _seen_at(self, version: str) -> float | None:
+    def _at(self, version: str, seen: Seen | None) -> float | None:
         name = self._names.get(version)
-        return self._seen(name) if self._seen is not None and name is not None else None
+        return seen(name) if seen is not None and name is not None else None
 
     def _artifact(self, version: str) -> Artifact:
         file = unquote(self._names.get(version, "").rpartition("/")[2])
         licensed = self._packument.versions[version].license
-        dates = (self.published(version), self._seen_at(version))
+        dates = (self.published(version), self._at(version, self._seen))
         return Artifact("npm", self._package, plain(version), file, *dates, licensed)

@@ -34,16 +34,17 @@ def rewritten(
     short: bool = False,
     view: View | None = None,
     seen: Seen | None = None,
+    dates: Seen | None = None,
 ) -> Rewritten:
     """A packument with its tarballs at `<mount>/<package>/-/<file>`; OriginError where it is no packument.
 
     `short`: the abbreviated form is wanted, and made where the origin gave the full one. Versions that `view` refuses
     are left out: of `versions`, `time` and the dist-tags; Withheld (403) where all are. A version without a publish
-    time gets the instant that `seen` knows, and is named in `_mirror`.
+    time gets the instant that `dates` knows, and is named in `_mirror`.
     """
-    packument = read(body, headers, dated=view is not None or seen is not None)
+    packument = read(body, headers, dated=view is not None or dates is not None)
     names = _names(packument, package)
-    sight = Sight(packument, package, names, view, seen)
+    sight = Sight(packument, package, names, view, seen, dates)
     hidden, changes = sight.hidden(), _changes(packument, names, mount)
     is_short = _media_type(headers) == ABBREVIATED
     if short and not is_short:

@@ -11,7 +11,7 @@ from mirror.ecosystems import houses, legacy_json, paths, simple_pages, simple_r
 from mirror.ecosystems.bodies import begins, not_html
 from mirror.ecosystems.rules import AS_IT_IS, HOUR, IMMUTABLE, document, only_reads, volatile
 from mirror.ecosystems.simple_links import PROJECT, normalized
-from mirror.ecosystems.simple_types import ASK, is_json, media_type
+from mirror.ecosystems.simple_types import ASK, JSON, is_json, media_type
 from mirror.errors import NotFound
 from mirror.model import Headers, Inside, Lookup, Mirror, Plan, Ready, Request, Rewrite
 from mirror.policy.artifact import Artifact
@@ -107,7 +107,10 @@ def _page(mirror: Mirror, request: Request, project: str) -> Plan:
         send=document(ASK),
         tags=(f"pypi:{project}",),
         rewrite=Rewrite(
-            form, partial(simple_pages.rewritten, page=page, form=form), slots=(slot := f"simple/{project}",)
+            form,
+            partial(simple_pages.rewritten, page=page, form=form),
+            slots=(slot := f"simple/{project}",),
+            dated=form == JSON,
         ),
         slot=slot,
         facts=partial(simple_pages.facts, page=page),

@@ -11,7 +11,7 @@ from mirror.ecosystems.simple_files import METADATA_KEYS
 from mirror.ecosystems.simple_html import Edit, Tag, attribute_text, edited, element_end, tags, text_of
 from mirror.ecosystems.simple_links import place
 from mirror.ecosystems.simple_project import address, quarantines, read
-from mirror.ecosystems.simple_sight import Sight, project_of
+from mirror.ecosystems.simple_sight import Sight, dated, project_of
 from mirror.ecosystems.simple_types import JSON, as_made, as_sent, is_json, serial
 from mirror.ecosystems.views import Seen, View
 from mirror.model import Fact, Headers, Rewritten
@@ -20,12 +20,19 @@ _ATTRIBUTES = tuple(f"data-{key}" for key in METADATA_KEYS[:2])
 
 
 def rewritten(
-    body: bytes, headers: Headers, *, page: str, form: str, view: View | None = None, seen: Seen | None = None
+    body: bytes,
+    headers: Headers,
+    *,
+    page: str,
+    form: str,
+    view: View | None = None,
+    seen: Seen | None = None,
+    dates: Seen | None = None,
 ) -> Rewritten:
     """A project's page in one of the three forms, with all links to files relative (`../../files/...`).
 
     `page` is its URL at the origin. What it says is what the origin said, whichever form that had, less what `view`
-    refuses; where a file has no time of upload, the JSON form has the one that `seen` knows. OriginError where it is no
+    refuses; where a file has no time of upload, the JSON form has the one that `dates` knows. OriginError: it is no
     such page. Where nothing is left it is a page without files: clients that got a 403 or 404 would ask another index
     for the project, or speak of credentials.
     """
@@ -42,7 +49,7 @@ def rewritten(
     number = serial(headers, project.document["meta"].get("_last-serial"))
     name = page.rstrip("/").rpartition("/")[2]
     if form == JSON:
-        pieces = simple_rendered.as_json(sight.dated(project), name=name, complete=from_json, serial=number)
+        pieces = simple_rendered.as_json(dated(project, dates), name=name, complete=from_json, serial=number)
     else:
         pieces = simple_rendered.as_html(project, name=name, serial=number)
     return Rewritten(list(pieces), as_made(form), sight.until)

@@ -15,6 +15,20 @@ def project_of(page: str) -> str:
     return normalized(page.rstrip("/").rpartition("/")[2])
 
 
+def dated(project: Project, dates: Seen | None) -> Project:
+    """The page with the instants at which the mirror first saw those files that have no time of upload (PEP 700); a
+    member of our own names them."""
+    names = []
+    for entry in project.files if dates is not None else ():
+        if entry.file.get("upload-time") is None and (first_seen := _at(entry, dates)) is not None:
+            entry.file["upload-time"] = instants.written(first_seen)
+            names.append(entry.file.get("filename"))
+    if names:
+        before = project.document.get(FIRST_SEEN)  # of a mirror in front of which we stand
+        project.document[FIRST_SEEN] = [*(before if isinstance(before, list) else ()), *names]
+    return project
+
+
 class Sight:
     """A project's files, as one client may see them; true where there is a view."""
 
@@ -64,21 +78,12 @@ class Sight:
             ]
         return project._replace(files=kept)
 
-    def dated(self, project: Project) -> Project:
-        """The page with the instants at which the mirror first saw those files that have no time of upload (PEP 700);
-        a member of our own names them."""
-        names = []
-        for entry in project.files:
-            if entry.file.get("upload-time") is None and (first_seen := self._first_seen(entry)) is not None:
-                entry.file["upload-time"] = instants.written(first_seen)
-                names.append(entry.file.get("filename"))
-        if names:
-            before = project.document.get(FIRST_SEEN)  # of a mirror in front of which we stand
-            project.document[FIRST_SEEN] = [*(before if isinstance(before, list) else ()), *names]
-        return project
-
     def _first_seen(self, entry: Listed) -> float | None:
-        return self._seen(entry.place.name) if self._seen is not None and entry.place is not None else None
+        return _at(entry, self._seen)
 
     def _version(self, entry: Listed) -> str:
         return simple_versions.canonical(entry.version(self._project))
+
+
+def _at(entry: Listed, seen: Seen | None) -> float | None:
+    return seen(entry.place.name) if seen is not None and entry.place is not None else None

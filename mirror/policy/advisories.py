@@ -11,8 +11,10 @@ import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from math import inf
 from typing import Any
+from zlib import crc32
 
 from mirror.policy.names import canonical
 from mirror.policy.versions import SCHEMES, Key
@@ -119,25 +121,45 @@ def read(documents: Iterable[bytes]) -> Advisories:
 
     What cannot be read is told of in `problems`, and left out; those that were withdrawn are, too.
     """
+    # What is kept on the way is text, which the garbage collector has no work with, and nothing is sorted at once: with
+    # hundreds of thousands of advisories either stops all threads for a second.
     problems = _Problems()
-    latest: dict[str, tuple[float, list[Entry]]] = {}
+    latest: dict[str, float] = {}
+    entries: dict[str, tuple[str, ...]] = {}
     for number, document in enumerate(documents, 1):
         for advisory in _objects(document, number, problems):
             name, modified = advisory["id"], _instant(advisory.get("modified"))
-            if name not in latest or modified >= latest[name][0]:
-                latest[name] = (modified, [] if advisory.get("withdrawn") else list(_entries(advisory, problems)))
-    gathered: dict[str, dict[str, list[str]]] = {}
-    for name in sorted(latest):
-        for ecosystem, package, text in latest[name][1]:
-            gathered.setdefault(ecosystem, {}).setdefault(package, []).append(text)
-    index = {ecosystem: {name: ",".join(texts) for name, texts in of.items()} for ecosystem, of in gathered.items()}
-    known = sum(1 for _, entries in latest.values() if entries)
+            if name not in latest or modified >= latest[name]:
+                latest[name] = modified
+                entries[name] = () if advisory.get("withdrawn") else tuple(chain(*_entries(advisory, problems)))
+    index = _index(entries.values())
+    known = sum(1 for found in entries.values() if found)
     return Advisories(index, {ecosystem: _digest(of) for ecosystem, of in index.items()}, known, problems.told())
 
 
+def _index(entries: Iterable[tuple[str, ...]]) -> dict[str, dict[str, str]]:
+    """By ecosystem and package: its texts, in order. Few packages have several."""
+    index: dict[str, dict[str, str]] = {}
+    several: dict[tuple[str, str], list[str]] = {}
+    for found in entries:
+        for at in range(0, len(found), 3):
+            ecosystem, package, text = found[at : at + 3]
+            of = index.setdefault(ecosystem, {})
+            if package in of:
+                several.setdefault((ecosystem, package), [of[package]]).append(text)
+            else:
+                of[package] = text
+    for (ecosystem, package), texts in several.items():
+        index[ecosystem][package] = ",".join(sorted(texts))
+    return index
+
+
 def _digest(packages: dict[str, str]) -> str:
+    parts: list[list[str]] = [[] for _ in range(256)]
+    for package in packages:
+        parts[crc32(package.encode(errors="surrogatepass")) % 256].append(package)
     found = hashlib.sha256()
-    for package in sorted(packages):
+    for package in chain(*map(sorted, parts)):
         found.update(f"{package}\n{packages[package]}\n".encode(errors="surrogatepass"))
     return found.hexdigest()
 

@@ -164,3 +164,34 @@ def test_whatever_the_names_are(tmp_path: Path, names: list[str], asked: str, da
     told: list[dict[str, Any]] = [json.loads(f"{{{line}}}") for line in lines]
     found = [line["client"] for line in search(record.folder, by_client(asked))]
     assert found == [line["client"] for line in told if line["client"] == asked]
+
+
+def test_what_a_crash_left_of_a_line_hides_no_line_behind_it(record: Written) -> None:
+    record.given(1)
+    torn = b'{"n":4,"event":"given","package":"six","version":"1'
+    with record.files()[-1].open("ab") as file:
+        file.write(torn + b"\n")
+    record.book().append([(NOON, members("pypi", "/files/x/six-1.7.tar.gz"))])
+    assert [told["version"] for told in search(record.folder, wanted("six@1.7"))] == ["1.7"]
+
+
+@pytest.mark.parametrize("client", ["10.0.0.1", 'q"\\é', ""])
+def test_a_line_tells_what_its_json_says_whoever_got_it_and_however_often(record: Written, client: str) -> None:
+    for path in PATHS:
+        batch = [(NOON + at, members(*path, client=f"{client}{at}", token="ci" * (at % 2))) for at in range(4)]
+        record.book().append(batch)
+    found = list(search(record.folder, EVERYTHING))
+    assert found == [told for told in record.told() if told["event"] == "given"]
+    assert [list(told) for told in found] == [list(told) for told in record.told() if told["event"] == "given"]
+
+
+def test_lines_that_end_in_the_same_bytes_are_parsed_once(record: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    record.book().append(
+        [(NOON + at, members("pypi", "/files/x/six-1.tar.gz", client=f"10.0.0.{at}")) for at in range(9)]
+    )
+    parsed = []
+    monkeypatch.setattr(
+        searching.json, "loads", lambda text: parsed.append(text) or json.JSONDecoder().decode(text.decode())
+    )
+    assert len({told["client"] for told in search(record.folder, wanted("pkg:pypi/six"))}) == 9
+    assert len(parsed) == 2  # the first line, and its end

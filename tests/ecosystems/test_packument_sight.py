@@ -50,7 +50,7 @@ def made(
     document: object, view: View | None = None, seen: Seen | None = None, fields: Headers = Headers(), **more: bool
 ) -> Rewritten:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return packuments.rewritten(body, fields, package="six", mount=OURS, view=view, seen=seen, **more)
+    return packuments.rewritten(body, fields, package="six", mount=OURS, view=view, seen=seen, dates=seen, **more)
 
 
 def read(*args: Any, **more: Any) -> dict[str, Any]:

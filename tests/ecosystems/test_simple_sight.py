@@ -40,7 +40,7 @@ def made(
 ) -> Rewritten:
     body = document.encode() if isinstance(document, str) else json.dumps(document).encode()
     headers = Headers.of({"content-type": sent})
-    return simple_pages.rewritten(body, headers, page=PAGE, form=form, view=view, seen=seen)
+    return simple_pages.rewritten(body, headers, page=PAGE, form=form, view=view, seen=seen, dates=seen)
 
 
 def names(answer: Rewritten, form: str) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -240,3 +242,27 @@ def test_a_fix_of_nothing_that_was_introduced_before_waits() -> None:
 def test_a_fix_gets_through_whose_date_is_not_known() -> None:
     known = advisory("six", ("introduced", "0"), ("fixed", "1.17.0"))
     assert said(gatekeeper("pypi", known, min_age=7 * DAY).verdict(six(days=None), NOW)) == (True, "fix")
+
+
+def test_whatever_the_order_of_the_documents_the_same_is_known() -> None:
+    told = [advisory(package, ("introduced", "0"), name=f"GHSA-{n}") for n in range(12) for package in ("six", f"p{n}")]
+    told = [each | {"id": f"{each['id']}-{at}"} for at, each in enumerate(told)]
+    one, other = (read(json.dumps(each).encode() for each in order) for order in (told, told[::-1]))
+    assert one.index == other.index
+    assert (one.digest("pypi"), one.count) == (other.digest("pypi"), 24)
+    assert [each.id for each in one.of("pypi", "six")] == sorted(each["id"] for each in told[::2])
+
+
+def test_what_is_kept_on_the_way_gives_the_garbage_collector_no_work() -> None:
+    """Else it stops all threads for a second, where there are hundreds of thousands of advisories."""
+    counted = []
+
+    def documents() -> Iterator[bytes]:
+        for number in range(3000):
+            if number in (500, 2999):
+                gc.collect()
+                counted.append(len(gc.get_objects()))
+            yield json.dumps(advisory(f"p{number}", ("introduced", "0"), name=f"MAL-{number}")).encode()
+
+    assert read(documents()).count == 3000
+    assert counted[1] - counted[0] < 500
