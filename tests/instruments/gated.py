@@ -87,7 +87,8 @@ class House:
 
         known = gate(Policy(self.world.ecosystem, advised=bool(advisories), **policy))
         assert isinstance(known, Gatekeeper)
-        self.world.mirror = replace(self.world.mirror, gate=known.knowing(advised(*advisories)))
+        dated = known.seen_counts
+        self.world.mirror = replace(self.world.mirror, gate=known.knowing(advised(*advisories)), dated=dated)
         self.world.engine.forget()
 
     async def versions(self, **fields: str) -> list[str]:
