@@ -7,7 +7,8 @@ import random
 import time
 import warnings
 
-from tests.fuzz.targets import TARGETS, Target
+from tests.fuzz.target import Target
+from tests.fuzz.targets import TARGETS
 
 LONGEST = 2.0  # seconds of processor time that one input may take
 

@@ -133,5 +133,5 @@ def _without(package: dict[str, Any], newest: str, refused: set[str]) -> dict[st
             found[name] = {each: value for each, value in found[name].items() if each not in refused}
     if isinstance(found.get("dist-tags"), dict):
         tags = found["dist-tags"].items()
-        found["dist-tags"] = {tag: version for tag, version in tags if version not in refused}
+        found["dist-tags"] = {tag: version for tag, version in tags if plain(version) not in refused}
     return found

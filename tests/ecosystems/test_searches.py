@@ -148,3 +148,11 @@ def test_the_date_of_a_version_and_its_license_are_what_is_judged() -> None:
 def test_what_is_no_list_is_the_origins_fault(document: bytes) -> None:
     with pytest.raises(OriginError):
         shown(document, JSON)
+
+
+@pytest.mark.parametrize("version", [{"x": 1}, ["2.0.0"], None, 7])
+def test_a_tag_that_names_no_version_breaks_nothing(version: Any) -> None:
+    """Found by fuzzing: what is no text cannot be looked up among the refused."""
+    tagged = package("six", **{"dist-tags": {"latest": "2.0.0", "odd": version}})
+    (told,) = searched(tagged, seen=view(deny=(rule("pkg:npm/six@2.0.0"),)))
+    assert told["dist-tags"] == {"odd": version}

@@ -16,6 +16,7 @@ from mirror.ecosystems import (
     apt_releases,
     legacy_json,
     packuments,
+    searches,
     simple_pages,
     simple_root,
 )
@@ -27,7 +28,10 @@ from mirror.model import Entry, Head, Headers, Mirror, Plan, Request, Rewritten
 from mirror.operations import Selection, cursors, globs, purls
 from mirror.operations.places import Places
 from mirror.operations.selecting import Chosen
+from mirror.policy import advisories
 from mirror.policy.artifact import Artifact, Verdict
+from mirror.policy.gatekeeper import Gatekeeper
+from mirror.policy.rules import Policy
 from mirror.stores import codec
 
 PAGE = "https://upstream.test/simple/six/"
@@ -88,6 +92,24 @@ def packument(body: bytes) -> None:
         lambda: packuments.tags(body, Headers(), package="six"),
         lambda: packuments.facts(body, Headers(), package="six"),
     )
+
+
+def listing(body: bytes) -> None:
+    taken(
+        lambda: searches.shown(body, Headers()),
+        lambda: searches.shown(body, Headers(), view=half),
+        lambda: searches.shown(body, Headers(), housed=True, view=half),
+    )
+
+
+def advisory(document: bytes) -> None:
+    """What it says of a package, by the rules of each ecosystem; problems are told of, not raised."""
+    found = advisories.read([document, document])
+    for ecosystem, packages in found.index.items():
+        gate = Gatekeeper(Policy(ecosystem, min_age=1.0, advised=True), found)
+        for package in packages:
+            for version in ("1.0", "2.0.0-rc.1", "1:2-3", "not a version"):
+                gate.verdict(Artifact(ecosystem, package, version, published=1e9), 1e9)
 
 
 def legacy(body: bytes) -> None:
