@@ -43,6 +43,8 @@ class Joining:
         follower = fill.follow(errand.hop.interim)
         try:
             opened = await follower.opened(errand.hop.when_left)
+            if not follower.first:  # those who wait for one download learn of it at the same moment
+                await self._fills.turnstile.turn()
             reply = await self._reply(errand, fill, opened, follower, reason, told=told)
         except BaseException:
             await follower.close()

@@ -25,6 +25,7 @@ from mirror.server.patience import sweep
 from mirror.server.protocol import MirrorProtocol
 from mirror.server.systemd import Notify
 from mirror.settings import ServerSettings
+from mirror.turnstile import Turnstile
 
 log = logging.getLogger("mirror.server")
 
@@ -56,6 +57,7 @@ class Config(uvicorn.Config):
         self.hot = hot
         self.limits = limits or Limits()
         self.crowd = crowd or Crowd()
+        self.line = Turnstile()
         self.holder = holder
         self.pulse = pulse
 
