@@ -42,7 +42,8 @@ class Admitted:
     def bounded(self, reply: Reply) -> Reply:
         """The reply, which lasts no longer than this: neither here nor in caches behind us."""
         lasting = reply.lasting and bounded(reply.lasting, self.verdict.until, self.mark)
-        head = replace(reply.head, headers=self._ending(reply.head.headers))
+        headers = self._ending(reply.head.headers)
+        head = reply.head if headers is reply.head.headers else replace(reply.head, headers=headers)
         again = reply.again and partial(self._again, reply.again)
         return replace(reply, head=head, lasting=lasting, again=again, admitted=(self.artifact, self.verdict))
 

@@ -33,21 +33,35 @@ _ADDRESS = re.compile(r"/(https?)/(.+)")
 @dataclass(frozen=True, slots=True)
 class Named:
     """An artifact. `package` is its canonical name (PEP 503; npm's with its scope; Debian's; else the file's).
-    `version` is as the file's name has it, "" where that says none."""
+    `version` is as the file's name has it, "" where that says none. `known`: type, namespace and name of its package
+    URL, and `qualifier` the one that it has."""
 
     package: str
     version: str
     file: str
-    purl: str
+    known: tuple[str, str, str]
+    qualifier: tuple[str, str] | None = None
+
+    @property
+    def purl(self) -> str:
+        """Its package URL. Made when it is asked for: the gate, which asks who it is, needs none."""
+        kind, namespace, name = self.known
+        qualifiers = dict([self.qualifier]) if self.qualifier else None
+        return PackageURL(kind, namespace or None, name, self.version or None, qualifiers).to_string()
 
 
 def named(mirror: Mirror, path: str) -> Named | None:
     """The artifact at a raw path below the mirror, without secrets; None where there can be none."""
     try:
-        segments = masked(paths.decoded(path))[1:].split("/")
+        return at(mirror, paths.decoded(path))
     except RequestError:
         return None
-    if not segments[-1] or len(segments[-1]) > _LONGEST:
+
+
+def at(mirror: Mirror, path: str) -> Named | None:
+    """The same of a decoded path."""
+    segments = masked(path)[1:].split("/")
+    if not segments[-1].strip() or len(segments[-1]) > _LONGEST:
         return None
     return _NAMED[mirror.ecosystem](mirror, segments)
 
@@ -60,7 +74,7 @@ def _pypi(_mirror: Mirror, segments: list[str]) -> Named | None:
         version = version_of(file, project)
         if version:
             name = normalized(project)
-            return Named(name, version, file, _purl("pypi", name, version))
+            return Named(name, version, file, ("pypi", "", name))
     return None
 
 
@@ -85,9 +99,11 @@ def _npm(_mirror: Mirror, segments: list[str]) -> Named | None:
     if len(segments) != size + 2 or segments[size] != "-" or not segments[0]:
         return None
     file, (*scope, name) = segments[-1], segments[:size]
+    if not name.strip():  # no package URL can say that
+        return None
     stem = file.removesuffix(".tgz")
     version = stem[len(name) + 1 :] if stem.startswith(f"{name}-") and stem != file else ""
-    return Named("/".join(segments[:size]), version, file, _purl("npm", name, version, "".join(scope)))
+    return Named("/".join(segments[:size]), version, file, ("npm", "".join(scope), name))
 
 
 def _apt(mirror: Mirror, segments: list[str]) -> Named | None:
@@ -99,7 +115,7 @@ def _apt(mirror: Mirror, segments: list[str]) -> Named | None:
     else:
         return None
     vendor = next((vendor for vendor in _VENDORS if mirror.name.startswith(vendor)), "")  # nothing else says whose
-    return Named(package, version, file, _purl("deb", package, version, vendor, {"arch": architecture}))
+    return Named(package, version, file, ("deb", vendor, package), ("arch", architecture))
 
 
 def _any(_mirror: Mirror, segments: list[str]) -> Named | None:
@@ -107,16 +123,12 @@ def _any(_mirror: Mirror, segments: list[str]) -> Named | None:
     if address is None or len(segments) < 3:
         return None
     file = segments[-1]
-    return Named(file, "", file, _purl("generic", file, "", "", {"download_url": "{}://{}".format(*address.groups())}))
+    return Named(file, "", file, ("generic", "", file), ("download_url", "{}://{}".format(*address.groups())))
 
 
 def _http(_mirror: Mirror, segments: list[str]) -> Named | None:
     file = segments[-1]
-    return Named(file, "", file, _purl("generic", file, ""))
-
-
-def _purl(kind: str, name: str, version: str, namespace: str = "", qualifiers: dict[str, str] | None = None) -> str:
-    return PackageURL(kind, namespace or None, name, version or None, qualifiers).to_string()
+    return Named(file, "", file, ("generic", "", file))
 
 
 _NAMED: dict[str, Callable[[Mirror, list[str]], Named | None]] = {

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mirror.ecosystems import paths, views
-from mirror.ecosystems.naming import named
+from mirror.ecosystems import naming, views
 from mirror.model import Fact, Lookup, Mirror, Subject
 from mirror.policy.artifact import Artifact
 
@@ -19,7 +18,7 @@ def at(mirror: Mirror, path: str, lookup: Lookup, package: str) -> Subject | Non
     file = path
     for suffix in _BESIDE if mirror.ecosystem == "pypi" else ():
         file = file.removesuffix(suffix)
-    known, name = named(mirror, paths.encoded(file)), file.rpartition("/")[2]
+    known, name = naming.at(mirror, file), file.rpartition("/")[2]
     told = (known.package, known.version) if known is not None else (package, "")
     return Subject(Artifact(mirror.ecosystem, *told, name), lookup)
 
