@@ -78,21 +78,25 @@ class Snapshots:
             if replaced < now - mirror.snapshots:
                 await self._drop(kept.entry)
             else:
-                self._outside.store.touch(
-                    kept.entry.blob, now
-                )  # nobody may ask for it, and yet it is not to be evicted
+                # Nobody may ask for it, and yet it is not to be evicted.
+                self._outside.store.touch(kept.entry.blob, now)
 
     async def _copy(self, entry: Entry, now: float) -> None:
         """Bytes of its own: those of the entry go with it."""
-        blob = await self._outside.store.open(entry.blob)
-        if blob is None:
+        body = await self._body(entry)
+        if body is None:
             raise StoreError(f"{entry.key}: its stored body is gone")
-        try:
-            body = b"".join(await parts(blob))
-        finally:
-            await blob.close()
         note = Note(_kept(entry.key, now), entry.url, entry.head, entry.validators, len(body), tags=entry.tags)
         await self._outside.index.put(await self._outside.store.put(note, body))
+
+    async def _body(self, entry: Entry) -> bytes | None:
+        blob = await self._outside.store.open(entry.blob)
+        if blob is None:
+            return None
+        try:
+            return b"".join(await parts(blob))
+        finally:
+            await blob.close()
 
     async def _drop(self, entry: Entry) -> None:
         address, _, since = entry.key.rpartition("@")
@@ -148,13 +152,9 @@ class Snapshots:
         if (known := self._read.get(entry.digest)) is not None:
             self._read.move_to_end(entry.digest)
             return known
-        blob = await self._outside.store.open(entry.blob)
-        if blob is None:
+        body = await self._body(entry)
+        if body is None:
             raise NotFound(f"{document}: the stored body of the one that was kept is gone")
-        try:
-            body = b"".join(await parts(blob))
-        finally:
-            await blob.close()
         directory = document[1:].rpartition("/")[0]
         found = await asyncio.to_thread(apt_releases.release, body, entry.head.headers, directory=directory)
         self._read[entry.digest] = found
