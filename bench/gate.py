@@ -12,14 +12,15 @@ import asyncio
 import hashlib
 import json
 import os
-import socket
 import statistics
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+from bench.hit.ask import Asker
 from tests.instruments.origin import Origin
 from tests.instruments.server import Served, served
 
@@ -85,34 +86,27 @@ def upstream() -> Iterator[Origin]:
         thread.join()
 
 
-class Asker:
-    """One connection to a server."""
+class Place(NamedTuple):
+    """A server to be asked, as `Asker` wants one."""
 
-    def __init__(self, server: Served) -> None:
-        self.server, self._count = server, 0
-        self._socket = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+    name: str
+    port: int
 
-    def ask(self, target: str, fields: str, *, anew: bool) -> None:
-        """One request; its answer is 200 and whole."""
-        self._count += 1
-        own = f"X-Own: {self._count}\r\n" if anew else ""
-        self._socket.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}{own}\r\n".encode())
-        got = b""
-        while b"\r\n\r\n" not in got:
-            got += self._socket.recv(1 << 18)
-        head, _, body = got.partition(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200"), head
-        left = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
-        left -= len(body)
-        while left:
-            left -= len(self._socket.recv(1 << 18))
+
+class Side:
+    """One of the servers, and a connection to it."""
+
+    def __init__(self, name: str, server: Served) -> None:
+        self._server, self._count = server, 0
+        self._asker = Asker(Place(name, server.port))  # type: ignore[arg-type]
 
     def cost(self, target: str, fields: str, count: int, *, anew: bool) -> float:
-        """Microseconds of the server's CPU for each."""
-        before = spent(self.server.pid)
+        """Microseconds of the server's CPU for each; `anew`: each has a field of its own."""
+        before = spent(self._server.pid)
         for _ in range(count):
-            self.ask(target, fields, anew=anew)
-        return 1e6 * (spent(self.server.pid) - before) / count
+            self._count += 1
+            self._asker.ask(target, fields + (f"X-Own: {self._count}\r\n" if anew else ""))
+        return 1e6 * (spent(self._server.pid) - before) / count
 
 
 def spent(pid: int) -> float:
@@ -134,7 +128,7 @@ def main() -> None:
             server = stack.enter_context(served(Path(stack.enter_context(tempfile.TemporaryDirectory())), config))
             for task in os.listdir(f"/proc/{server.pid}/task"):
                 os.sched_setaffinity(int(task), cores[-1:])
-            askers[name] = Asker(server)
+            askers[name] = Side(name, server)
         os.sched_setaffinity(0, cores[:-1] or cores)
         print("| hit | without, us | with, us | more (median of rounds) |\n|---|---|---|---|")
         for work, (target, fields) in WORKS.items():

@@ -55,14 +55,20 @@ def _hit(connection: socket.socket, asked: bytes) -> float:
     began, got = time.perf_counter(), b""
     connection.sendall(asked)
     while b"\r\n\r\n" not in got:
-        got += connection.recv(1 << 16)
+        got += _some(connection, 1 << 16)
     head, _, body = got.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 "), head
     length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
     left = length - len(body)
     while left > 0:
-        left -= len(connection.recv(left))
+        left -= len(_some(connection, left))
     return time.perf_counter() - began
+
+
+def _some(connection: socket.socket, most: int) -> bytes:
+    chunk = connection.recv(most)
+    assert chunk, "the connection was ended"
+    return chunk
 
 
 def main() -> None:
