@@ -68,6 +68,22 @@ def apart(server: int) -> None:
         os.sched_setaffinity(0, cores[:-1])
 
 
+def row(name: str, folder: Path, scale: float, cores: set[int]) -> str:
+    """Of the table, from a server of its own."""
+    with (
+        origin_process() as origin,
+        served(folder, http_mirror(origin.url(), LOADS[name][2])) as server,
+    ):
+        os.sched_setaffinity(origin.pid, sorted(cores)[:-1] or cores)
+        apart(server.pid)
+        try:
+            return asyncio.run(measured(name, Place(server, origin), scale))
+        except (AssertionError, OSError, EOFError, TimeoutError) as exc:
+            return f"| {name} | BROKEN: {type(exc).__name__}: {exc} |"
+        finally:
+            os.sched_setaffinity(0, cores)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
@@ -80,20 +96,10 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     cores = os.sched_getaffinity(0)
-    for name in asked.names or LOADS:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            origin_process() as origin,
-            served(Path(folder), http_mirror(origin.url(), LOADS[name][2])) as server,
-        ):
-            os.sched_setaffinity(origin.pid, sorted(cores)[:-1] or cores)
-            apart(server.pid)
-            try:
-                print(asyncio.run(measured(name, Place(server, origin), asked.scale)), flush=True)
-            except (AssertionError, OSError, EOFError, TimeoutError) as exc:
-                print(f"| {name} | BROKEN: {type(exc).__name__}: {exc} |", flush=True)
-            finally:
-                os.sched_setaffinity(0, cores)
+    # What a load has stored stays till the end: ext4 makes files slowly for minutes where it has just lost many.
+    with tempfile.TemporaryDirectory() as folder:
+        for name in asked.names or LOADS:
+            print(row(name, Path(folder, name.replace(" ", "-")), asked.scale, cores), flush=True)
 
 
 if __name__ == "__main__":

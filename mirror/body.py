@@ -238,7 +238,7 @@ class Body:
         stops = (limit, self.total, self.received.next_start(begin))
         limit = min((stop for stop in stops if stop is not None), default=None)
         try:
-            self.segments.launch(Segment(self, begin, limit, self.first))
+            self.segments.launch(begin, limit, self.first)
             while not self.paused:
                 await self.segments.turn()
                 if not self.segments.busy and self.complete:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mirror.body import Body
@@ -248,7 +250,7 @@ class Fill:
             digest=self.asked.plan.digest if good else None,
             random_access=opened.random_access,
             eager=self.asked.mirror.complete_ranges or self.asked.wanted is None,
-            reopen=self._reopen,
+            reopen=partial(Fill._reopen, weakref.proxy(self)),  # which has the body
         )
         if note and body.received.size:
             body.segments.sources.add(note.url)

@@ -249,8 +249,11 @@ class Origin:
             response = await self._send(trail.at, question)
             if response.status_code not in _REDIRECTS or not (question.route.follow and question.repeatable):
                 return response, requested_at
-            await shut(response)
-            source, trail.at = trail.at, redirected(response)
+            source = trail.at
+            try:
+                trail.at = redirected(response)
+            finally:
+                await shut(response)
             same_origin = (source.scheme, host(source)) == (trail.at.scheme, host(trail.at))
             question = question.after(response.status_code, same_origin)
         raise OriginError(f"{host(source)} redirected more than {_MAX_REDIRECTS} times")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from mirror.segment import Segment
 
 if TYPE_CHECKING:
     from mirror.body import Body
+    from mirror.ports import Answer
 
 
 class Segments:
@@ -20,7 +22,7 @@ class Segments:
     """
 
     def __init__(self, body: Body) -> None:
-        self._body = body
+        self._body: Body = weakref.proxy(body)  # which has these
         self._all: list[Segment] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Event()
@@ -80,10 +82,11 @@ class Segments:
         for segment in self._all:
             if segment.reaches(at):
                 segment.cut(at)
-        self.launch(Segment(body, at, limit))
+        self.launch(at, limit)
 
-    def launch(self, segment: Segment) -> None:
-        """Let it run."""
+    def launch(self, at: int, limit: int | None, answer: Answer | None = None) -> None:
+        """Let one run: over bytes `[at, limit)`, of an answer that has begun or of another one."""
+        segment = Segment(self._body, at, limit, answer)
         self._all.append(segment)
         task = asyncio.get_running_loop().create_task(segment.run())
         self._tasks.add(task)

@@ -48,7 +48,7 @@ class Cycle(RequestResponseCycle):
 
     async def run_asgi(self, app: ASGI3Application) -> None:
         if self.disconnected:
-            return
+            return self.end()
         try:
             await app(self.scope, self.receive, self.send)
         except asyncio.CancelledError:
@@ -66,7 +66,13 @@ class Cycle(RequestResponseCycle):
             if not self.response_complete:
                 self.reset()
         finally:
-            self.on_response = lambda: None
+            self.end()
+        return None
+
+    def end(self) -> None:
+        """Nothing more is said here: nor does it know those any more that know it, so that no collector is needed."""
+        self.on_response, self.file_sender, self._leaving = _nothing, None, None
+        self.scope["extensions"] = {}
 
     def reset(self) -> None:
         """End the connection so that nobody can take the response for complete."""
@@ -153,6 +159,10 @@ class Cycle(RequestResponseCycle):
             self.message_event.set()
             self.transport.close()
             self.on_response()
+
+
+def _nothing() -> None:
+    return None
 
 
 def reset(transport: asyncio.Transport) -> None:

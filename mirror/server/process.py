@@ -7,6 +7,8 @@ import gc
 import resource
 import signal
 
+from mirror.server.garbage import leave_the_old
+
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
 
 KEPT = 16 << 20
@@ -27,6 +29,7 @@ def prepare() -> None:
     _raise_descriptors()
     _keep_memory()
     gc.collect()
+    leave_the_old()
     gc.freeze()  # it stays: looking at all of it again and again would hold up requests, and unshare it after a fork
 
 

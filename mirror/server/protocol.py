@@ -66,7 +66,7 @@ class MirrorProtocol(PatientProtocol):
         self._current = cycle
         start = super()._start_asgi_task
         line: Turnstile = self.config.line  # type: ignore[attr-defined]
-        line.enter(lambda: cycle.disconnected or start(cycle, app))
+        line.enter(lambda: cycle.end() if cycle.disconnected else start(cycle, app))
 
     def on_headers_complete(self) -> None:
         """Start the request, or queue it. What is raised here is answered by `_refuse`."""

@@ -19,6 +19,7 @@ from mirror.operations.reloading import Commit, Loaded
 from mirror.server import process
 from mirror.server.channel import Channel
 from mirror.server.crowd import Crowd
+from mirror.server.garbage import Garbage
 from mirror.server.hot import Hot
 from mirror.server.limits import Limits
 from mirror.server.patience import sweep
@@ -83,6 +84,7 @@ class Server(uvicorn.Server):
         self._looked = 0.0
         self._pulse = config.pulse
         self._ticked = 0.0
+        self._garbage = Garbage()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -130,6 +132,7 @@ class Server(uvicorn.Server):
         if now - self._looked >= 1.0:
             self._looked = now
             sweep(self.server_state.connections, now)
+            self._garbage.look(lambda: bool(self._answering()))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A second signal does not wait for downloads.
@@ -195,7 +198,7 @@ def configured(app: Any, protocol: type[MirrorProtocol], **more: Any) -> Config:
         hot=Hot(),
         pulse=app.pulse,
         http=protocol,
-        loop="uvloop",
+        loop="mirror.server.loop:new",
         ws="none",
         lifespan="on",
         access_log=False,

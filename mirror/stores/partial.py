@@ -177,3 +177,4 @@ class FilePartial:
             fd, self.fd = self.fd, -1
             if fd >= 0:
                 os.close(fd)
+        self._writers.clear()  # which know it

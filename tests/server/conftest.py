@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import uvloop
 
+from mirror.server import loop
 from mirror.server.hot import Hot
 from tests.instruments.both import ask
 from tests.instruments.clock import eventually
@@ -21,7 +21,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """What a transport does depends on the loop."""
-    return {"uvloop": uvloop.new_event_loop}
+    return {"ours": loop.new}
 
 
 class Application:
