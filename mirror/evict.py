@@ -48,7 +48,7 @@ class Room:
         self.limits = limits
         self.evict: Callable[[str], Awaitable[object]] | None = None
         self.evicted = 0
-        self._free = free
+        self.free = free
         self._files = files
         self._overhead = overhead
         self.promise: Callable[[int], Awaitable[None]] | None = None
@@ -76,11 +76,6 @@ class Room:
     def used(self) -> int:
         """Bytes that are taken or promised now."""
         return self.taken + self._overhead()
-
-    @property
-    def free(self) -> int:
-        """Free bytes of the file system."""
-        return self._free()
 
     @property
     def ready(self) -> bool:
@@ -155,7 +150,7 @@ class Room:
 
     def told(self) -> tuple[int, int, int]:
         """Bytes that are taken or promised, that may be, and that are free on the file system."""
-        return self.used, self.limits.max_size, self._free()
+        return self.used, self.limits.max_size, self.free()
 
     def used_since(self, name: str) -> bool:
         """It was added or touched since the start, and is none of the next to go."""
@@ -199,7 +194,8 @@ class Room:
 
     async def _make_room(self, mirror: str, more: int) -> None:
         """Evict until `more` bytes fit; NoRoom where evicting all would not do: then nothing is evicted for it."""
-        if (short := self._short(more)) > self.stored:
+        short = self._short(more)
+        if short > self.stored:
             raise self._no_room(more, short)
         share = self.shares.all.get(mirror)
         while share is not None and (over := self._over(share, mirror, more)) > 0:
@@ -209,9 +205,11 @@ class Room:
                 raise NoRoom(f"no room for {more} bytes more in the share of {mirror}: {over} bytes short")
             if not await self._evict(share.recency.oldest()):
                 raise self._no_room(more, over)
-        while (short := self._short(more)) > 0:
+            short = self._short(more)
+        while short > 0:
             if short > self.stored or not await self._evict_oldest():
                 raise self._no_room(more, short)
+            short = self._short(more)
 
     def give_back(self, reservation: Reservation) -> None:
         self._reservations.discard(reservation)
@@ -230,7 +228,7 @@ class Room:
         """The same, by what the file system has. A lack of files counts as a byte, so that one goes after the other, or
         as more than there is where all of them are too few."""
         promised = sum(r.count - r.written for r in self._reservations)
-        short = self.limits.min_free + promised + more - self._free()
+        short = self.limits.min_free + promised + more - self.free()
         files = FILES + 2 * len(self._reservations) - self._files()  # of each its own, and maybe a folder
         if files > 0 and self._recency.size < files * MiB and len(self._recency.names()) < files:
             return max(short, self.stored + 1)

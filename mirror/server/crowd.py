@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 log = logging.getLogger("mirror.server")
@@ -58,6 +59,7 @@ class Crowd:
             )
 
 
+@lru_cache(4096)
 def _whose(address: str) -> str:
     """Who is counted by that address; "" where nobody is."""
     try:

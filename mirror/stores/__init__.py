@@ -61,10 +61,11 @@ def open_stores(
     changes, counters = changes or Changes(), counters or Counters(())
     index = DiskcacheIndex(path / "index.v1", changes=changes)
     facts = FileFacts(path / "facts.v1", changes)
+    volume = _Volume(path)
     room = Room(
         limits,
-        free=lambda: _free(path),
-        files=lambda: _files(path),
+        free=volume.free,
+        files=volume.files,
         overhead=lambda: index.bytes_on_disk() + facts.bytes_on_disk() + FOLDERS + store.folders,
     )
     store = DiskStore(path, room, durability, changes=changes, alarm=Alarm(counters))
@@ -218,22 +219,27 @@ class Stores:
             self._lock = -1
 
 
-def _free(path: Path) -> int:
-    """Bytes that this user may still write on the file system; none where it cannot be asked."""
-    try:
-        status = os.statvfs(path)
-    except OSError:
-        return 0
-    return status.f_bavail * status.f_frsize
+class _Volume:
+    """What this user may still use of the file system of `path`: nothing where it cannot be asked. It is asked for both
+    at once: each question lets another thread go first."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._files = 0
 
-def _files(path: Path) -> int:
-    """Files that this user may still make; on a file system that does not count them, enough."""
-    try:
-        status = os.statvfs(path)
-    except OSError:
-        return 0
-    return status.f_favail if status.f_files else 1 << 62
+    def free(self) -> int:
+        """Bytes that may be written."""
+        try:
+            status = os.statvfs(self._path)
+        except OSError:
+            self._files = 0
+            return 0
+        self._files = status.f_favail if status.f_files else 1 << 62
+        return status.f_bavail * status.f_frsize
+
+    def files(self) -> int:
+        """Files that may be made, as of the last time that bytes were asked for; where nobody counts them, enough."""
+        return self._files
 
 
 def _make_private(path: Path) -> None:

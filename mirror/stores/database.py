@@ -36,6 +36,7 @@ class Database:
         self._timeout = timeout
         self._thread = ThreadPoolExecutor(1, "mirror-index")
         self._aside = 0  # bytes in databases that were moved aside
+        self._own = 0  # bytes in this one, when it was last written to
 
     def run(self, call: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """`call(*args)` on the thread. Raises BROKEN."""
@@ -62,6 +63,7 @@ class Database:
             self._open_another()
             fresh = True
         self._weigh_aside()
+        self._weigh()
         return fresh
 
     def _open(self) -> None:
@@ -78,6 +80,14 @@ class Database:
         files = (file for folder in aside(self._path.parent) for file in (folder, *folder.glob("*")))
         self._aside = sum(file.lstat().st_blocks * 512 for file in files)
 
+    def _weigh(self) -> None:
+        found = {"": 0, "-wal": 0, "-shm": 0}
+        for suffix in found:
+            with contextlib.suppress(OSError):
+                found[suffix] = os.stat(f"{self._path}/{diskcache.core.DBNAME}{suffix}").st_blocks * 512  # noqa: PTH116
+        # The log grows between two writes; it counts as what it grows to.
+        self._own = found[""] + found["-shm"] + max(found["-wal"], WAL_SIZE)
+
     async def replaced(self) -> bool:
         """Read all of it for damage, beside the requests; True where it was damaged, and is another, empty one now.
         StoreError when another cannot be opened."""
@@ -87,6 +97,7 @@ class Database:
         log.warning("the index is damaged and is built again: %s", verdict)
         await self._usable(self._open_another)
         await self._usable(self._weigh_aside)
+        await self._usable(self._weigh)
         return True
 
     def on(self, call: Callable[..., T], *args: Any) -> T:
@@ -96,21 +107,19 @@ class Database:
     def attempt(self, call: Callable[[Any, Any], T], what: Any) -> T:
         """`call(cache, what)`, which writes. On the thread."""
         try:
-            return call(self.cache, what)
+            result = call(self.cache, what)
         except BaseException:
             # A COMMIT that failed leaves the transaction open, and the connection would refuse all further ones.
             with contextlib.suppress(sqlite3.Error):
                 self.cache.close()
             raise
+        self._weigh()
+        return result
 
+    @property
     def bytes_on_disk(self) -> int:
-        """Bytes that the database takes; a few calls of stat."""
-        found = {"": 0, "-wal": 0, "-shm": 0}
-        for suffix in found:
-            with contextlib.suppress(OSError):
-                found[suffix] = os.stat(f"{self._path}/{diskcache.core.DBNAME}{suffix}").st_blocks * 512  # noqa: PTH116
-        # The log grows between two askings; it counts as what it grows to.
-        return self._aside + found[""] + found["-shm"] + max(found["-wal"], WAL_SIZE)
+        """Bytes that the database takes, as of the last time that it was written to."""
+        return self._aside + self._own
 
     async def close(self) -> None:
         """Close it; idempotent."""

@@ -244,8 +244,8 @@ class DiskcacheIndex(Walks):
             self._stored.complete = True
 
     def bytes_on_disk(self) -> int:
-        """Bytes that the database takes; a few calls of stat."""
-        return self._database.bytes_on_disk()
+        """Bytes that the database takes."""
+        return self._database.bytes_on_disk
 
     async def close(self) -> None:
         """Write what is not written yet, and close the database; idempotent."""

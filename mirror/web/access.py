@@ -143,7 +143,9 @@ def address(scope: Mapping[str, Any]) -> str:
 
 def printable(text: str) -> str:
     """Text of a client's as it may stand in a log or an error: no control characters, not endless."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:500])
+    if (beginning := text[:500]).isprintable():
+        return beginning
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in beginning)
 
 
 class Gathered:
