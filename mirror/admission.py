@@ -61,7 +61,7 @@ class Admitted:
 
 def bounded(lasting: Lasting, until: float, mark: Mark = ()) -> Lasting:
     """The same until that instant at most, and while nothing of the mark changes."""
-    return replace(lasting, until=min(lasting.until, until), mark=(*lasting.mark, *mark))
+    return Lasting(lasting.entry, lasting.rule, min(lasting.until, until), (*lasting.mark, *mark))
 
 
 def waits(mirror: Mirror, plan: Plan) -> Unavailable | None:

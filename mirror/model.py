@@ -168,11 +168,17 @@ class Lookup:
 class Subject:
     """The artifact that a plan brings, or says something of: nobody gets that where the mirror's gate refuses it.
 
-    `artifact` is what the address tells of it, `lookup` finds the fact that knows more.
+    `tell` reads from the address what that tells of it, which most requests for an artifact that is known do not need;
+    `lookup` finds the fact that knows more.
     """
 
-    artifact: Artifact
+    tell: Callable[[], Artifact]
     lookup: Lookup
+
+    @property
+    def artifact(self) -> Artifact:
+        """What the address tells of it."""
+        return self.tell()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def asked(mirror: Mirror, package: str) -> Mirror:
 
 def candidates(mirror: Mirror, packages: tuple[str, ...]) -> tuple[str, ...]:
     """Of the packages, the likeliest first, whose something may be: those that are asked in the same place as that."""
-    if not mirror.gate:
+    if not mirror.gate or len(packages) == 1:
         return packages
     private = mirror.gate.private(packages[0])
     return tuple(package for package in packages if mirror.gate.private(package) == private)

@@ -50,6 +50,8 @@ class Gatekeeper:
         told = json.dumps([asdict(policy), self.advisories.digest(policy.ecosystem), self.waits], sort_keys=True)
         self.fingerprint = hashlib.sha256(told.encode()).hexdigest()[:32]
         self._enforced = policy.mode == "enforce"
+        ecosystem = policy.ecosystem
+        self._houses = tuple(each.test(ecosystem) for each in policy.private if each.of(ecosystem))
         self._packages: dict[str, _Package] = {}
 
     @property
@@ -87,8 +89,10 @@ class Gatekeeper:
         return (self._enforced or self.policy.housed) and self._private(package)
 
     def _private(self, package: str) -> bool:
-        name, ecosystem = canonical(self.policy.ecosystem, package), self.policy.ecosystem
-        return any(each.of(ecosystem) and each.test(ecosystem)(name) for each in self.policy.private)
+        if not self._houses:  # which is asked for each request
+            return False
+        name = canonical(self.policy.ecosystem, package)
+        return any(test(name) for test in self._houses)
 
     def _of(self, package: str) -> _Package:
         if len(self._packages) >= _KNOWN:
