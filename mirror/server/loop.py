@@ -57,16 +57,18 @@ class Loop(uvloop.Loop):
         """Run what there is, or as much of it as there is time for."""
         soon, clock = self._soon, self._clock
         end = clock() + (max(TURN, self._spent() - self._ended) if self._ended else TURN)
-        for _ in range(len(soon)):  # what these call comes in the next turn
-            handle = soon.popleft()
-            if not handle.cancelled():
-                handle._run()  # what a loop is there for; it tells of what is raised
-            if clock() >= end:
-                break
-        self._called = bool(soon)
-        self._ended = self._spent() if soon else 0.0
-        if soon:
-            super().call_soon(self._turn)
+        try:
+            for _ in range(len(soon)):  # what these call comes in the next turn
+                handle = soon.popleft()
+                if not handle.cancelled():
+                    handle._run()  # what a loop is there for; it tells of what is raised
+                if clock() >= end:
+                    break
+        finally:  # SystemExit comes through, and the loop may be run again after it
+            self._called = bool(soon)
+            self._ended = self._spent() if soon else 0.0
+            if soon:
+                super().call_soon(self._turn)
 
 
 def new() -> Loop:

@@ -129,6 +129,18 @@ def test_tasks_and_their_errors_are_as_on_any_loop(loop: Winding) -> None:
     assert loop.heard == []
 
 
+def test_after_an_exit_what_is_left_can_still_be_done(loop: Winding) -> None:
+    """A server that cannot start ends its tasks after that. Seen red: without the `finally`, it waits for ever."""
+
+    async def main() -> None:
+        await asyncio.sleep(0)
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        loop.run_until_complete(main())
+    assert loop.run_until_complete(asyncio.wait_for(asyncio.sleep(0, "done"), 5)) == "done"
+
+
 def test_a_closed_loop_takes_nothing_more() -> None:
     """Seen red: without `close`, what is called then is never heard of again."""
     loop = Winding()
