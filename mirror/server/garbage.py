@@ -12,10 +12,10 @@ YOUNG = 1000
 LEAST = 30
 """Searches among the younger ones after which one among all is due."""
 
-REST = 60.0
+REST = 10.0
 """Seconds between two of them where nobody waits."""
 
-PATIENCE = 3600.0
+PATIENCE = 60.0
 """Seconds after which it is due although somebody does."""
 
 
@@ -24,7 +24,8 @@ _NEVER = 2**31 - 1
 
 def leave_the_old() -> None:
     """Have Python search among the young only, a few at a time, which takes 1 or 2 ms: requests leave nothing behind
-    that has to be searched for (tests/test_garbage.py), and a search among a million objects takes a second."""
+    that has to be searched for (tests/test_garbage.py), but for those that fail: their tracebacks know them. A search
+    among a million objects takes a second."""
     gc.set_threshold(YOUNG, 0, _NEVER)
 
 

@@ -1,4 +1,4 @@
-"""The search through all objects is made when nobody waits for an answer, or once in an hour."""
+"""The search through all objects is made when nobody waits for an answer, or once in a minute."""
 
 from __future__ import annotations
 
