@@ -6,11 +6,12 @@ import gc
 import time
 from collections.abc import Callable
 
-YOUNG = 1000
-"""New objects after which these are looked at, every other time with those before them. What both find stays is old."""
+YOUNG = 10_000
+"""New objects after which these are looked at, which takes some 10 ms, most of it for requests that are not answered
+yet: the seldomer, the less of all time it takes. What is found to stay is old."""
 
-LEAST = 30
-"""Searches among the younger ones after which one among all is due."""
+LEAST = 30_000
+"""New objects after which a search among all is due."""
 
 REST = 10.0
 """Seconds between two of them where nobody waits."""
@@ -18,15 +19,13 @@ REST = 10.0
 PATIENCE = 60.0
 """Seconds after which it is due although somebody does."""
 
-
 _NEVER = 2**31 - 1
 
 
 def leave_the_old() -> None:
-    """Have Python search among the young only, a few at a time, which takes 1 or 2 ms: requests leave nothing behind
-    that has to be searched for (tests/test_garbage.py), but for those that fail: their tracebacks know them. A search
-    among a million objects takes a second."""
-    gc.set_threshold(YOUNG, 0, _NEVER)
+    """Have Python search among the young only: requests leave nothing behind that has to be searched for
+    (tests/test_garbage.py). A search among a million objects takes a second."""
+    gc.set_threshold(YOUNG, _NEVER, _NEVER)
 
 
 class Garbage:
@@ -38,7 +37,8 @@ class Garbage:
 
     def look(self, waited_for: Callable[[], bool]) -> None:
         """Search, where that is due; to be called now and then. `waited_for`: whether somebody waits for an answer."""
-        if gc.get_count()[2] < LEAST:
+        new, searches, _ = gc.get_count()  # since the last search among the young, and since the last among all
+        if new + YOUNG * searches < LEAST:
             return
         since = self._clock() - self._last
         if since >= PATIENCE or (since >= REST and not waited_for()):

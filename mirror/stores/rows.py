@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import diskcache
 
@@ -25,6 +26,12 @@ PORTION = 5_000
 
 LAST = "\U0010ffff"
 """Behind a prefix: the end of the keys that have it."""
+
+TURN = 0.0005
+"""Seconds of writing rows, after which other threads come first."""
+
+REST = 0.0001
+"""Seconds for which they do, at least."""
 
 NEVER = 1 << 62
 
@@ -47,6 +54,8 @@ SETTINGS = {
     "sqlite_wal_autocheckpoint": WAL_PAGES,
     "sqlite_synchronous": 1,  # NORMAL: a crash of the process loses nothing, and no fsync for each put
 }
+
+T = TypeVar("T")
 
 Execute = Callable[[str, tuple[Any, ...]], Any]
 
@@ -163,10 +172,28 @@ def stand(execute: Execute, keys: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def in_turns(
+    items: Iterable[T],
+    clock: Callable[[], float] = time.perf_counter,
+    rest: Callable[[float], object] = time.sleep,
+) -> Iterator[T]:
+    """The items; after each half millisecond that is spent on them, the other threads of this process have their turn.
+
+    Each statement lets go of the interpreter, and takes it again before the event loop, which waits for it, has been
+    given the processor: a portion of rows, some ten milliseconds, would be one long wait for every hit.
+    """
+    end = clock() + TURN
+    for item in items:
+        if clock() >= end:
+            rest(REST)
+            end = clock() + TURN
+        yield item
+
+
 def write(cache: Any, rows: Mapping[str, Entry | None]) -> None:
     """Put the entries, and delete what is None, in one transaction."""
     with cache.transact() if len(rows) > 1 else contextlib.nullcontext():
-        for key, entry in rows.items():
+        for key, entry in in_turns(rows.items()):
             if entry is None:
                 cache.delete(key)
             else:
@@ -177,7 +204,7 @@ def adopt(cache: Any, entries: Iterable[Entry]) -> dict[str, str]:
     """Put those whose key has no entry, or an older one, in one transaction; the blob that each key has now."""
     stand: dict[str, str] = {}
     with cache.transact():
-        for entry in entries:
+        for entry in in_turns(entries):
             known = readable(cache.get(entry.key) or "")
             # The row of what replaced another may not have been written: then the other one's is there still.
             if known is None or known.head.received_at < entry.head.received_at:
