@@ -55,9 +55,7 @@ def new(count: int) -> list[list[int]]:
         (PATIENCE, True, LEAST, 1),
     ],
 )
-def test_it_is_made_when_it_is_due_and_nobody_waits(
-    seconds: float, waited_for: bool, count: int, ended: int
-) -> None:
+def test_it_is_made_when_it_is_due_and_nobody_waits(seconds: float, waited_for: bool, count: int, ended: int) -> None:
     """Seen red: without each of the three conditions."""
     clock = Clock(0.0)
     garbage = Garbage(clock)
