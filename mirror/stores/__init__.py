@@ -35,6 +35,7 @@ from mirror.stores.shelf import Durability
 from mirror.stores.sqlite import DiskcacheIndex
 from mirror.stores.sweeping import orphans, sweep
 from mirror.stores.taken import Taken
+from mirror.stores.volume import PLENTY, Volume
 
 log = logging.getLogger("mirror.stores")
 
@@ -61,7 +62,7 @@ def open_stores(
     changes, counters = changes or Changes(), counters or Counters(())
     index = DiskcacheIndex(path / "index.v1", changes=changes)
     facts = FileFacts(path / "facts.v1", changes)
-    volume = _Volume(path)
+    volume = Volume(path, plenty=lambda: room.limits.min_free + PLENTY)
     room = Room(
         limits,
         free=volume.free,
@@ -217,29 +218,6 @@ class Stores:
                     (self.path / "clean").touch(mode=0o600)
             os.close(self._lock)
             self._lock = -1
-
-
-class _Volume:
-    """What this user may still use of the file system of `path`: nothing where it cannot be asked. It is asked for both
-    at once: each question lets another thread go first."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._files = 0
-
-    def free(self) -> int:
-        """Bytes that may be written."""
-        try:
-            status = os.statvfs(self._path)
-        except OSError:
-            self._files = 0
-            return 0
-        self._files = status.f_favail if status.f_files else 1 << 62
-        return status.f_bavail * status.f_frsize
-
-    def files(self) -> int:
-        """Files that may be made, as of the last time that bytes were asked for; where nobody counts them, enough."""
-        return self._files
 
 
 def _make_private(path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -13,6 +15,7 @@ from mirror.errors import StoreError
 from mirror.evict import Limits
 from mirror.model import Fact
 from mirror.stores import Stores, open_stores
+from mirror.stores.shelf import DRAWN, Shelf
 from tests.contracts.samples import BODY, entry, note, read, stored
 
 LIMITS = Limits(1 << 40)
@@ -265,3 +268,16 @@ async def test_downloads_kept_before_a_crash_are_gone_on_with(tmp_path: Path) ->
     await resumed.discard()
     await resumed.close()
     await stores.close()
+
+
+def test_ids_are_sixteen_digits_and_never_come_twice(tmp_path: Path) -> None:
+    """Seen red: where what was drawn is not used up."""
+    shelf = Shelf(tmp_path, "none")
+    names: list[str] = []
+    threads = [Thread(target=lambda: names.extend(shelf.fresh().name for _ in range(3 * DRAWN))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({*names}) == len(names) == 12 * DRAWN
+    assert all(re.fullmatch(r"[0-9a-f]{16}\.part", name) for name in names)

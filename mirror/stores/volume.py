@@ -1,0 +1,52 @@
+"""The file system that a path is on, and what may still be written to it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+PLENTY = 1 << 30
+"""Free bytes beyond those that are to stay free, with which an answer holds for a moment: no disk takes so many in it."""
+
+FILES = 10_000
+"""Files of which the same is so."""
+
+MOMENT = 0.1
+"""Seconds for which it holds."""
+
+
+class Volume:
+    """What this user may still use of the file system of `path`: nothing where it cannot be asked. It is asked for bytes
+    and files at once, and not again for a moment where there is `plenty` of both: each question lets another thread go
+    first, for a millisecond where that one makes a file. `clock` gives seconds."""
+
+    def __init__(self, path: Path, plenty: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._plenty = plenty
+        self._clock = clock
+        self._free = 0
+        self._files = 0
+        self._until = 0.0  # so long the answer holds
+
+    def free(self) -> int:
+        """Bytes that may be written."""
+        if (now := self._clock()) >= self._until:
+            self._ask()
+            plenty = self._free >= self._plenty() and self._files >= FILES
+            self._until = now + MOMENT if plenty else 0.0
+        return self._free
+
+    def files(self) -> int:
+        """Files that may be made, as of the last time that bytes were asked for; where nobody counts them, enough."""
+        return self._files
+
+    def _ask(self) -> None:
+        try:
+            status = os.statvfs(self._path)
+        except OSError:
+            self._free = self._files = 0
+            return
+        self._free = status.f_bavail * status.f_frsize
+        self._files = status.f_favail if status.f_files else 1 << 62
