@@ -58,7 +58,7 @@ class DiskStore:
         self.alarm = alarm or Alarm()
         self._keeping = Keeping(self._commit, self._checkpoint, self._keep, self._discard, self._refused)
         self._used: dict[str, float] = {}  # blob -> wall clock of its last use, since the last `note_use`
-        self._handles = Handles()
+        self._handles = Handles(self._executor)
         self._proofs = Proofs(self.run, self._handles, self._refuse)
         self.purged: list[Callable[[str], bool]] | None = None  # what was, while blobs are being adopted
         self.changes = changes or Changes()

@@ -17,6 +17,7 @@ from mirror.extents import Extents
 from mirror.model import Digest
 from mirror.ports import Hash, Note
 from mirror.stores.blob import FileSpan
+from mirror.stores.handles import LARGE
 from mirror.stores.hashes import HASH_CHUNK, Hashes
 from mirror.stores.writer import FileWriter, write_run
 
@@ -175,6 +176,8 @@ class FilePartial:
         self._over = True
         async with self._opening:
             fd, self.fd = self.fd, -1
-            if fd >= 0:
+            if fd >= 0 and max(self.extents.size, self.hashes.at) < LARGE:
                 os.close(fd)
+            elif fd >= 0:
+                await asyncio.shield(self.run(os.close, fd))
         self._writers.clear()  # which know it

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 PLENTY = 1 << 30
-"""Free bytes beyond those that are to stay free, with which an answer holds for a moment: no disk takes so many in it."""
+"""Free bytes beyond those that are to stay free, with which an answer holds: no disk takes so many in a moment."""
 
 FILES = 10_000
 """Files of which the same is so."""
@@ -18,9 +18,9 @@ MOMENT = 0.1
 
 
 class Volume:
-    """What this user may still use of the file system of `path`: nothing where it cannot be asked. It is asked for bytes
-    and files at once, and not again for a moment where there is `plenty` of both: each question lets another thread go
-    first, for a millisecond where that one makes a file. `clock` gives seconds."""
+    """What this user may still use of the file system of `path`: nothing where it cannot be asked. It is asked for
+    bytes and files at once, and not again for a moment where there is `plenty` of both: each question lets another
+    thread go first, for a millisecond where that one makes a file. `clock` gives seconds."""
 
     def __init__(self, path: Path, plenty: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path

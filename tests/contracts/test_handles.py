@@ -81,7 +81,7 @@ async def test_a_blob_that_is_deleted_while_it_is_opened_is_not_kept(store: Disk
     file = tmp_path / "blobs.v1" / entry.blob[:2] / entry.blob
     fd = os.open(file, os.O_RDONLY)
     file.unlink()
-    handles = Handles()
+    handles = Handles(store._executor)
     handle = handles.keep(entry.blob, fd, entry)
     handle.enter()
     assert handles.get(entry.blob) is None
@@ -91,7 +91,7 @@ async def test_a_blob_that_is_deleted_while_it_is_opened_is_not_kept(store: Disk
 
 async def test_the_least_recently_used_goes_first(store: DiskStore, tmp_path: Path) -> None:
     entries: list[Entry] = [await stored(store, key=f"/m/{number}") for number in range(3)]
-    handles = Handles(2)
+    handles = Handles(store._executor, 2)
     for entry in entries:
         file = tmp_path / "blobs.v1" / entry.blob[:2] / entry.blob
         handles.keep(entry.blob, os.open(file, os.O_RDONLY), entry)
