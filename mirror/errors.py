@@ -44,6 +44,17 @@ class MirrorError(Exception):
     retry_after: float = 0.0
 
 
+def forget(failure: BaseException | None) -> None:
+    """What a failure, and those that it comes from, know of where they were raised; to be called where one has become
+    an answer, or is kept for others. The frames that it was raised through know it mostly: only the collector would
+    find both, and everybody waits for that."""
+    known: set[int] = set()  # two may each come from the other
+    while failure is not None and id(failure) not in known:
+        known.add(id(failure))
+        failure.__traceback__ = None
+        failure = failure.__cause__ or failure.__context__
+
+
 class Elsewhere(Exception):  # no MirrorError: whoever goes on after one of those must not go on after this
     """Another process has to answer: what is asked for takes more than reading what is stored."""
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mirror.body import Body
-from mirror.errors import Changed, MirrorError, Mismatch, OriginError, OriginResting
+from mirror.errors import Changed, MirrorError, Mismatch, OriginError, OriginResting, forget
 from mirror.follower import Follower
 from mirror.httpcache.conditional import strong_validator
 from mirror.model import Entry, Head, Headers
@@ -161,6 +161,7 @@ class Fill:
         except MirrorError as exc:
             quiet = self.pausing or isinstance(exc, OriginResting)  # that was told when the rest began
             log.log(logging.INFO if quiet else logging.WARNING, "%s: %s", self.key, exc)
+            forget(exc)
             self._failed(exc)
         except BaseException as exc:
             if not isinstance(exc, asyncio.CancelledError):

@@ -15,7 +15,7 @@ import httpx
 from .answer import Answer, shut
 from .breaker import Health, asked_pause
 from .counters import Counters
-from .errors import MirrorError, OriginError, OriginRefused, OriginTimeout, OriginUnreachable, Unavailable
+from .errors import MirrorError, OriginError, OriginRefused, OriginTimeout, OriginUnreachable, Unavailable, forget
 from .failures import fault, refusal
 from .framing import end_to_end, host, reason_phrase, received, redirected, server
 from .model import Head, Headers
@@ -199,6 +199,7 @@ class Origin:
         try:
             await gate.enter(client)
         except Unavailable as exc:
+            forget(exc)
             return exc
         try:
             if not breaker.admits(turn.number):  # it was found dead by those who went before
@@ -208,6 +209,7 @@ class Origin:
             gate.leave(client)
             _blame(turn, trail, exc)
             self._count(question, exc)
+            forget(exc)
             return exc
         except BaseException:
             gate.leave(client)

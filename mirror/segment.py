@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
-from mirror.errors import Changed, Mismatch, OriginError, StoreError, Truncated, Unavailable
+from mirror.errors import Changed, Mismatch, OriginError, StoreError, Truncated, Unavailable, forget
 from mirror.httpcache.conditional import strong_validator
 from mirror.httpcache.fields import content_range
 from mirror.ring import Ring
@@ -104,6 +104,7 @@ class Segment:
                         self.broke = True
                         raise
                     log.info("%s: %s; going on at byte %d", self.body.name, exc, self.at)
+                    forget(exc)
                     await self.body.settings.sleep(min(8.0, 0.1 * 2**failures) * random.uniform(0.5, 1.0))  # noqa: S311
             return await self.body.settle(self)
         finally:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
@@ -61,6 +62,34 @@ async def stale(both: Both, n: int) -> None:
     await both.cold.talk(target)
 
 
+def broken(target: str) -> Ask:
+    """A request whose answer breaks off."""
+
+    async def asked(both: Both, n: int) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await both.cold.talk(ask(target.format(n=n)))
+
+    return asked
+
+
+def stale_of_the_dead(directive: str) -> Ask:
+    """What is stored is served, because the origin cannot be asked, or while it is."""
+
+    async def asked(both: Both, n: int) -> None:
+        target = ask(f"/o/obj/{directive}{n}/50?cc=max-age=1,{directive}=600")
+        await both.cold.talk(target)
+        await both.world.settled()
+        both.world.clock.wind(5)
+        both.world.origin.down()
+        (answer,) = await both.cold.talk(target)
+        await both.world.settled()
+        both.world.origin.up()
+        assert b" 200 " in answer[:20]
+        both.world.clock.wind(60)  # it is not left alone any more
+
+    return asked
+
+
 KINDS: dict[str, Ask] = {
     "a miss": asking(f"/o/obj/m{{n}}/50?{FRESH}"),
     "a miss of something large": asking(f"/o/obj/l{{n}}/3000000?{FRESH}"),
@@ -75,13 +104,21 @@ KINDS: dict[str, Ask] = {
     "a page": asking("/pypi/simple/thing/"),
     "a file": asking("/pypi/files/files/thing-1.zip"),
     "no such mirror": asking("/nowhere/{n}"),
+    "an upstream that is dead": asking("/dead/{n}"),
+    "an upstream that gives up": asking("/o/obj/g{n}/50?drop=1"),
+    "an error of the upstream": asking("/o/obj/e{n}/50?status=500"),
+    "an answer that breaks off": broken("/o/obj/b{n}/300000?cut=1000"),
+    "an answer that breaks off, and is large": broken("/o/obj/b{n}/3000000?cut=1500000"),
+    "a wrong length": broken(f"/o/obj/w{{n}}/50?length=49&{FRESH}"),
+    "what cannot be asked for again": stale_of_the_dead("stale-if-error"),
+    "what cannot be renewed": stale_of_the_dead("stale-while-revalidate"),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_request_leaves_nothing_to_the_collector(both: Both, kind: str) -> None:
-    """Seen red: without `Cycle.end`, `answer.shut`'s clearing, the weak references of `Segments` and `Fill._body`, or
-    `_writers.clear` of a partial."""
+    """Seen red: without `Cycle.end`, `answer.shut`'s clearing, the weak references of `Segments` and `Fill._body`,
+    `_writers.clear` of a partial, or any of the `forget`s in origin, fill, segment and proxy."""
     await KINDS[kind](both, 0)
     await both.world.settled()
     gc.collect()

@@ -13,7 +13,7 @@ from mirror import frozen as dated
 from mirror.audit.handed import OPEN, Decision, handed
 from mirror.counters import NOBODY, Counters
 from mirror.engine import Engine
-from mirror.errors import Elsewhere, MirrorError, NotFound, Refused, RequestError
+from mirror.errors import Elsewhere, MirrorError, NotFound, Refused, RequestError, forget
 from mirror.model import Headers, Mirror, Request
 from mirror.mounts import Mounts
 from mirror.ports import Clock, Hop, Upload
@@ -119,6 +119,7 @@ class Proxy:
                 log.warning("%s: broken off after %d bytes: %s", access.address(scope), sent.count, exc)
             else:
                 await send_error(exc, scope["method"], send, sent, self._wall(), name)
+            forget(exc)
         except ConnectionError:
             ended.left()
             raise

@@ -81,6 +81,7 @@ async def both_of(world: World) -> AsyncIterator[Both]:
             Mirror("o", "http", (url,), grace=0.0, keep=0.0),
             Mirror("npm", "npm", (f"{url}/npm",), ttl=300.0, grace=0.0),
             Mirror("pypi", "pypi", (f"{url}/simple",), ttl=600.0, grace=0.0),
+            Mirror("dead", "http", ("http://127.0.0.1:1",)),
         )
         proxy = Proxy(world.engine, mirrors, NAMES, Mounts(mirrors), world.clock)
         cold = Hot(wall=world.clock)
