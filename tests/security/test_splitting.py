@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -100,7 +101,7 @@ def test_what_an_upstream_says_is_one_answer(both: tuple[Served, Upstream], name
     """For who asks first, for who gets what is stored, and on the connection that is used next.
 
     Seen red: what an upstream's Connection names is handed on; control characters of an upstream's fields are handed
-    on; a field of an upstream's may have a blank in its name.
+    on; a blank before an upstream's colon stays there.
     """
     (server, origin), path = both, f"/o/{name.replace(' ', '-')}"
     origin.says[path] = HEADS[name]
@@ -113,6 +114,7 @@ def test_what_an_upstream_says_is_one_answer(both: tuple[Served, Upstream], name
         assert not {b"set-cookie", b""} & set(names)
         assert b"x-evil" not in names or name in BARE
         assert all(byte >= 32 or byte in b"\r\n\t" for byte in got.partition(b"\r\n\r\n")[0])
+        assert not re.search(rb"\r\n[^:]*[ \t]:", got.partition(b"\r\n\r\n")[0])  # RFC 9112 §5.1
         assert b"\n" not in got.partition(b"\r\n\r\n")[0].replace(b"\r\n", b"")
         assert b"\r" not in got.partition(b"\r\n\r\n")[0].replace(b"\r\n", b"")
         assert names.count(b"content-length") + names.count(b"transfer-encoding") <= 1
