@@ -165,8 +165,8 @@ def names() -> bytes:
 
 WHEELS = {
     "deflate": metadata(zipfile.ZIP_DEFLATED, 160 * MIB),
-    "bzip2": metadata(zipfile.ZIP_BZIP2, 32 * MIB),
-    "lzma": metadata(zipfile.ZIP_LZMA, 32 * MIB),
+    "bzip2": metadata(zipfile.ZIP_BZIP2, 160 * MIB),
+    "lzma": metadata(zipfile.ZIP_LZMA, 160 * MIB),
     "600,000 names": names,
 }
 
