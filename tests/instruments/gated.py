@@ -16,6 +16,7 @@ from mirror.policy.rules import Policy
 from tests.conftest import World, take
 
 DAY = 86400.0
+WEEK = 7 * DAY
 SIMPLE = "application/vnd.pypi.simple.v1+json"
 SHORT = "application/vnd.npm.install-v1+json"
 JSON = [("content-type", "application/json")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,33 +12,12 @@ import pytest
 from mirror.errors import NotFound, Withheld
 from mirror.model import Request
 from mirror.reply import Reply
-from tests.conftest import World, take
+from tests.conftest import take
 from tests.instruments.answers import Response
-from tests.instruments.gated import DAY, JSON, SHORT, SIMPLE, House, body, house_of, written
+from tests.instruments.gated import DAY, JSON, SHORT, SIMPLE, WEEK, House, body, written
 from tests.policy.builders import exemption
 
 pytestmark = pytest.mark.row(51)
-
-MAKE = Callable[..., World]
-WEEK = 7 * DAY
-
-
-@pytest.fixture(params=["pypi", "npm"])
-async def house(request: pytest.FixtureRequest, make_world: MAKE) -> AsyncIterator[House]:
-    async with house_of(make_world(ecosystem=request.param)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def python(make_world: MAKE) -> AsyncIterator[House]:
-    async with house_of(make_world(ecosystem="pypi")) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def npm(make_world: MAKE) -> AsyncIterator[House]:
-    async with house_of(make_world(ecosystem="npm")) as opened:
-        yield opened
 
 
 async def document(house: House, **fields: str) -> Any:

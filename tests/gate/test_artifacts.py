@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from math import inf
 
 import pytest
 
 from mirror.errors import NotFound, OriginError, Withheld
-from tests.conftest import World, take
-from tests.instruments.gated import DAY, House, body, house_of
+from tests.conftest import take
+from tests.instruments.gated import DAY, WEEK, House, body
 from tests.policy.builders import advisory, exemption, rule
 
 pytestmark = pytest.mark.row(51)
-
-MAKE = Callable[..., World]
-WEEK = 7 * DAY
-
-
-@pytest.fixture(params=["pypi", "npm"])
-async def house(request: pytest.FixtureRequest, make_world: MAKE) -> AsyncIterator[House]:
-    async with house_of(make_world(ecosystem=request.param)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def python(make_world: MAKE) -> AsyncIterator[House]:
-    async with house_of(make_world(ecosystem="pypi")) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def npm(make_world: MAKE) -> AsyncIterator[House]:
-    async with house_of(make_world(ecosystem="npm")) as opened:
-        yield opened
 
 
 class TestArtifacts:

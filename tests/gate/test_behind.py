@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-
 import pytest
 
 from mirror.httpcache.fields import format_date
 from mirror.model import Headers, Request
 from mirror.web.shapes import shape
-from tests.conftest import World, take
-from tests.instruments.gated import DAY, House, house_of
+from tests.conftest import take
+from tests.instruments.gated import DAY, WEEK, House
 from tests.policy.builders import exemption
 
 pytestmark = pytest.mark.row(51)
 
-MAKE = Callable[..., World]
-WEEK = 7 * DAY
 FOR_EVER = ("public, max-age=31536000, immutable", None)
-
-
-@pytest.fixture(params=["pypi", "npm"])
-async def house(request: pytest.FixtureRequest, make_world: MAKE) -> AsyncIterator[House]:
-    async with house_of(make_world(ecosystem=request.param)) as opened:
-        yield opened
 
 
 async def told(house: House, version: str = "1.17.0", **fields: str) -> tuple[str | None, str | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
@@ -19,21 +18,16 @@ from mirror.policy.rules import Policy
 from mirror.server.hot import Hot
 from mirror.web import access
 from mirror.web.proxy import Proxy
-from tests.conftest import World
 from tests.instruments.both import NAMES, ask
-from tests.instruments.gated import DAY, House, house_of
+from tests.instruments.gated import DAY, WEEK, House
 from tests.instruments.listening import listening
 from tests.policy.builders import exemption
 
-MAKE = Callable[..., World]
-WEEK = 7 * DAY
 
-
-@pytest.fixture(params=["pypi", "npm"])
-async def house(request: pytest.FixtureRequest, make_world: MAKE) -> AsyncIterator[House]:
-    async with house_of(make_world(ecosystem=request.param)) as opened:
-        opened.become(min_age=WEEK)
-        yield opened
+@pytest.fixture
+def house(house: House) -> House:
+    house.become(min_age=WEEK)
+    return house
 
 
 class TestExplain:

@@ -14,14 +14,13 @@ from mirror.server.hot import Hot
 from mirror.web.proxy import Proxy
 from tests.conftest import World
 from tests.instruments.both import NAMES, ask
-from tests.instruments.gated import DAY, SIMPLE, House, body, house_of
+from tests.instruments.gated import SIMPLE, WEEK, House, body, house_of
 from tests.instruments.listening import Listening, listening
 from tests.policy.builders import advisory, exemption, rule
 
 pytestmark = pytest.mark.row(51)
 
 MAKE = Callable[..., World]
-WEEK = 7 * DAY
 
 
 @dataclass

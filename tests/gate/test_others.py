@@ -14,19 +14,12 @@ from mirror.policy.gatekeeper import Gatekeeper
 from mirror.policy.names import selector
 from mirror.policy.rules import Policy
 from tests.conftest import World
-from tests.instruments.gated import DAY, JSON, SIMPLE, House, house_of, written
+from tests.instruments.gated import DAY, JSON, SIMPLE, WEEK, House, house_of, written
 from tests.policy.builders import advisory, exemption, rule
 
 pytestmark = pytest.mark.row(51)
 
 MAKE = Callable[..., World]
-WEEK = 7 * DAY
-
-
-@pytest.fixture(params=["pypi", "npm"])
-async def house(request: pytest.FixtureRequest, make_world: MAKE) -> AsyncIterator[House]:
-    async with house_of(make_world(ecosystem=request.param)) as opened:
-        yield opened
 
 
 async def test_what_the_index_hides_is_not_served_to_a_lock_file(house: House) -> None:
