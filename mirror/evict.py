@@ -27,9 +27,8 @@ class Room:
     Blobs and kept partials stand in one list, the next to go first (see `Recency`: what was used once, then what was
     used again, each the least recently used first); what is being filled is reserved in full before its first byte is
     written, so that the limit holds at all times and not only between two clean-ups.
-    `free` tells the free bytes of the file system, `files` how many more it can take, `overhead` what index and facts
-    take; `evict` removes one id;
-    `promise` is told how much will be taken, before it is.
+    `free` tells the free bytes of the file system to who needs so many, `files` how many more it can take, `overhead`
+    what index and facts take; `evict` removes one id; `promise` is told how much will be taken, before it is.
 
     While what stood on disk is still being found, the oldest of those found so far goes: ids are random, a sample.
 
@@ -41,14 +40,14 @@ class Room:
         self,
         limits: Limits,
         *,
-        free: Callable[[], int],
+        free: Callable[[int], int],
         overhead: Callable[[], int] = lambda: 0,
         files: Callable[[], int] = lambda: 1 << 62,
     ) -> None:
         self.limits = limits
         self.evict: Callable[[str], Awaitable[object]] | None = None
         self.evicted = 0
-        self.free = free
+        self._free = free
         self._files = files
         self._overhead = overhead
         self.promise: Callable[[int], Awaitable[None]] | None = None
@@ -150,7 +149,7 @@ class Room:
 
     def told(self) -> tuple[int, int, int]:
         """Bytes that are taken or promised, that may be, and that are free on the file system."""
-        return self.used, self.limits.max_size, self.free()
+        return self.used, self.limits.max_size, self._free(0)
 
     def used_since(self, name: str) -> bool:
         """It was added or touched since the start, and is none of the next to go."""
@@ -228,7 +227,8 @@ class Room:
         """The same, by what the file system has. A lack of files counts as a byte, so that one goes after the other, or
         as more than there is where all of them are too few."""
         promised = sum(r.count - r.written for r in self._reservations)
-        short = self.limits.min_free + promised + more - self.free()
+        need = self.limits.min_free + promised + more
+        short = need - self._free(need)
         files = FILES + 2 * len(self._reservations) - self._files()  # of each its own, and maybe a folder
         if files > 0 and self._recency.size < files * MiB and len(self._recency.names()) < files:
             return max(short, self.stored + 1)

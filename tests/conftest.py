@@ -147,7 +147,7 @@ class World:
 
     async def start(self) -> None:
         """Open the parts; after `stop` or `crash` again, on the same disk."""
-        self.room = Room(self.limits, free=lambda: 1 << 50)
+        self.room = Room(self.limits, free=lambda _: 1 << 50)
         changes = Changes()
         self.store = DiskStore(self.path, self.room, "none", changes=changes)
         self.index = Index(changes)

@@ -14,7 +14,7 @@ class Disk:
     def __init__(self, limits: Limits, free: int = 1 << 40) -> None:
         self.free = free
         self.gone: list[str] = []
-        self.room = Room(limits, free=lambda: self.free)
+        self.room = Room(limits, free=lambda _: self.free)
         self.room.evict = self.evict
 
     async def evict(self, name: str) -> None:

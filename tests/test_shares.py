@@ -22,7 +22,7 @@ from tests.instruments.plainly import Plainly
 def known(limit: int = 100, free: int = 1 << 40, **shares: int) -> tuple[Room, list[str]]:
     """A room that knows all (nothing is stored), and the names that are evicted from it."""
     gone: list[str] = []
-    room = Room(Limits(limit), free=lambda: free)
+    room = Room(Limits(limit), free=lambda _: free)
 
     async def evict(name: str) -> None:
         gone.append(name)
@@ -176,7 +176,7 @@ class TestNotKnown:
         assert loop.time() - before < 0.3
 
     async def test_while_the_cache_is_counted_the_upper_bound_counts(self) -> None:
-        room = Room(Limits(1000), free=lambda: 1 << 40)
+        room = Room(Limits(1000), free=lambda _: 1 << 40)
         room.become(room.limits, {"m": 100})
         room.assume(90)
         await room.reservation("m").grow(10)

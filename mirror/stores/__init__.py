@@ -35,7 +35,7 @@ from mirror.stores.shelf import Durability
 from mirror.stores.sqlite import DiskcacheIndex
 from mirror.stores.sweeping import orphans, sweep
 from mirror.stores.taken import Taken
-from mirror.stores.volume import PLENTY, Volume
+from mirror.stores.volume import Volume
 
 log = logging.getLogger("mirror.stores")
 
@@ -62,7 +62,7 @@ def open_stores(
     changes, counters = changes or Changes(), counters or Counters(())
     index = DiskcacheIndex(path / "index.v1", changes=changes)
     facts = FileFacts(path / "facts.v1", changes)
-    volume = Volume(path, plenty=lambda: room.limits.min_free + PLENTY)
+    volume = Volume(path)
     room = Room(
         limits,
         free=volume.free,

@@ -61,7 +61,7 @@ class ReadingStore(DiskStore):
     """Blobs that are there. What was used is gathered for the holder, who evicts."""
 
     def __init__(self, path: Path, changes: Changes) -> None:
-        super().__init__(path, Room(Limits(0), free=lambda: 0), changes=changes)
+        super().__init__(path, Room(Limits(0), free=lambda _: 0), changes=changes)
 
     def touch(self, blob: str, now: float) -> None:
         if len(self._used) < MOST_USED:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 PLENTY = 1 << 30
-"""Free bytes beyond those that are to stay free, with which an answer holds: no disk takes so many in a moment."""
+"""Free bytes beyond those that are needed, with which an answer holds: no disk takes so many in a moment."""
 
 FILES = 10_000
 """Files of which the same is so."""
@@ -19,23 +19,22 @@ MOMENT = 0.1
 
 class Volume:
     """What this user may still use of the file system of `path`: nothing where it cannot be asked. It is asked for
-    bytes and files at once, and not again for a moment where there is `plenty` of both: each question lets another
+    bytes and files at once, and not again for a moment where there is plenty of both: each question lets another
     thread go first, for a millisecond where that one makes a file. `clock` gives seconds."""
 
-    def __init__(self, path: Path, plenty: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
-        self._plenty = plenty
         self._clock = clock
         self._free = 0
         self._files = 0
         self._until = 0.0  # so long the answer holds
 
-    def free(self) -> int:
-        """Bytes that may be written."""
-        if (now := self._clock()) >= self._until:
+    def free(self, need: int) -> int:
+        """Bytes that may be written; where `need` and plenty more may, as of a moment ago."""
+        plenty = self._free >= need + PLENTY and self._files >= FILES
+        if not plenty or self._clock() >= self._until:
             self._ask()
-            plenty = self._free >= self._plenty() and self._files >= FILES
-            self._until = now + MOMENT if plenty else 0.0
+            self._until = self._clock() + MOMENT
         return self._free
 
     def files(self) -> int:

@@ -20,7 +20,7 @@ async def disk(
     path: Path, limits: Limits | None = None, durability: Durability = "none"
 ) -> AsyncIterator[tuple[DiskStore, Room]]:
     """A store at `path`, as a server that starts finds it, that evicts."""
-    room = Room(limits or Limits(1 << 40), free=lambda: 1 << 50)
+    room = Room(limits or Limits(1 << 40), free=lambda _: 1 << 50)
     store, index = DiskStore(path, room, durability, threads=2), MemoryIndex()
     room.evict = lambda name: evict(store, index, name)
     await store.start()

@@ -17,7 +17,7 @@ class OnDisk:
         self.path = path
 
     async def open(self, most: int) -> BlobStore:
-        room = Room(Limits(1 << 40, max_object=most), free=lambda: 1 << 50)
+        room = Room(Limits(1 << 40, max_object=most), free=lambda _: 1 << 50)
         self.store = DiskStore(self.path, room, "none", threads=2)
         await self.store.start()
         await self.store.count()

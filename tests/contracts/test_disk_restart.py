@@ -120,7 +120,7 @@ from mirror.stores.counting import Pace
 from mirror.stores.disk import DiskStore
 from tests.contracts.samples import BODY, note
 async def main():
-    store = DiskStore(Path(sys.argv[1]), Room(Limits(1 << 40), free=lambda: 1 << 50), "none")
+    store = DiskStore(Path(sys.argv[1]), Room(Limits(1 << 40), free=lambda _: 1 << 50), "none")
     await store.start(); await store.count()
     partial = store.create(note(total=40_000_000))
     writer = partial.writer(0)

@@ -87,7 +87,7 @@ class TestRoom:
             assert room.used == left
 
     async def test_who_waits_for_room_when_it_is_given_up_takes_none(self, tmp_path: Path) -> None:
-        room = Room(Limits(1 << 40), free=lambda: 1 << 50)
+        room = Room(Limits(1 << 40), free=lambda _: 1 << 50)
         store = DiskStore(tmp_path, room, "none")
         await store.start()
         partial = store.create(note())

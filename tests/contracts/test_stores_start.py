@@ -91,14 +91,14 @@ class TestWhileItIsCounted:
         for at, name in enumerate(["b", "d", "a", "c"]):
             (tmp_path / "ab" / name).write_bytes(b"x")
             os.utime(tmp_path / "ab" / name, (at, 1))
-        room = Room(LIMITS, free=lambda: 1 << 50)
+        room = Room(LIMITS, free=lambda _: 1 << 50)
 
         async def run(call: Callable[..., Any], *args: Any) -> Any:
             return call(*args)
 
         assert await count(run, tmp_path, [(1.5, "e.part", 1)], room, Pace()) == ["b", "d", "e.part", "a", "c"]
         assert room.recency() == ["b", "d", "e.part", "a", "c"]
-        room = Room(LIMITS, free=lambda: 1 << 50)
+        room = Room(LIMITS, free=lambda _: 1 << 50)
         room.arrange = lambda _, again=False: None  # type: ignore[method-assign]
         await count(run, tmp_path, [], room, Pace())
         assert room.recency() == ["b", "d", "a", "c"]

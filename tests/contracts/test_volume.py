@@ -8,10 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from mirror.evict import Room
+from mirror.limits import Limits
 from mirror.stores.volume import FILES, MOMENT, PLENTY, Volume
 from tests.instruments.clock import Clock
 
 LEAST = 5000
+"""Bytes that are needed."""
 
 
 class Disk:
@@ -22,7 +25,7 @@ class Disk:
         self.free: int | None = LEAST + PLENTY
         self.files, self.most = FILES, 1 << 20
         self.asked = 0
-        self.volume = Volume(Path("/cache"), lambda: LEAST + PLENTY, self.clock)
+        self.volume = Volume(Path("/cache"), self.clock)
         monkeypatch.setattr(os, "statvfs", self._answer)
 
     def _answer(self, path: Path) -> SimpleNamespace:
@@ -40,29 +43,47 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 def test_where_there_is_plenty_an_answer_holds_for_a_moment(disk: Disk) -> None:
     """Seen red: asked each time, and never again."""
-    assert disk.volume.free() == LEAST + PLENTY
+    assert disk.volume.free(LEAST) == LEAST + PLENTY
     disk.free = 7
     disk.clock.wind(MOMENT / 2)
-    assert (disk.volume.free(), disk.asked) == (LEAST + PLENTY, 1)
+    assert (disk.volume.free(LEAST), disk.asked) == (LEAST + PLENTY, 1)
     disk.clock.wind(MOMENT / 2)
-    assert (disk.volume.free(), disk.asked) == (7, 2)
+    assert (disk.volume.free(LEAST), disk.asked) == (7, 2)
 
 
 @pytest.mark.parametrize(("free", "files"), [(LEAST + PLENTY - 1, FILES), (1 << 50, FILES - 1), (None, FILES)])
 def test_where_there_is_not_it_is_asked_each_time(disk: Disk, free: int | None, files: int) -> None:
     """Seen red: without either condition."""
     disk.free, disk.files = free, files
-    assert disk.volume.free() == (free or 0)
+    assert disk.volume.free(LEAST) == (free or 0)
     disk.free, disk.files = 9, 3
-    assert (disk.volume.free(), disk.volume.files(), disk.asked) == (9, 3, 2)
+    assert (disk.volume.free(LEAST), disk.volume.files(), disk.asked) == (9, 3, 2)
 
 
 def test_what_cannot_be_asked_has_nothing(disk: Disk) -> None:
     disk.free = None
-    assert (disk.volume.free(), disk.volume.files()) == (0, 0)
+    assert (disk.volume.free(LEAST), disk.volume.files()) == (0, 0)
 
 
 def test_files_that_nobody_counts_are_enough(disk: Disk) -> None:
     disk.files = disk.most = 0
-    assert disk.volume.free() == LEAST + PLENTY
+    assert disk.volume.free(LEAST) == LEAST + PLENTY
     assert disk.volume.files() > FILES
+
+
+async def test_what_needs_more_than_is_free_evicts_no_more_than_it_must(disk: Disk) -> None:
+    """Seen red: where an answer of a moment ago counts for whoever asks."""
+    disk.free = 10 * PLENTY
+    room = Room(Limits(1 << 50, min_free=0), free=disk.volume.free, files=disk.volume.files)
+    evicted = []
+
+    async def evict(name: str) -> None:
+        room.remove(name)
+        evicted.append(name)
+        disk.free = (disk.free or 0) + PLENTY
+
+    room.evict = evict
+    room.count([(f"{number}", PLENTY) for number in range(9)])
+    assert room.told()[2] == 10 * PLENTY
+    await room.reservation().grow(12 * PLENTY)
+    assert evicted == ["0", "1"]

@@ -21,7 +21,7 @@ async def test_a_mirror_that_comes_or_goes_while_all_is_summed_up_is_no_error() 
             self.mirrors = NEW
             return {name: Held(Count(), 1, 10) for name in ("a", "old", NOBODY)}
 
-    room = SimpleNamespace(free=lambda: 1, used=2, limits=SimpleNamespace(max_size=3, min_free=4), evicted=0)
+    room = SimpleNamespace(told=lambda: (2, 3, 1), used=2, limits=SimpleNamespace(max_size=3, min_free=4), evicted=0)
     about: Any = SimpleNamespace(started=0.0, workers=1)
     operations: Any = Operations(room=room, upstreams=list, running=list, reloading=None)
     told = await tell(operations, about)

@@ -113,7 +113,7 @@ async def tell(operations: Operations, about: About) -> Stats:
         totals=totals,
         upstreams=[UpstreamAnswer.of(known) for known in operations.upstreams()],
         cache=CacheStats(
-            path_free=room.free(),
+            path_free=room.told()[2],
             used=room.used,
             max_size=room.limits.max_size,
             min_free=room.limits.min_free,
