@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
-from typing import TypeVarTuple
+from typing import Any, TypeVarTuple
 
 import uvloop
 
@@ -46,6 +46,24 @@ class Loop(uvloop.Loop):
             self._called = True
         self._soon.append(handle)
         return handle
+
+    async def create_connection(self, protocol_factory: Callable[[], Any], *args: Any, **options: Any) -> Any:
+        """As any event loop's; the descriptor of a `sock` belongs to the connection from now on, and to it alone.
+
+        uvloop has the socket know that when the connection is handed over; one that ends before has closed the
+        descriptor. Then the socket would close it once more: that of a file or a client which has got its number.
+        """
+        made: list[Any] = []
+
+        def factory() -> Any:
+            made.append(protocol_factory())
+            return made[0]
+
+        try:
+            return await super().create_connection(factory, *args, **options)
+        finally:
+            if made and options.get("sock") is not None:
+                options["sock"].detach()
 
     def close(self) -> None:
         """As any event loop's: what is left to do is forgotten."""

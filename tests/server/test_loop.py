@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -149,3 +151,55 @@ def test_a_closed_loop_takes_nothing_more() -> None:
     with pytest.raises(RuntimeError):
         loop.call_soon(loop.work, "never")
     assert loop.heard == []
+
+
+def test_the_descriptor_of_a_connection_that_ends_at_once_is_closed_once(loop: Winding) -> None:
+    """1. A socket becomes a connection. 2. It ends. 3. Who made it gets it. 4. The socket is forgotten.
+
+    Seen red: without `create_connection`, the fourth closes what has got the number meanwhile.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sockets = [socket.create_connection(listener.getsockname())]
+        number = sockets[0].fileno()
+        peer, _ = listener.accept()
+
+    class Ends(asyncio.Protocol):
+        def connection_made(self, _: asyncio.BaseTransport) -> None:
+            peer.close()
+            for _ in range(20):  # before who waits for the connection
+                loop.call_soon(loop.work, "something")
+
+        def connection_lost(self, _: Exception | None) -> None:
+            loop.heard.append("the end")
+
+    async def connect() -> None:
+        await loop.create_connection(Ends, sock=sockets.pop())
+        loop.heard.append("the connection")
+
+    loop.run_until_complete(connect())
+    assert loop.heard.index("the end") < loop.heard.index("the connection")
+    gc.collect()
+    opened = [os.open(os.devnull, os.O_RDONLY)]
+    while opened[-1] < number:
+        opened.append(os.open(os.devnull, os.O_RDONLY))
+    gc.collect()
+    for fd in opened:
+        os.close(fd)  # OSError where it is closed already
+    assert number in opened
+
+
+def test_a_connection_that_cannot_be_made_closes_its_descriptor_once(loop: Winding) -> None:
+    """Seen red: where only who gets a connection forgets the socket."""
+    ours, theirs = socket.socketpair()
+
+    def none() -> asyncio.Protocol:
+        raise ZeroDivisionError
+
+    async def connect() -> None:
+        with pytest.raises(ZeroDivisionError):
+            await loop.create_connection(none, sock=ours)
+
+    loop.run_until_complete(connect())
+    assert ours.fileno() >= 0  # it became no connection: it is who gave it that closes it
+    ours.close()
+    theirs.close()
