@@ -107,7 +107,8 @@ class Breaker:
             return  # it began before the rest, or was made for want of others
         self._failures += 1
         if probing or self._failures >= FAILURES:
-            self._pause(min(LONGEST_REST, self._rest * 2 or FIRST_REST), "busy" if reached else "down")
+            rest = min(LONGEST_REST, self._rest * 2) if probing else FIRST_REST
+            self._pause(rest, "busy" if reached else "down")
 
     def asked(self, seconds: float, error: str) -> None:
         """It asked to be left alone."""

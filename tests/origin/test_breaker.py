@@ -55,6 +55,16 @@ def test_a_dead_one_is_asked_by_its_probe_alone_and_a_busy_one_by_who_has_no_oth
     assert not breaker.admits(0)
 
 
+def test_only_a_probe_makes_the_rest_longer(breaker: Breaker, clock: Clock) -> None:
+    """Who is busy may be found dead in the rest, by those who had no other."""
+    fail(breaker, 5, reached=True)
+    fail(breaker, 5)
+    assert (breaker.gone, breaker.resting) == (True, 2.0)
+    clock.wind(2.0)
+    fail(breaker, 1, breaker.probe())
+    assert breaker.resting == 4.0
+
+
 def test_an_answer_ends_the_rest_and_the_count(breaker: Breaker) -> None:
     fail(breaker, 5)
     breaker.answered(0)

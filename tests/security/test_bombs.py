@@ -207,7 +207,7 @@ def with_dictionary() -> bytes:
 INDEXES = {
     "Packages.xz": with_dictionary,
     "Packages.gz": lambda: as_gzip(grown(2048)),
-    "Packages.bz2": lambda: bz2.compress(b"\n" * (32 * MIB)),
+    "Packages.bz2": lambda: bz2.compress(b"\n" * (160 * MIB)),
     "Sources.xz": lambda: lzma.compress(b"\n" * (32 * MIB), preset=0),
 }
 
