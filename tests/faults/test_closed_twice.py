@@ -1,0 +1,82 @@
+"""No descriptor is closed twice: the second time it is that of whoever has got its number meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.instruments.server import Served
+from tests.instruments.storms import asking
+
+UPSTREAMS = 100
+"""Of each the first are asked until it is known to be broken."""
+
+CLIENTS = 1000
+
+
+@contextmanager
+def resetting() -> Iterator[int]:
+    """A port at which connections are taken, and reset at once; reached by any address of the loopback network."""
+
+    def take() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
+
+    listener = socket.socket()
+    listener.bind(("0.0.0.0", 0))  # noqa: S104
+    listener.listen(CLIENTS)
+    thread = threading.Thread(target=take)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        listener.close()
+
+
+async def ask(port: int, number: int) -> int:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(asking(f"/o{number % UPSTREAMS}/{number}"))
+    status = int((await reader.readuntil(b"\r\n")).split()[1])
+    writer.close()
+    return status
+
+
+async def test_connections_to_upstreams_that_end_while_they_are_made(tmp_path: Path) -> None:
+    """Seen red: without `create_connection` in mirror/server/loop.py, in five runs of five."""
+    trace, seen = shutil.which("strace"), tmp_path / "calls"
+    if trace is None:
+        pytest.skip("strace is not installed")
+    with resetting() as port:
+        mirrors = "".join(
+            f'[mirrors.o{number}]\necosystem = "http"\nupstream = "http://127.0.0.{number + 2}:{port}"\n'
+            for number in range(UPSTREAMS)
+        )
+        server = Served(tmp_path / "mirror", f'[cache]\nmin_free = "1MB"\n[upstream]\nretries = 0\n{mirrors}', 1)
+        server.program = [trace, "-f", "-qq", "-Z", "-e", "trace=close", "-o", str(seen), *server.program]
+        server.start()
+        (pid,) = server.workers()  # of strace: the server
+        try:
+            async with asyncio.timeout(60):
+                answers = await asyncio.gather(*(ask(server.port, number) for number in range(CLIENTS)))
+        finally:
+            os.kill(pid, signal.SIGTERM)
+            server.stop()
+    assert set(answers) <= {502, 503}
+    assert not re.findall(r"close\(\d+\).*EBADF", seen.read_text())
+    assert "Traceback" not in server.log()
