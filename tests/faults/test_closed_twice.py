@@ -37,7 +37,7 @@ def resetting() -> Iterator[int]:
                 connection.close()
 
     listener = socket.socket()
-    listener.bind(("0.0.0.0", 0))  # noqa: S104
+    listener.bind(("0.0.0.0", 0))
     listener.listen(CLIENTS)
     thread = threading.Thread(target=take)
     thread.start()
