@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import select
 import shutil
 import signal
 import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,26 +28,28 @@ CLIENTS = 1000
 
 @contextmanager
 def resetting() -> Iterator[int]:
-    """A port at which connections are taken, and reset at once; reached by any address of the loopback network."""
+    """A port of `UPSTREAMS` loopback addresses, from 127.0.0.2 on, at which connections are taken and reset at once."""
 
     def take() -> None:
-        with suppress(OSError):
-            while True:
+        while ended not in (ready := select.select([ended, *listeners], [], [])[0]):
+            for listener in ready:
                 connection, _ = listener.accept()
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 connection.close()
 
-    listener = socket.socket()
-    listener.bind(("0.0.0.0", 0))
-    listener.listen(CLIENTS)
+    listeners = [socket.create_server(("127.0.0.2", 0), backlog=CLIENTS)]
+    port = listeners[0].getsockname()[1]
+    listeners += [socket.create_server((f"127.0.0.{number + 2}", port)) for number in range(1, UPSTREAMS)]
+    ended, ending = socket.socketpair()
     thread = threading.Thread(target=take)
     thread.start()
     try:
-        yield listener.getsockname()[1]
+        yield port
     finally:
-        listener.shutdown(socket.SHUT_RDWR)
+        ending.close()
         thread.join()
-        listener.close()
+        for each in (ended, *listeners):
+            each.close()
 
 
 async def ask(port: int, number: int) -> int:
@@ -58,7 +61,7 @@ async def ask(port: int, number: int) -> int:
 
 
 async def test_connections_to_upstreams_that_end_while_they_are_made(tmp_path: Path) -> None:
-    """Seen red: without `create_connection` in mirror/server/loop.py, in five runs of five."""
+    """Seen red: without `create_connection` in mirror/server/loop.py, in three runs of three."""
     trace, seen = shutil.which("strace"), tmp_path / "calls"
     if trace is None:
         pytest.skip("strace is not installed")
