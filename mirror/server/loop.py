@@ -18,10 +18,8 @@ import uvloop
 Ts = TypeVarTuple("Ts")
 
 TURN = 0.0005
-"""Seconds that callbacks have before sockets are looked at again; the one that runs then comes to its end."""
-
-LONGEST = 0.001
-"""Seconds that they have where sockets took that much of the processor, or more: neither starves the other."""
+"""Seconds that callbacks have before sockets are looked at again; the one that runs then comes to its end. Where
+sockets took more of the processor, callbacks have as much: neither starves the other."""
 
 
 class Loop(uvloop.Loop):
@@ -76,7 +74,7 @@ class Loop(uvloop.Loop):
     def _turn(self) -> None:
         """Run what there is, or as much of it as there is time for."""
         soon, clock = self._soon, self._clock
-        end = clock() + (min(LONGEST, max(TURN, self._spent() - self._ended)) if self._ended else TURN)
+        end = clock() + (max(TURN, self._spent() - self._ended) if self._ended else TURN)
         try:
             for _ in range(len(soon)):  # what these call comes in the next turn
                 handle = soon.popleft()
