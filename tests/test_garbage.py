@@ -118,7 +118,7 @@ KINDS: dict[str, Ask] = {
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_request_leaves_nothing_to_the_collector(both: Both, kind: str) -> None:
     """Seen red: without `Cycle.end`, `answer.shut`'s clearing, the weak references of `Segments` and `Fill._body`,
-    `_writers.clear` of a partial, or any of the `forget`s in origin, fill, segment and proxy."""
+    `_writers.clear` of a partial, or the `forget`s of origin, fill, segment or proxy."""
     await KINDS[kind](both, 0)
     await both.world.settled()
     gc.collect()
