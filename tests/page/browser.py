@@ -48,9 +48,10 @@ class Sight:
     origins: set[str] = field(default_factory=set)
 
     async def open(self) -> Sight:
-        """Go to the page, and wait until it is connected."""
+        """Go to the page, and wait until it is connected and has heard the first figures."""
         await self.page.goto(f"{self.address}/-/")
         await self.page.wait_for_selector("body[data-connection=live]")
+        await self.page.wait_for_selector("#up-state")
         return self
 
     async def texts(self, selector: str) -> list[str]:
