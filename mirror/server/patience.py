@@ -62,10 +62,12 @@ class PatientProtocol(ReadingProtocol):
 
     @property
     def answering(self) -> bool:
-        """True while a request has not got its whole response."""
+        """True while a request, or what may be one, has not got its whole response."""
         if self._refused:
             return False
-        return self._direct is not None or (self._current is not None and not self._current.response_complete)
+        if self._in_line or self._direct is not None:
+            return True
+        return self._current is not None and not self._current.response_complete
 
     def look(self, now: float) -> None:
         """End the connection if its client has been waited for too long. `now`: seconds of a clock that never jumps."""

@@ -14,7 +14,6 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from mirror.server.cycle import Cycle
 from mirror.server.patience import PatientProtocol
 from mirror.server.refusals import refusal
-from mirror.turnstile import Turnstile
 
 HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{0,5})?")
 """What a Host field may hold (RFC 9110 §7.2), less what no host name has."""
@@ -64,9 +63,7 @@ class MirrorProtocol(PatientProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         assert isinstance(cycle, Cycle)  # noqa: S101  on_headers_complete makes no other
         self._current = cycle
-        start = super()._start_asgi_task
-        line: Turnstile = self.config.line  # type: ignore[attr-defined]
-        line.enter(lambda: cycle.end() if cycle.disconnected else start(cycle, app))
+        super()._start_asgi_task(cycle, app)
 
     def on_headers_complete(self) -> None:
         """Start the request, or queue it. What is raised here is answered by `_refuse`."""

@@ -2,6 +2,9 @@
 
 The parser cannot be stopped in the middle of what it is given, so it is given what may be one request at most: what
 lies behind that is held until the request is answered, and meanwhile the client is not read any more.
+
+Requests without a prepared reply wait in line before they are parsed: the loop tells of all sockets that have something
+before it does anything else, and those of a storm took as long as what they ask for.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import httptools
 
 from mirror.server.hot import END, head_of
 from mirror.server.ready import PreparedProtocol
+from mirror.turnstile import Turnstile
 
 FRAMING = (b"content-length", b"transfer-encoding")
 
@@ -23,6 +27,7 @@ class ReadingProtocol(PreparedProtocol):
 
     _silent = False  # what is parsed is a head of ours
     _in_head = False
+    _in_line = False  # what came may begin a request, which waits for its turn
     _in_message = False  # a request was begun and is not read to its end
     _head: bytes | None = None  # the bytes of the request that is being read, where it is known by them
     _held = b""  # what came and is not parsed from `_at` on
@@ -37,6 +42,7 @@ class ReadingProtocol(PreparedProtocol):
         """At once where the reply is prepared; else in turn."""
         if (
             not self._in_message
+            and not self._in_line
             and self._direct is None
             and (self.cycle is None or self.cycle.response_complete)
             and (kept := self._table.get(data)) is not None
@@ -44,11 +50,14 @@ class ReadingProtocol(PreparedProtocol):
         ):
             return
         self._held += data
-        self._parse()
+        if self._in_line:
+            self.flow.pause_reading()
+        else:
+            self._parse()
 
     def _idle(self) -> bool:
-        """Whether nothing of a request is read, and all that were read are answered."""
-        if self._in_message or self._direct is not None:
+        """Whether nothing of a request is here, and all that were read are answered."""
+        if self._in_message or self._in_line or self._direct is not None:
             return False
         return self.cycle is None or self.cycle.response_complete
 
@@ -59,27 +68,46 @@ class ReadingProtocol(PreparedProtocol):
         if not self._held:
             self.flow.resume_reading()
 
-    def _parse(self) -> None:
-        """Read what came, up to the end of a request that is not answered yet."""
+    def _wait_in_line(self) -> None:
+        self._in_line = True
+        line: Turnstile = self.config.line  # type: ignore[attr-defined]
+        line.enter(self._turn)
+
+    def _turn(self) -> None:
+        """Read the request that has waited for it, if its client has."""
+        self._in_line = False
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self._parse(may_begin=True)
+
+    def _parse(self, may_begin: bool = False) -> None:
+        """Read what came, up to the end of a request that is not answered yet. `may_begin`: its turn has come."""
         while self._at < len(self._held) and (self._in_message or self._idle()) and not self._gone():
             blank = self._held.find(END, self._at)
             end = len(self._held) if blank < 0 else blank + len(END)
-            piece, self._at = self._held[self._at : end], end
-            self._parse_piece(piece)
+            piece, begins = self._held[self._at : end], not self._in_message
+            if begins and self._prepared(piece):
+                self._at = end
+            elif begins and not may_begin:
+                self._wait_in_line()
+                return
+            else:
+                self._at, may_begin = end, False
+                self._parse_piece(piece)
         if self._at == len(self._held) or self._gone():
             self._held, self._at = b"", 0
         else:
             self.flow.pause_reading()
 
+    def _prepared(self, piece: bytes) -> bool:
+        """Whether it was a request that has been answered with its prepared reply."""
+        return (kept := self._table.get(piece)) is not None and self._answered(kept, piece)
+
     def _gone(self) -> bool:
         return self._over or self.transport.is_closing()
 
     def _parse_piece(self, piece: bytes) -> None:
-        self._head = None
-        if self._idle():
-            if (kept := self._table.get(piece)) is not None and self._answered(kept, piece):
-                return
-            self._head = head_of(piece)
+        self._head = None if self._in_message else head_of(piece)
         self._loose += len(piece)
         try:
             self._feed(piece)

@@ -11,43 +11,10 @@ from uvicorn.server import ServerState
 from mirror.server.hot import Hot
 from mirror.server.protocol import MirrorProtocol
 from mirror.server.run import Config
+from tests.instruments.memory import Wire
 
 _SPLIT = 7
 """Into so many pieces what came at once is cut for the second look."""
-
-
-class _Wire(asyncio.Transport):
-    """Takes what is written."""
-
-    def __init__(self) -> None:
-        super().__init__({"sockname": ("127.0.0.1", 80), "peername": ("127.0.0.1", 9)})
-        self.written, self.closed, self.paused = bytearray(), False, False
-
-    def write(self, data: bytes) -> None:  # type: ignore[override]
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def close(self) -> None:
-        self.closed = True
-
-    abort = close
-
-    def pause_reading(self) -> None:
-        self.paused = True
-
-    def resume_reading(self) -> None:
-        self.paused = False
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def write_eof(self) -> None:
-        return None
 
 
 class _Application:
@@ -70,7 +37,7 @@ class _Application:
         await send({"type": "http.response.body", "body": b"ok"})
 
 
-async def _quiet(app: _Application, wire: _Wire) -> None:
+async def _quiet(app: _Application, wire: Wire) -> None:
     """Until nothing more happens: many requests that came at once are answered one after the other."""
     before = None
     while before != (before := (len(app.asked), len(wire.written))):
@@ -79,7 +46,7 @@ async def _quiet(app: _Application, wire: _Wire) -> None:
 
 
 async def _conversation(pieces: list[bytes]) -> tuple[list[tuple[Any, ...]], bytes]:
-    app, state, wire = _Application(), ServerState(), _Wire()
+    app, state, wire = _Application(), ServerState(), Wire()
     config = Config(app, hot=Hot(), http=MirrorProtocol, ws="none", lifespan="off", log_config=None,
                     server_header=False, date_header=False, proxy_headers=False)  # fmt: skip
     config.load()
