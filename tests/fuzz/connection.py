@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 from mirror.server.hot import Hot
 from mirror.server.protocol import MirrorProtocol
 from mirror.server.run import Config
-from tests.instruments.memory import Wire
+from tests.instruments.transport import MemoryTransport
 
 _SPLIT = 7
 """Into so many pieces what came at once is cut for the second look."""
@@ -37,7 +37,7 @@ class _Application:
         await send({"type": "http.response.body", "body": b"ok"})
 
 
-async def _quiet(app: _Application, wire: Wire) -> None:
+async def _quiet(app: _Application, wire: MemoryTransport) -> None:
     """Until nothing more happens: many requests that came at once are answered one after the other."""
     before = None
     while before != (before := (len(app.asked), len(wire.written))):
@@ -46,7 +46,7 @@ async def _quiet(app: _Application, wire: Wire) -> None:
 
 
 async def _conversation(pieces: list[bytes]) -> tuple[list[tuple[Any, ...]], bytes]:
-    app, state, wire = _Application(), ServerState(), Wire()
+    app, state, wire = _Application(), ServerState(), MemoryTransport()
     config = Config(app, hot=Hot(), http=MirrorProtocol, ws="none", lifespan="off", log_config=None,
                     server_header=False, date_header=False, proxy_headers=False)  # fmt: skip
     config.load()

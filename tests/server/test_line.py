@@ -15,7 +15,7 @@ from mirror.server.protocol import MirrorProtocol
 from mirror.server.run import Config
 from mirror.turnstile import AT_ONCE
 from tests.instruments.clock import eventually
-from tests.instruments.memory import Wire
+from tests.instruments.transport import MemoryTransport
 from tests.server.conftest import Application, head
 
 HOT = head(target="/hot")
@@ -43,8 +43,8 @@ class Crowded:
         self.config.load()
         self.first = [self.client(head()) for _ in range(AT_ONCE if full else 0)]
 
-    def client(self, *sent: bytes) -> tuple[MirrorProtocol, Wire]:
-        protocol, wire = MirrorProtocol(self.config, self.state, {}), Wire()
+    def client(self, *sent: bytes) -> tuple[MirrorProtocol, MemoryTransport]:
+        protocol, wire = MirrorProtocol(self.config, self.state, {}), MemoryTransport()
         protocol.connection_made(wire)
         protocol._table[HOT] = cast(Kept, Ready())
         for data in sent:
@@ -52,11 +52,11 @@ class Crowded:
         return protocol, wire
 
 
-async def ends(wire: Wire, with_: bytes) -> None:
+async def ends(wire: MemoryTransport, with_: bytes) -> None:
     await eventually(lambda: wire.written.endswith(with_))
 
 
-def oks(wire: Wire) -> int:
+def oks(wire: MemoryTransport) -> int:
     return wire.written.count(b"\r\n\r\nok")
 
 
@@ -143,10 +143,13 @@ async def test_it_waits_for_us_and_not_we_for_it(application: Application) -> No
     await eventually(lambda: not protocol.answering)
 
 
-async def test_a_head_in_pieces_waits_once(application: Application) -> None:
+async def test_a_head_in_pieces_waits_once_and_is_read_on(application: Application) -> None:
+    """Seen red without `resume_reading` when its turn has come: the rest of the head was never read."""
     crowd = Crowded(application)
-    protocol, wire = crowd.client(head()[:9])
+    protocol, wire = crowd.client(head()[:5], head()[5:9])
+    assert wire.paused
     await eventually(lambda: protocol._in_head)
+    assert not wire.paused
     for at in range(9, len(head())):
         protocol.data_received(head()[at : at + 1])
     assert protocol._count == 1

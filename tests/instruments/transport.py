@@ -1,12 +1,12 @@
-"""The other end of a protocol, in memory."""
+"""What a protocol writes to, in memory."""
 
 from __future__ import annotations
 
 import asyncio
 
 
-class Wire(asyncio.Transport):
-    """A transport that takes what is written."""
+class MemoryTransport(asyncio.Transport):
+    """Takes what is written, and says whether reading is paused."""
 
     def __init__(self) -> None:
         super().__init__({"sockname": ("127.0.0.1", 80), "peername": ("127.0.0.1", 9)})
