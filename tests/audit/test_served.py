@@ -7,13 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.instruments.clock import until
 from tests.instruments.origin import origin_process
 from tests.instruments.server import ROOT, Served, served
 
@@ -71,13 +70,6 @@ def verified(server: Served) -> dict[str, Any]:
     return told
 
 
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)  # another process: it tells nobody when it has written
-
-
 @pytest.mark.parametrize("workers", [1, 3])
 def test_each_artifact_is_recorded_once_whoever_answers(tmp_path: Path, workers: int) -> None:
     with origin_process() as origin, served(tmp_path, config(origin.url()), workers) as server:
@@ -104,7 +96,7 @@ def test_what_was_answered_a_moment_ago_is_there_after_a_kill(tmp_path: Path, wo
             server.start()
             before = len(given(server))
             get(server, f"/o/obj/a/1000?{FRESH}", 5)
-            eventually(lambda: len(given(server)) == before + 20)  # noqa: B023  called at once
+            until(lambda: len(given(server)) == before + 20)  # noqa: B023  called at once
             get(server, f"/o/obj/a/1000?{FRESH}", 5)
             server.kill()
         assert verified(server)["wrong"] == 0
@@ -147,7 +139,7 @@ def test_it_is_no_stranger_to_fsck_and_waits_for_a_restart_to_change(tmp_path: P
         path = server.folder / "config.toml"
         path.write_text(path.read_text().replace("enabled = true", "enabled = false"))
         os.kill(server.pid, signal.SIGHUP)
-        eventually(lambda: "only a restart puts in force: audit.enabled" in server.log())
+        until(lambda: "only a restart puts in force: audit.enabled" in server.log())
         get(server, f"/o/obj/a/1000?{FRESH}")
         server.stop()
         assert len(given(server)) == 8

@@ -86,13 +86,12 @@ class Guard:
         assert (status, bool(json.loads(told)["purged"])) == (200, True), told
 
     def seen(self) -> int:
-        """To be given to `answers`."""
+        """To be given to `refused`."""
         return len(self.server.log())
 
-    def answers(self, path: str, since: int) -> set[int]:
-        """The status codes that the clients got there since then."""
-        lines = (line for line in self.server.log()[since:].splitlines() if f'"GET {path}" ' in line)
-        return {int(line.split(f'{path}" ')[1][:3]) for line in lines}
+    def refused(self, path: str, since: int) -> None:
+        """Waits until it is written down that a client has been refused that since then."""
+        self.server.answered(f'"GET {path}" 403 ', since)
 
     def _become(self, mode: str) -> None:
         file = self.server.folder / "config.toml"

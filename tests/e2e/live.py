@@ -52,25 +52,25 @@ def needed(client: str) -> str:
 
 
 @contextmanager
-def unreachable(server: Served) -> Iterator[None]:
-    """The server starts again with no upstream that it could reach, and as it was at the end."""
+def unreachable(server: Served) -> Iterator[list[str]]:
+    """The server starts again with no upstream that it could reach, and as it was at the end.
+
+    Then there is in the list what it wrote down about the mirrors' answers meanwhile.
+    """
     config = server.folder / "config.toml"
     online = config.read_text()
+    answered: list[str] = []
     server.stop()
     config.write_text(online.replace("[upstream]\n", f"[upstream]\n{UNREACHABLE}\n"))
     try:
         server.start()
-        yield
+        yield answered
     finally:
         server.stop()
+        lines = server.log_since_start().splitlines()
+        answered += [line for line in lines if "mirror.access" in line and '"GET /-/' not in line]
         config.write_text(online)
         server.start()
-
-
-def answers(server: Served, since: int = 0) -> list[str]:
-    """The log's lines about what a mirror answered, from that character of the log on."""
-    lines = server.log()[since:].splitlines()
-    return [line for line in lines if "mirror.access" in line and '"GET /-/' not in line]
 
 
 def not_hits(lines: list[str]) -> list[str]:

@@ -64,7 +64,8 @@ class Sold:
         """The lock file's client is refused at the file's own address, and says of the reason what it can."""
         since = self.guard.seen()
         got = self.shop.frozen()
-        assert (got.version, self.guard.answers(self.path, since)) == ("", {403}), got.said
+        assert got.version == "", got.said
+        self.guard.refused(self.path, since)
         reason, address = self.guard.reason(self.path), self.guard.server.url(self.path)
         assert self.package in reason
         for line in TOLD[tool]:

@@ -6,14 +6,13 @@ import asyncio
 import json
 import re
 import socket
-import time
-from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.instruments.clock import until
 from tests.instruments.origin import Origin
 from tests.instruments.process import origin_process
 from tests.instruments.server import Served, http_mirror, served
@@ -36,13 +35,6 @@ def ask(server: Served, target: str, method: str = "GET", **fields: str) -> tupl
         connection.close()
 
 
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.02)  # another process: it tells nobody when it has written
-
-
 def access(text: str) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     return [line for line in found if line["logger"] == "mirror.access"]
@@ -52,8 +44,9 @@ def test_each_request_is_one_object_with_all_that_there_is_to_say(tmp_path: Path
     log = '[log]\nformat = "json"\n'
     with origin_process() as origin, served(tmp_path / "mirror", log + http_mirror(origin.address), 1) as server:
         target = f"/o/obj/a/1000?{FRESH}"
-        for _ in range(5):
+        for asked in range(1, 6):
             assert "x-request-id" not in ask(server, target, User_Agent='pip "24"')[1]
+            until(lambda: len(access(server.log())) == asked)  # noqa: B023  called at once
         ask(server, "/o/obj/a/nonsense", User_Agent='pip "24"')
         _, named, _ = ask(server, "/nowhere/x", X_Request_Id="mine-1")
         until(lambda: len(access(server.log())) >= 7)

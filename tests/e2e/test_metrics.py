@@ -7,7 +7,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as families
 
 from mirror.server.worker import RETIRE
+from tests.instruments.clock import until
 from tests.instruments.counting import Ask, Sums, count
 from tests.instruments.owners import Kept
 from tests.instruments.process import Abroad, origin_process
@@ -175,13 +176,6 @@ def test_what_was_counted_stays_when_processes_die_and_are_renewed_and_nobody_lo
     found = samples(server)
     assert of(found, "mirror_start_time_seconds") == began
     assert abs(began - time.time()) < 60
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.02)  # other processes: they tell nobody, they can only be looked at
 
 
 def answers(server: Served) -> bool:

@@ -104,7 +104,7 @@ def test_metadata_is_read_out_of_parts_of_a_wheel(python_mirror: Mirror, install
     before = len(python_mirror.server.log())
     more = () if tool == "uv" else ("--use-feature=fast-deps",)
     assert versions(install("app", more=more)) == INSTALLED
-    lines = [line for line in python_mirror.server.log()[before:].splitlines() if "/speed-" in line]
+    lines = python_mirror.server.answered("/speed-", before, least=2)
     assert any('"HEAD ' in line and '" 200 ' in line for line in lines)
     assert any('"GET ' in line and '" 206 ' in line for line in lines)
     fetched_once(python_mirror)

@@ -10,13 +10,14 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.instruments.clock import until
 from tests.instruments.load import load
 from tests.instruments.owners import Kept
 from tests.instruments.process import Abroad, origin_process
@@ -27,14 +28,6 @@ FRESH = "cc=max-age=86400"
 HOT = f"/o/obj/hot/1000?{FRESH}"
 WANTED = [(HOT, 1000)] * 5 + [(f"/o/obj/n{{n}}/2000?{FRESH}", 2000), (f"/o/obj/large/300000?{FRESH}", 300_000)]
 MB = 1_000_000
-PATIENCE = 20.0
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.01)  # other processes: they tell nobody, they can only be looked at
 
 
 class Configured:

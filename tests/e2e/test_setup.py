@@ -66,9 +66,9 @@ class House(Home):
         config = str(self.server.folder / "config.toml")
         return await self.run(sys.executable, "-m", "mirror", "setup", client, *options, "--config", config)
 
-    def asked(self, path: str) -> bool:
-        """Whether the mirror answered a request for `path`."""
-        return any("mirror.access" in line and path in line for line in self.server.log().splitlines())
+    def asked(self, path: str) -> list[str]:
+        """What the mirror wrote down about requests for `path`: AssertionError where it answered none."""
+        return self.server.answered(path)
 
     @property
     def address(self) -> str:

@@ -8,13 +8,14 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from http.client import HTTPException
 from pathlib import Path
 
 import pytest
 
+from tests.instruments.clock import until
 from tests.instruments.owners import Kept
 from tests.instruments.process import Abroad, origin_process
 from tests.instruments.reader import Errand, fleet, read
@@ -37,13 +38,6 @@ def origin() -> Iterator[Abroad]:
 def server(tmp_path: Path, origin: Abroad) -> Iterator[Served]:
     with served(tmp_path / "mirror", http_mirror(origin.address), workers=3) as running:
         yield running
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.01)  # other processes: they tell nobody, they can only be looked at
 
 
 class Spread:

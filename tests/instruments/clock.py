@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 
@@ -29,3 +30,11 @@ async def eventually(holds: Callable[[], object], within: float = 10.0) -> None:
     async with asyncio.timeout(within):
         while not holds():  # noqa: ASYNC110  the other end of a socket tells nobody when it is done
             await asyncio.sleep(0.002)
+
+
+def until(holds: Callable[[], object], within: float = 20.0) -> None:
+    """The same where no loop runs; AssertionError where it is not."""
+    deadline = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < deadline, "it does not come to that"
+        time.sleep(0.01)  # other processes: they tell nobody, they can only be looked at

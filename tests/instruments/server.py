@@ -16,6 +16,7 @@ from functools import cache
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 
+from .clock import until
 from .forking import Forge, Forked
 from .ports import free_port
 
@@ -121,6 +122,19 @@ class Served:
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
+
+    def answered(self, part: str = "", since: int = 0, least: int = 1) -> list[str]:
+        """The access log's lines with `part` in them, from that character of the log on.
+
+        Waits until there are `least`: they are written when the clients have their answers already.
+        """
+
+        def lines() -> list[str]:
+            written = self.log()[since:].rpartition("\n")[0]
+            return [line for line in written.split("\n") if "mirror.access" in line and part in line]
+
+        until(lambda: len(lines()) >= least)
+        return lines()
 
     def log_since_start(self) -> str:
         return self.log()[self._told_before :]
