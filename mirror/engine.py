@@ -27,6 +27,7 @@ from mirror.joining import Joining
 from mirror.looking import Looked, look, offline, stored, unstored
 from mirror.lookup import Lookups, unless_stored
 from mirror.model import Entry, Head, Mirror, Plan, Ready, Request
+from mirror.opened import FAULTS
 from mirror.outcome import Outcome
 from mirror.outside import Found, Outside
 from mirror.ports import Answer, Blob, FactStore, Hop, Signatures, Source
@@ -36,9 +37,6 @@ from mirror.rewriting import Rewriting
 from mirror.uses import Use
 
 log = logging.getLogger("mirror.engine")
-
-_FAULTS = frozenset({500, 501, *range(505, 600)})
-"""Statuses of an origin that say no more than that it failed, and not for how long: a client is told 502."""
 
 _AGAIN = ("cache-control", "no-cache")
 
@@ -78,7 +76,7 @@ class Engine:
         reply = await self._found(errand)
         if admitted is not None:
             reply = admitted.bounded(reply)
-        if plan.rule.package and reply.head.status in _FAULTS:
+        if plan.rule.package and reply.head.status in FAULTS:
             await reply.source.close()
             raise OriginError(f"{plan.key}: the origin answered {reply.head.status}")
         if plan.missing is not None and missing(reply.head):

@@ -14,7 +14,7 @@ from mirror.errors import Changed, MirrorError, Mismatch, OriginError, OriginRes
 from mirror.follower import Follower
 from mirror.httpcache.conditional import strong_validator
 from mirror.model import Entry, Head, Headers
-from mirror.opened import Asked, Opened, Streaming, Whole
+from mirror.opened import FAULTS, Asked, Opened, Streaming, Whole
 from mirror.opening import Opening
 from mirror.outcome import Outcome
 from mirror.outside import Found
@@ -47,6 +47,7 @@ class Fill:
         self.held = False  # nobody may have a byte before all is stored and accepted
         self.accepting = False
         self.placing = False  # it is here, and being stored
+        self.useless = False  # its origin failed: who waited is told, and nobody wants what it sends
         self.started = loop.time()
         self.kept = 0  # bytes that were on disk already, from an earlier download of it
         self._counted = fills.outside.counters.of(asked.mirror.name)
@@ -62,7 +63,7 @@ class Fill:
     @property
     def over(self) -> bool:
         """It has failed: who comes now must not get what those who waited got."""
-        return self.body is not None and self.body.failed is not None
+        return self.useless or (self.body is not None and self.body.failed is not None)
 
     @property
     def followers(self) -> int:
@@ -140,7 +141,7 @@ class Fill:
     async def _run(self, after: Fill | None) -> None:
         asked, outside = self.asked, self.fills.outside
         try:
-            if after is not None:
+            if after is not None and not after.useless:  # of such a one there is nothing on disk
                 await asyncio.wait([after.task])
             await self.fills.turnstile.turn()
             self.begun = True
@@ -208,6 +209,7 @@ class Fill:
         held = self.held = self._is_held(opened.head)
         body = self.body = self._body(opened)
         self.kept = body.received.size
+        self.useless = body.partial is None and self.asked.plan.rule.package and opened.head.status in FAULTS
         body.followers.update(self._followers)
         if opened.private:
             self.fills.unshare(self.key)

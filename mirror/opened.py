@@ -9,7 +9,10 @@ from mirror.model import Entry, Head, Mirror, Plan, Request
 from mirror.outside import Found
 from mirror.ports import Answer, Note, Partial
 
-__all__ = ["Apart", "Asked", "Opened", "Streaming", "Whole"]
+__all__ = ["FAULTS", "Apart", "Asked", "Opened", "Streaming", "Whole"]
+
+FAULTS = frozenset({500, 501, *range(505, 600)})
+"""Statuses of an origin that say no more than that it failed, and not for how long: a client is told 502."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,16 @@ class TestPackages:
     async def test_a_file_is_found_without_its_page_having_been_asked_for(self, index: World) -> None:
         assert (await index.get(f"/files{FILE}", "")).body == WHEEL
 
+    async def test_who_comes_after_a_failure_was_told_is_not_told_it_again(self, index: World) -> None:
+        """However long the rest of that takes. Seen red: whoever comes until then gets the same."""
+        index.origin.route("/simple/six/", status=500, body=b"x" * 100_000, shape="hold=50%")
+        with pytest.raises(OriginError):
+            await index.get("/simple/six/", "")
+        index.origin.route("/simple/six/", headers=[("content-type", "text/html")], body=page(DIGEST))
+        async with asyncio.timeout(5):
+            assert FILE.encode() in (await index.get("/simple/six/", "")).body
+        assert index.origin.requests("/simple/six/") == 2
+
     async def test_a_file_that_no_page_names_does_not_exist(self, index: World) -> None:
         with pytest.raises(NotFound):
             await index.get("/files/packages/aa/bb/six-2.0-py3-none-any.whl", "")

@@ -48,6 +48,7 @@ def test_each_request_is_one_object_with_all_that_there_is_to_say(tmp_path: Path
             assert "x-request-id" not in ask(server, target, User_Agent='pip "24"')[1]
             until(lambda: len(access(server.log())) == asked)  # noqa: B023  called at once
         ask(server, "/o/obj/a/nonsense", User_Agent='pip "24"')
+        until(lambda: len(access(server.log())) == 6)
         _, named, _ = ask(server, "/nowhere/x", X_Request_Id="mine-1")
         until(lambda: len(access(server.log())) >= 7)
         server.stop()
@@ -60,7 +61,8 @@ def test_each_request_is_one_object_with_all_that_there_is_to_say(tmp_path: Path
         assert (line["client"], line["agent"], line["level"]) == ("127.0.0.1", "pip '24'", "info")
         assert 0 <= line["first_ms"] <= line["ms"] < 10_000
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
-    assert found[0]["first_ms"] > 0 == found[4]["first_ms"]  # the last one is a prepared reply
+    assert found[0]["first_ms"] > 0
+    assert 0 in [line["first_ms"] for line in found[2:5]]  # a prepared reply
     assert found[0]["outcome"].startswith("mirror; fwd=uri-miss; fwd-status=200")
     assert len({line["id"] for line in found}) == 7
     assert (found[6]["id"], named["x-request-id"], found[6]["mirror"]) == ("mine-1", "mine-1", "")
