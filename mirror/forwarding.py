@@ -154,7 +154,7 @@ def relayed(errand: Errand, answer: Answer, reason: str, *, verbatim: bool) -> R
     """The reply that hands an origin's answer on. `verbatim`: conditions and range were the origin's to judge."""
     head_only = errand.request.method == "HEAD"
     length = _announced(answer.head, errand.plan.size) if head_only else answer.length
-    head = client_head(errand.plan, answer.head, length)
+    head = client_head(errand.plan, answer.head, length, ours=False)
     part = answer.head.headers.get("content-range")
     if part is not None:
         head = replace(head, headers=head.headers.set("content-range", part))

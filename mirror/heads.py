@@ -14,11 +14,12 @@ KEPT_OF_PACKAGES = ("content-type", "content-encoding", "date", "etag", "last-mo
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 
-def client_head(plan: Plan, head: Head, total: int | None) -> Head:
-    """The head under which the body is stored and served; `total` is the body's length in bytes, None if unknown."""
+def client_head(plan: Plan, head: Head, total: int | None, *, ours: bool = True) -> Head:
+    """The head under which the body is stored and served; `total` is the body's length in bytes, None if unknown.
+    Not `ours`: it is handed on alone, and the next one may be another."""
     headers = head.headers.without("content-length")
     if plan.rule.package:
-        headers, head = _package(plan, headers, head), replace(head, reason="")
+        headers, head = _package(plan, headers, head, ours), replace(head, reason="")
     if "date" not in headers:  # RFC 9110 §6.6.1: who has a clock dates what has no date, by its arrival
         headers = headers.set("date", format_date(head.received_at))
     if total is not None:
@@ -26,7 +27,7 @@ def client_head(plan: Plan, head: Head, total: int | None) -> Head:
     return replace(head, headers=headers)
 
 
-def _package(plan: Plan, headers: Headers, head: Head) -> Headers:
+def _package(plan: Plan, headers: Headers, head: Head, ours: bool) -> Headers:
     busy = head.status in (429, 503)
     headers = headers.only((*KEPT_OF_PACKAGES, "retry-after") if busy else KEPT_OF_PACKAGES)
     if plan.digest:  # what fits it is the file itself, whatever it is labelled
@@ -35,7 +36,7 @@ def _package(plan: Plan, headers: Headers, head: Head) -> Headers:
         headers = headers.set("content-type", plan.content_type)
     if plan.digest and head.status == 200:
         headers = headers.set("etag", etag(plan.digest))
-    if "last-modified" not in headers and head.status == 200:
+    if ours and "last-modified" not in headers and head.status == 200:
         # apt resumes by this date alone, and it must stay the same for the same bytes: when we first saw them, and long
         # enough before that to be a strong validator (RFC 9110 §8.8.2.2).
         headers = headers.set("last-modified", format_date(head.received_at - STRONG_AFTER))
