@@ -44,12 +44,13 @@ print(create_command("install").parse_args([])[0].index_url)
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where the clients are looked for. `apt` is apt's directory, `patience` the seconds that a client may take."""
+    """Where the clients are looked for. `apt` is apt's directory, `patience` the seconds that a client may take: pip
+    that is not compiled yet needs 3 s of a fast processor."""
 
     env: Mapping[str, str] = field(repr=False)
     apt: Path
     python: str
-    patience: float = 10.0
+    patience: float = 30.0
 
     @classmethod
     def here(cls) -> Machine:
