@@ -117,7 +117,6 @@ class FilePartial:
         async with self._hashing:
             await self._catch_up()
         if self.extents.size - self._noted >= CHECKPOINT and self._checkpoint is None:
-            self._noted = self.extents.size
             self._checkpoint = asyncio.get_running_loop().create_task(self._note())
 
     async def write_at_once(self, start: int, batch: list[bytes]) -> None:
@@ -137,8 +136,10 @@ class FilePartial:
 
     async def _note(self) -> None:
         try:
-            with contextlib.suppress(StoreError, OSError):  # resuming is a kindness; the download goes on without
-                await self._keeping.checkpoint(self)
+            while self.extents.size - self._noted >= CHECKPOINT:  # again, where as much has come meanwhile
+                self._noted = self.extents.size
+                with contextlib.suppress(StoreError, OSError):  # resuming is a kindness; the download goes on without
+                    await self._keeping.checkpoint(self)
         finally:
             self._checkpoint = None
 

@@ -15,11 +15,13 @@ import pytest
 from mirror.model import Entry
 from mirror.stores.counting import Pace
 from mirror.stores.disk import DiskStore
+from mirror.stores.partial import FilePartial
 from mirror.stores.sqlite import DiskcacheIndex
 from mirror.stores.sweeping import sweep
 from mirror.stores.writer import BATCH
 from tests.contracts.on_disk import MB, disk, files, keep
 from tests.contracts.samples import BODY, note, read, sha256, stored
+from tests.instruments.clock import eventually
 
 
 @pytest.fixture
@@ -213,6 +215,33 @@ async def test_a_writer_that_is_cancelled_while_its_file_is_opened_gives_it_back
     with pytest.raises(asyncio.CancelledError):
         await closing
     assert partial.extents.covers(0, 2 * BATCH)
+    await partial.close()
+
+
+async def test_what_came_while_a_checkpoint_was_made_is_noted_after_it(
+    store: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1. A checkpoint is on its way. 2. As much comes again, and then nothing more. Seen red: it is noted with the next
+    write."""
+    monkeypatch.setattr("mirror.stores.partial.CHECKPOINT", 1000)
+    held, noted = threading.Event(), []
+    plain = store._shelf.write_note
+
+    def write_note(partial: FilePartial, extents: list[tuple[int, int]]) -> None:
+        held.wait(20)
+        plain(partial, extents)
+        noted.append(extents)
+
+    monkeypatch.setattr(store._shelf, "write_note", write_note)
+    partial = store.create(note())
+    writer = partial.writer(0)
+    for end in (1000, 2500, 2600):
+        writer.add(BODY[writer.written : end])
+        await writer.drain(end)
+    held.set()
+    await eventually(lambda: len(noted) == 2)
+    assert noted[-1] == [(0, 2600)]
+    await writer.close()
     await partial.close()
 
 
