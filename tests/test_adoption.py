@@ -61,7 +61,7 @@ async def test_a_first_release_that_cannot_be_stored_is_handed_on(
 ) -> None:
     body = archive.signed() + BIG  # more than a ring holds: nobody reads before it is whole
     archive.world.origin.route(INRELEASE, status or 200, fields, body, shape=shape)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await archive.get(INRELEASE)).body == body
 
 
@@ -74,10 +74,10 @@ async def test_a_full_disk_holds_up_no_first_release(archive: Archive, monkeypat
     monkeypatch.setattr("mirror.stores.partial.FilePartial.open_now", refuse)
     body = archive.signed() + BIG
     archive.world.origin.route(INRELEASE, body=body)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await archive.get(INRELEASE)).body == body
     trust(archive, b"nothing")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         with pytest.raises(NotAdopted):
             await archive.get(INRELEASE)
 
@@ -185,7 +185,7 @@ async def test_a_range_of_a_release_is_one_of_an_adopted_one(archive: Archive) -
         await archive.get(INRELEASE, range="bytes=5-")
     trust(archive, b"Date")
     archive.world.mirror = replace(archive.world.mirror, complete_ranges=False)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await archive.get(INRELEASE, range="bytes=5-9")).reply.head.status == 200
 
 
@@ -200,7 +200,7 @@ async def test_the_end_of_the_server_waits_for_no_adoption(archive: Archive) -> 
     client = asyncio.ensure_future(archive.get(INRELEASE))
     await halt.reached.wait()
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await archive.world.fills.close()
     finally:
         halt.over.set()

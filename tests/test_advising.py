@@ -86,7 +86,7 @@ async def test_a_change_is_noticed_within_a_minute_and_given_once(tmp_path: Path
         given.append(found.count)
 
     task = asyncio.create_task(Advising(sleep).follow(lambda: (file,), take))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(slept) < 4:  # noqa: ASYNC110  a thread reads it
             await asyncio.sleep(0.002)
     task.cancel()

@@ -281,7 +281,7 @@ upstream = "http://upstream.test"
 
 
 def test_auto_upstreams_are_discovered_at_the_same_time(tmp_path: Path) -> None:
-    together = threading.Barrier(2, timeout=10)
+    together = threading.Barrier(2, timeout=30)
     asked: list[tuple[str, str, frozenset[str]]] = []
 
     def discover(ecosystem: str, name: str, own: frozenset[str]) -> Discovered:

@@ -55,7 +55,7 @@ class TestPackages:
         with pytest.raises(OriginError):
             await index.get("/simple/six/", "")
         index.origin.route("/simple/six/", headers=[("content-type", "text/html")], body=page(DIGEST))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert FILE.encode() in (await index.get("/simple/six/", "")).body
         assert index.origin.requests("/simple/six/") == 2
 

@@ -147,7 +147,7 @@ def test_a_process_has_the_same_counters_and_switches() -> None:
         port = int(origin.address.rpartition(":")[2])
 
         def fetch() -> bytes:
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
                 sock.sendall(f"GET {OBJECT} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
                 return b"".join(iter(lambda: sock.recv(65536), b"")).partition(b"\r\n\r\n")[2]
 

@@ -34,7 +34,7 @@ def poor() -> Iterator[PythonIndex]:
 
 def ask(url: str, *, method: str = "GET", **fields: str) -> Answer:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
     try:
         given = {name.replace("_", "-"): value for name, value in fields.items()}
         connection.request(method, parts.path, headers=given)

@@ -54,7 +54,7 @@ async def test_the_last_reader_of_a_deleted_blob_leaves(
     await store.delete(entry.blob)
     assert elsewhere() == []
     await reader.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not elsewhere():  # noqa: ASYNC110  nobody is told
             await asyncio.sleep(0)
     assert elsewhere() == [thread]

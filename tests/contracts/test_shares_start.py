@@ -35,7 +35,7 @@ async def started(path: Path, **shares: int) -> Stores:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not holds():  # noqa: ASYNC110  nobody is told
             await asyncio.sleep(0.001)
 

@@ -30,7 +30,7 @@ async def opened(path: Path, limits: Limits = LIMITS) -> Stores:
 
 async def settled(stores: Stores) -> None:
     """Until what goes on behind the start is done."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not stores._clean:  # noqa: ASYNC110  nobody is told
             await asyncio.sleep(0.001)
 
@@ -241,9 +241,9 @@ async def test_a_count_that_fails_holds_nobody_up(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(stores.store, "count", fail)
     await stores.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await stored(stores.store)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not stores.room._counted:  # noqa: ASYNC110  nobody is told
             await asyncio.sleep(0.001)
     await stores.close()

@@ -24,7 +24,7 @@ from tests.contracts.test_stores import LIMITS, crash, opened, settled
 
 async def counted(stores: Stores) -> None:
     """Until all is counted that stood on disk at the start."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not stores.room._counted:  # noqa: ASYNC110  nobody is told
             await asyncio.sleep(0.001)
 
@@ -59,7 +59,7 @@ class TestWhileItIsCounted:
         monkeypatch.setattr("mirror.stores.disk.count", never)
         stores = open_stores(tmp_path / "cache", LIMITS, "none")
         await stores.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await stored(stores.store, key="/m/c")
         assert stores.room.stored >= 3 * 12288
         await stores.close()
@@ -69,7 +69,7 @@ class TestWhileItIsCounted:
         monkeypatch.setattr("mirror.stores.disk.count", never)
         stores = open_stores(tmp_path / "cache", LIMITS, "none")
         await stores.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await stored(stores.store, key="/m/c")
         await stores.close()
         assert (tmp_path / "cache" / "clean").exists()

@@ -71,7 +71,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Wai
 
 @pytest.fixture
 def client(both: tuple[Served, Waiting]) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", both[0].port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", both[0].port), timeout=30) as connection:
         yield connection
 
 

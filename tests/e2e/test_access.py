@@ -233,7 +233,7 @@ class TestCurl:
 
         def statuses(request: str, times: int) -> list[bytes]:
             found = []
-            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
                 answers = connection.makefile("rb")
                 for _ in range(times):
                     connection.sendall(request.encode())

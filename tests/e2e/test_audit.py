@@ -34,7 +34,7 @@ def server(registry: Waiting, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def npm(server: Served) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         yield connection
 
 

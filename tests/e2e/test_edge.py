@@ -33,7 +33,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Abr
 def hear(server: Served, request: str | bytes) -> tuple[bytes, bool]:
     """All that comes back, and whether a reset ended it."""
     got = b""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(request.encode("latin-1") if isinstance(request, str) else request)
         try:
             while chunk := connection.recv(1 << 20):

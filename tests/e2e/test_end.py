@@ -29,13 +29,13 @@ def was_reset(connection: socket.socket) -> bool:
 def test_downloads_get_their_time_then_are_reset_and_what_came_is_kept(tmp_path: Path) -> None:
     """Seen red: what is cut off at the end is not reset."""
     with origin_process() as origin:
-        server = Served(tmp_path, 'drain = "1s"\n' + http_mirror(origin.url()))
+        server = Served(tmp_path, 'drain = "3s"\n' + http_mirror(origin.url()))
         server.start()
         with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
             connection.sendall(asking(f"/o/obj/d/30000000?{FRESH}&rate=1000000").encode())
             connection.recv(1000)
             os.kill(server.pid, signal.SIGTERM)
-            ready = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+            ready = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
             ready.request("GET", "/-/ready")
             assert ready.getresponse().status == 503
             ready.close()

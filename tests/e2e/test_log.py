@@ -26,7 +26,7 @@ LINE = re.compile(
 
 
 def ask(server: Served, target: str, method: str = "GET", **fields: str) -> tuple[int, dict[str, str], bytes]:
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
     try:
         connection.request(method, target, headers={name.replace("_", "-"): value for name, value in fields.items()})
         answer = connection.getresponse()

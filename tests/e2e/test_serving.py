@@ -30,7 +30,7 @@ class Client:
     def ask(
         self, method: str, path: str, body: Any = None, **fields: str
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
         try:
             headers = {name.replace("_", "-"): value for name, value in fields.items()}
             payload = None
@@ -43,7 +43,7 @@ class Client:
             connection.close()
 
     def raw(self, request: bytes) -> bytes:
-        with socket.create_connection(("127.0.0.1", self.server.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.server.port), timeout=30) as connection:
             connection.sendall(request)
             received = b""
             while chunk := connection.recv(65536):

@@ -25,7 +25,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[Served, Abroad]]:
 
 def ask(server: Served, *targets: str, method: str = "GET", **fields: str) -> int:
     """Ask for all of them on one connection; how many bytes of bodies came."""
-    connection, count = HTTPConnection("127.0.0.1", server.port, timeout=10), 0
+    connection, count = HTTPConnection("127.0.0.1", server.port, timeout=30), 0
     for target in targets:
         connection.request(method, target, headers=fields)
         count += len(connection.getresponse().read())
@@ -34,7 +34,7 @@ def ask(server: Served, *targets: str, method: str = "GET", **fields: str) -> in
 
 
 def stats(server: Served) -> Any:
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
     connection.request("GET", "/-/api/stats")
     answer = connection.getresponse()
     told = json.loads(answer.read())

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -90,10 +91,13 @@ def test_it_says_that_it_lives_at_half_the_time_that_it_is_given_for_that(tmp_pa
     with supervised(tmp_path, workers, WATCHDOG_USEC="2000000") as (_, supervisor):
         supervisor.hear("READY=1")
         supervisor.hear("WATCHDOG=1")
-        began = time.monotonic()
+        heard = [time.monotonic()]
         for _ in range(3):
             supervisor.hear("WATCHDOG=1")
-        assert 2.5 < time.monotonic() - began < 6
+            heard.append(time.monotonic())
+        between = [after - before for before, after in pairwise(heard)]
+        assert max(between) > 0.8
+        assert min(between) < 1.5
 
 
 def test_it_says_nothing_of_that_where_another_process_is_meant(tmp_path: Path) -> None:
@@ -127,7 +131,7 @@ def test_a_worker_whose_event_loop_stands_still_is_replaced(tmp_path: Path) -> N
 
 
 def _status(port: int, target: str = "/-/ready") -> int:
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", target)
         return connection.getresponse().status
@@ -148,7 +152,7 @@ def test_it_serves_at_sockets_that_are_passed_on_to_it(tmp_path: Path, workers: 
     try:
         for _ in range(20):
             assert _status(server.port) == 200
-        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
         connection.request("GET", "/none/")
         assert connection.getresponse().status == 404  # its own name, and no mirror: not 403
         connection.close()

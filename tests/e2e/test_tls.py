@@ -121,7 +121,7 @@ def drained(connection: ssl.SSLSocket) -> None:
 
 
 def secured(server: Served, context: ssl.SSLContext) -> ssl.SSLSocket:
-    bare = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    bare = socket.create_connection(("127.0.0.1", server.port), timeout=30)
     try:
         return context.wrap_socket(bare, server_hostname="localhost", suppress_ragged_eofs=False)
     except OSError:

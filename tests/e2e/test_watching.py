@@ -30,7 +30,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Abr
 
 
 def told(server: Served, address: str, status: int = 200) -> Any:
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
     connection.request("GET", f"/-/api/{address}")
     answer = connection.getresponse()
     body = json.loads(answer.read())
@@ -190,7 +190,7 @@ def test_clients_get_their_lines_with_the_address_that_they_use(pair: tuple[Serv
 
 
 def post(server: Served, address: str, body: object, status: int = 202) -> Any:
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
     connection.request("POST", f"/-/api/{address}", json.dumps(body), {"Content-Type": "application/json"})
     answer = connection.getresponse()
     told = json.loads(answer.read())
@@ -206,7 +206,7 @@ def test_what_is_explained_is_what_x_cache_says(pair: tuple[Served, Abroad]) -> 
         for url in (f"/o{target}", origin.url(target)):
             found = told(server, f"explain?url={quote(url, safe='')}")
             assert (found["decision"], found["key"], found["class"]) == (decision, f"/o{target}", "response")
-        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
         connection.request("GET", f"/o{target}")
         answer = connection.getresponse()
         answer.read()

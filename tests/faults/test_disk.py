@@ -62,7 +62,7 @@ async def all_pass(server: Served, sizes: list[int]) -> None:
 
 
 def asked(server: Served, path: str) -> tuple[int, str]:
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -74,7 +74,7 @@ def asked(server: Served, path: str) -> tuple[int, str]:
 async def ready(server: Served, status: int, volume: Volume | None = None) -> str:
     """What it says of itself, once that is so: what it knows may be a second old, and what it gives back of a full
     `volume` meanwhile is filled again."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (answer := await asyncio.to_thread(asked, server, "/-/ready"))[0] != status:
             if volume is not None:
                 volume.fill()

@@ -25,14 +25,14 @@ class Clock:
         return self.now
 
 
-async def eventually(holds: Callable[[], object], within: float = 10.0) -> None:
+async def eventually(holds: Callable[[], object], within: float = 30.0) -> None:
     """Waits until `holds()` is true; TimeoutError where it is not within so many (real) seconds."""
     async with asyncio.timeout(within):
         while not holds():  # noqa: ASYNC110  the other end of a socket tells nobody when it is done
             await asyncio.sleep(0.002)
 
 
-def until(holds: Callable[[], object], within: float = 20.0) -> None:
+def until(holds: Callable[[], object], within: float = 30.0) -> None:
     """The same where no loop runs; AssertionError where it is not."""
     deadline = time.monotonic() + within
     while not holds():

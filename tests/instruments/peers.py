@@ -132,7 +132,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            socket.create_connection(("127.0.0.1", port), timeout=30).close()
             return
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:

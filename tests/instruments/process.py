@@ -56,7 +56,7 @@ class Abroad:
 
     def state(self, target: str = "/-") -> dict[str, Any]:
         """Asks for `target`: `open` and `peak` connections, `cpu` seconds used so far, and at `/-log` the `log`."""
-        connection = HTTPConnection(self._control, timeout=10)
+        connection = HTTPConnection(self._control, timeout=30)
         try:
             connection.request("GET", target)
             state: dict[str, Any] = json.load(connection.getresponse())

@@ -121,7 +121,7 @@ class Script:
     def asked(self, name: str, least: int = 0) -> list[Asked]:
         """What came since `answer`; waits until there were at least so many requests."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._asked[name]) >= least, timeout=10)
+            self._changed.wait_for(lambda: len(self._asked[name]) >= least, timeout=30)
             return list(self._asked[name])
 
     def release(self, name: str) -> None:

@@ -90,8 +90,8 @@ class Served:
 
     def connect(self) -> HTTPConnection:
         if self.trust is not None:
-            return HTTPSConnection("127.0.0.1", self.port, timeout=5, context=self.trust)
-        return HTTPConnection("127.0.0.1", self.port, timeout=5)
+            return HTTPSConnection("127.0.0.1", self.port, timeout=20, context=self.trust)
+        return HTTPConnection("127.0.0.1", self.port, timeout=20)
 
     def _status(self) -> int:
         connection = self.connect()

@@ -146,7 +146,7 @@ def carry_out(exchange: Exchange, origin: Rehearsed, port: int, prefix: str = ""
 
 def _ask(exchange: Exchange, number: int, origin: Rehearsed, port: int, prefix: str) -> Seen:
     step = exchange.steps[number]
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.putrequest(step.method, prefix + exchange.path)
         body = b"sent" if step.method in ("POST", "PUT") else b""

@@ -100,7 +100,7 @@ class RawOrigin:
             self.changed.notify_all()
 
     async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10), self.changed:
+        async with asyncio.timeout(30), self.changed:
             await self.changed.wait_for(true)
 
     def cut(self) -> None:

@@ -23,7 +23,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def ask(server: Served, path: str, method: str = "GET", **fields: str) -> tuple[HTTPResponse, bytes]:
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
     connection.request(method, path, headers={name.replace("_", "-"): value for name, value in fields.items()})
     answer = connection.getresponse()
     body = answer.read()

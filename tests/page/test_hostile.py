@@ -47,7 +47,7 @@ async def test_markup_in_keys_reasons_and_errors_stays_text(browser: Browser) ->
 
 async def test_a_path_made_of_markup_that_a_client_has_asked_for_stays_text(seen: Sight, mirror: Served) -> None:
     target = f"/o/obj/{MARKUP}/1000?cc=max-age=86400"
-    with socket.create_connection(("127.0.0.1", mirror.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", mirror.port), timeout=30) as client:
         client.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         assert client.recv(15) == b"HTTP/1.1 200 OK"
         while client.recv(65536):

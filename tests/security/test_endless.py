@@ -80,7 +80,7 @@ def test_what_frames_a_body_without_end_ends_it(both: tuple[Served, Upstream], n
     server, origin = both
     path = f"/o/{name.replace(' ', '-')}"
     origin.says[path] = BODIES[name]
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection, growth(server) as grew:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection, growth(server) as grew:
         connection.sendall(asking(path).encode())
         got, ended = b"", ""
         try:

@@ -200,7 +200,7 @@ def test_half_a_body_holds_nobody_else_up(fronted: tuple[int, Served, Upstream])
     port, _, origin = fronted
     origin.asked.clear()
     origin.says = {"/half": answer(b"half"), "/other": answer(b"other")}
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as half:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as half:
         half.sendall(b"POST /o/half HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\nbegin")
         began = time.monotonic()
         got, _ = told(port, asking("/o/other").encode())

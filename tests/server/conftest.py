@@ -92,12 +92,12 @@ def head(*fields: str, target: str = "/", method: str = "GET") -> bytes:
 
 async def rest(client: Streams) -> bytes:
     """What comes until the end."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return await client[0].read(-1)
 
 
 async def ok(client: Streams) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answer = await client[0].readuntil(b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert await client[0].readexactly(2) == b"ok"

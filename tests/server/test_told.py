@@ -19,7 +19,7 @@ from tests.instruments.clock import Clock
 def heard(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(tmp_path / "notify"))
-        listening.settimeout(5)
+        listening.settimeout(20)
         yield listening
 
 
@@ -40,7 +40,7 @@ class TestNotify:
         name = f"mirror-test-{os.getpid()}"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
             listening.bind(f"\0{name}")
-            listening.settimeout(5)
+            listening.settimeout(20)
             Notify(f"@{name}").stopping()
             assert listening.recv(100).startswith(b"STOPPING=1")
 

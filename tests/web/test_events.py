@@ -154,10 +154,10 @@ async def test_all_streams_end_when_the_server_does(feed: Feed, told: Told) -> N
     await eventually(lambda: b"data" in client.body)
     told.ending = True
     await told.step()
-    await asyncio.wait_for(client.task, 2)
+    await asyncio.wait_for(client.task, 10)
     assert client.ended
     late = Client(feed)
-    await asyncio.wait_for(late.task, 2)
+    await asyncio.wait_for(late.task, 10)
     assert late.ended
     assert b"data" not in late.body
 
@@ -170,7 +170,7 @@ async def test_a_client_that_takes_nothing_does_not_hold_up_the_end(feed: Feed, 
     await told.step()
     told.ending = True
     await told.step()
-    await asyncio.wait_for(client.task, 3)
+    await asyncio.wait_for(client.task, 10)
     assert not client.ended
 
 
