@@ -82,7 +82,7 @@ class Served:
             else:
                 command = [*self.program, *arguments]
                 self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=environment)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while self._status() != 200:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the server did not start:\n{self.log()}")
