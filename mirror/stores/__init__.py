@@ -203,13 +203,14 @@ class Stores:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        await self._close(clean=started and self._clean and not self.index.suspect)
+        await self._close(clean=started and self._clean)
 
     async def _close(self, *, clean: bool = False) -> None:
         if self._lock >= 0:
             await self.store.close()
         await self.facts.close()
         await self.index.close()
+        clean = clean and not self.index.suspect
         if self._lock >= 0:
             if clean and self.room.ready:
                 self.taken.write(self.room.taken)

@@ -122,9 +122,9 @@ class Database:
         return self._aside + self._own
 
     async def close(self) -> None:
-        """Close it; idempotent."""
+        """Close it, after all that the thread was given; idempotent."""
         if self.cache is not None:
-            cache, self.cache = self.cache, None
             with contextlib.suppress(*BROKEN):
-                await self.run(cache.close)
+                await self.run(self.cache.close)
+            self.cache = None
         await asyncio.to_thread(self._thread.shutdown)

@@ -40,7 +40,8 @@ class DiskcacheIndex(Walks):
 
     An index that cannot be read is a miss, one that cannot be written is logged: neither is an error for a client.
     `rebuilt` is True where `start` found no database, or none that could be used: the entries must then be found again
-    from the blobs. `suspect` is True once the database was found damaged while it ran.
+    from the blobs. `suspect` is True once the database was found damaged while it ran, or refused a row: blobs may be
+    there that it does not know.
     """
 
     def __init__(self, path: Path, *, timeout: float = TIMEOUT, hot: int = HOT, changes: Changes | None = None) -> None:
@@ -227,7 +228,8 @@ class DiskcacheIndex(Walks):
             raise StoreError(f"the index cannot be read: {exc}") from exc
 
     def _broke(self, exc: Exception, what: str) -> None:
-        self.suspect = self.suspect or type(exc) is sqlite3.DatabaseError  # "malformed", "not a database"
+        damaged = type(exc) is sqlite3.DatabaseError  # "malformed", "not a database"
+        self.suspect = self.suspect or damaged or what == "written"
         now = time.monotonic()
         if now >= self._quiet_until:
             self._quiet_until = now + 60

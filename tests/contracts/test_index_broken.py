@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import pickle
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from mirror.errors import StoreError
 from mirror.stores import codec
 from mirror.stores.sqlite import DiskcacheIndex
 from tests.contracts.samples import entry, keys
+from tests.instruments.clock import eventually
 
 DATABASE = "cache.db"
 
@@ -188,6 +191,24 @@ class TestBroken:
         plant(on_disk._path, "DROP TRIGGER t")
         await on_disk.put(entry("/m/b"))
         assert await keys(on_disk) == ["/m/b"]
+
+    @pytest.mark.row(36, at="rows that wait for the index's thread are written")
+    async def test_what_is_on_its_way_when_it_is_closed_is_written(self, on_disk: DiskcacheIndex) -> None:
+        """1. The thread has something to do. 2. A row is given to it. 3. The index is closed. Seen red: what the thread
+        has not begun when it is closed is lost."""
+        held = threading.Event()
+        on_disk._database.run(held.wait)
+        putting = asyncio.create_task(on_disk.put(entry()))
+        await eventually(lambda: on_disk._database._thread._work_queue.qsize() == 1)
+        closing = asyncio.create_task(on_disk.close())
+        await asyncio.sleep(0)
+        held.set()
+        await asyncio.gather(putting, closing)
+        again = DiskcacheIndex(on_disk._path)
+        await again.start()
+        assert await again.get("/m/a") == entry()
+        assert not on_disk.suspect
+        await again.close()
 
     async def test_a_database_that_was_removed_while_it_ran_is_no_error(self, on_disk: DiskcacheIndex) -> None:
         for path in on_disk._path.iterdir():

@@ -16,7 +16,7 @@ from mirror.evict import Limits
 from mirror.model import Fact
 from mirror.stores import Stores, open_stores
 from mirror.stores.shelf import DRAWN, Shelf
-from tests.contracts.samples import BODY, entry, note, read, stored
+from tests.contracts.samples import BODY, entry, note, stored
 
 LIMITS = Limits(1 << 40)
 
@@ -66,27 +66,6 @@ async def test_what_was_stored_in_the_moment_before_a_kill_is_found_at_once(tmp_
     await stores.close()
 
 
-async def test_all_is_there_again_after_a_clean_stop(tmp_path: Path) -> None:
-    stores = await opened(tmp_path / "cache")
-    await settled(stores)
-    known = await stored(stores.store)
-    await stores.index.put(known)
-    await stores.facts.put("m", "/s", "d", [Fact("/a")], 1e9)
-    await stores.close()
-    await stores.close()
-    assert (tmp_path / "cache" / "clean").exists()
-
-    stores = await opened(tmp_path / "cache")
-    assert not (tmp_path / "cache" / "clean").exists()
-    assert await stores.index.get("/m/a") == known
-    assert await stores.facts.find("m", ["/s"], "/a") == Fact("/a", first_seen=1e9)
-    blob = await stores.store.open(known.blob)
-    assert blob is not None
-    assert await read(blob) == BODY
-    await blob.close()
-    await stores.close()
-
-
 @pytest.mark.row(1, at="single moments of a kill, played")
 async def test_after_a_crash_orphans_are_adopted_and_replaced_blobs_removed(tmp_path: Path) -> None:
     stores = await opened(tmp_path / "cache")
@@ -120,13 +99,6 @@ async def test_a_lost_index_is_found_again_in_the_blobs(tmp_path: Path) -> None:
     await settled(stores)
     assert [found async for batch in stores.index.scan() for found in batch] == [known]
     await stores.close()
-
-
-async def test_a_stop_in_the_middle_of_the_sweep_is_no_clean_one(tmp_path: Path) -> None:
-    stores = open_stores(tmp_path / "cache", LIMITS, "none")
-    await stores.start()
-    await stores.close()
-    assert not (tmp_path / "cache" / "clean").exists()
 
 
 async def test_a_full_cache_evicts_blob_and_entry(tmp_path: Path) -> None:

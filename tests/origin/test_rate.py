@@ -47,8 +47,8 @@ async def test_a_body_that_only_drips_is_given_up(make: Make) -> None:
 
 
 async def test_a_body_that_is_slow_but_fast_enough_comes_whole(make: Make) -> None:
-    origin = await make(dripping(b"x" * 100, 0.05, 20), min_rate=500, min_rate_window=0.25)
-    assert len(await get(origin, "http://upstream.test/x")) == 2000
+    origin = await make(dripping(b"x" * 100, 0.05, 30), min_rate=500, min_rate_window=1.0)
+    assert len(await get(origin, "http://upstream.test/x")) == 3000
 
 
 @pytest.mark.row(20, at="a slow client is not taken for a slow upstream")

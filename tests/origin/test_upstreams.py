@@ -39,7 +39,7 @@ async def opened(clock: Clock, **settings: float) -> Origin:
     async def sleep(_: float) -> None:
         return None
 
-    fixed = {"retries": 4, "head_timeout": 0.2, "min_rate_window": 0.2, **settings}
+    fixed = {"retries": 4, "head_timeout": 0.5, "min_rate_window": 0.5, **settings}
     origin = Origin(OriginSettings(**fixed), sleep=sleep, clock=clock)  # type: ignore[arg-type]
     await origin.open()
     return origin
@@ -136,7 +136,7 @@ async def test_after_the_pause_there_is_one_probe_that_nobody_waits_for(
     started = asyncio.get_running_loop().time()
     answers = await asyncio.gather(*(get(origin, dead.url, second.url + "/hello") for _ in range(20)))
     assert answers == [b"hello"] * 20
-    assert asyncio.get_running_loop().time() - started < 0.2  # what a silent one is waited for
+    assert asyncio.get_running_loop().time() - started < 0.5  # what a silent one is waited for
     await eventually(lambda: origin.health()[dead.name].resting == 4.0 and not origin.in_use)
     assert dead.attempts() == (2 if dead.resets else 1)
 
@@ -281,7 +281,7 @@ class TestAllFail:
         query = "?sig=canary"
         with pytest.raises(OriginRefused) as caught:
             await origin.fetch([UNREACHABLE + query, raw.url.replace("//", "//u:canary@") + "/x" + query])
-        assert f"127.0.0.1:{raw.port} gave no answer within 0.2 seconds" in str(caught.value)
+        assert f"127.0.0.1:{raw.port} gave no answer within 0.5 seconds" in str(caught.value)
         assert "127.0.0.1:1 cannot be reached" in str(caught.value)
         assert "canary" not in str(caught.value)
         assert caught.value.retry_after == 0.0  # the second may be asked now
