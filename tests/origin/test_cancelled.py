@@ -58,7 +58,7 @@ async def scenario(script: bytes, arrive: Callable[[RawOrigin, int, asyncio.Sema
             await arrive(raw, turn, chunks)
 
         await give_up(origin, raw.url + "/x", begun)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(10):
             await raw.until(lambda: raw.open == 0)
     await asyncio.sleep(0)
     assert descriptors() <= before
@@ -165,7 +165,7 @@ def test_given_up_under_tls_they_do_not_wait_for_the_origin_to_say_goodbye(loop:
             await give_up(origin, url + path, begun)
             await asyncio.sleep(0)
             assert descriptors() <= before + AT_ONCE  # the origin's own
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(10):
                 await raw.until(lambda: raw.open == 0)
         assert await get(origin, url + "/hello") == b"hello"
         await origin.close()
@@ -191,7 +191,7 @@ def test_given_up_in_the_tls_handshake_they_leave_nothing_behind(loop: Loop) -> 
                 await raw.until(lambda: raw.open == AT_ONCE)
 
             await give_up(origin, f"https://localhost:{raw.port}/", shaking)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(10):
                 await raw.until(lambda: raw.open == 0)
         await asyncio.sleep(0)
         assert descriptors() <= before

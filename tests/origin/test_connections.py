@@ -89,7 +89,7 @@ async def test_bytes_that_come_while_the_connection_rests_do_not_answer_the_next
     raw.go.set()
     for _ in range(2):  # while these are under way, the late bytes arrive
         assert await get(origin, other.url + "/hello") == b"hello"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(10):
         assert await get(origin, raw.url + "/hello") == b"hello"
         assert await get(origin, raw.url + "/hello") == b"hello"
     await other.stop()

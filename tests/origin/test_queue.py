@@ -72,7 +72,7 @@ async def test_a_cancelled_fetch_gives_its_place_back_and_drops_the_connection(r
 async def test_two_urls_of_one_full_upstream_do_not_wait_for_each_other(raw: RawOrigin, make: Make) -> None:
     raw.scripts["/x"] = b"HTTP/1.1 503 X\r\nContent-Length: 5\r\n\r\nerror"
     origin = await make(max_connections=1)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(10):
         assert await get(origin, raw.url + "/x", raw.url + "/hello") == b"hello"
 
 

@@ -40,7 +40,7 @@ async def serving(
         lambda reader, writer: tasks.append(asyncio.create_task(serve(reader, writer))), "127.0.0.1", 0, ssl=tls
     )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(10):
             yield server.sockets[0].getsockname()[1], asked
             await asyncio.gather(*tasks)
     finally:
