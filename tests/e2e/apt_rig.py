@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count, islice
 from pathlib import Path
 
@@ -42,16 +42,22 @@ FOR_A_SECOND = 'ttl = "1s"\ngrace = "0s"'
 
 class Mounts:
     """One server for many tests, because starting it takes longer than most of them: each takes a mirror of its own,
-    and opens the archive at the port that is its upstream. `totals`: how many mirrors with which settings."""
+    and opens the archive at the port that is its upstream. Until the end nobody else gets one of these ports.
+    `totals`: how many mirrors with which settings."""
 
     def __init__(self, folder: Path, totals: Mapping[str, int]) -> None:
-        with ExitStack() as stack:
-            free = [stack.enter_context(bound(0)).getsockname()[1] for _ in range(sum(totals.values()))]
-        ports = iter(free)
+        self._held = [bound() for _ in range(sum(totals.values()))]
+        ports = (held.getsockname()[1] for held in self._held)
         self._ports = {settings: list(islice(ports, total)) for settings, total in totals.items()}
         mirrors = (mirror(port, settings) for settings, some in self._ports.items() for port in some)
         self.server = Served(folder, HEAD.format(upstream="retries = 0") + "".join(mirrors))
         self.server.start()
+
+    def stop(self) -> None:
+        """The server stops, and the ports are free."""
+        self.server.stop()
+        for held in self._held:
+            held.close()
 
     def take(self, settings: str) -> int | None:
         """The upstream port of a mirror `m<port>` with these settings that no test has had; None: there are none."""

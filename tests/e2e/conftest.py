@@ -52,7 +52,7 @@ def mounts(tmp_path_factory: pytest.TempPathFactory, signer: Signer) -> Iterator
     totals = {AT_ONCE: 190, FOR_AN_HOUR: 1, FOR_A_SECOND: 1, keyed(signer): 15}
     mounts = Mounts(tmp_path_factory.mktemp("mounts"), totals)
     yield mounts
-    mounts.server.stop()
+    mounts.stop()
 
 
 @pytest.fixture
