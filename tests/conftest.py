@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -45,6 +46,12 @@ EXAMPLES = int(os.environ.get("MIRROR_TEST_EXAMPLES", "50"))
 """Of each property that does not say how many: a thousand once in a while find what fifty each day do not."""
 settings.register_profile("default", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("default")
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test is never searched for garbage: many tests have all of it collected."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
