@@ -38,6 +38,9 @@ NEVER = 1 << 62
 BROKEN = (sqlite3.Error, diskcache.Timeout, OSError, ValueError, TypeError, AttributeError, StoreError)
 """What a broken, locked or planted database raises out of diskcache."""
 
+REFUSED = (sqlite3.OperationalError, diskcache.Timeout, OSError)
+"""Of these what a database raises that takes no row now, and may take each of them later: locked, full, no disk."""
+
 WAL_PAGES = 256
 """Pages after which SQLite moves its log into the database, so that the log stays small."""
 

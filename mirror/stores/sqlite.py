@@ -18,7 +18,7 @@ from mirror.model import Entry
 from mirror.stores import rows
 from mirror.stores.addresses import Addresses, Known, Stored
 from mirror.stores.database import TIMEOUT, Database
-from mirror.stores.rows import BATCH, BROKEN, readable
+from mirror.stores.rows import BATCH, BROKEN, REFUSED, readable
 from mirror.stores.walks import Walks
 
 log = logging.getLogger("mirror.index")
@@ -38,7 +38,8 @@ T = TypeVar("T")
 class DiskcacheIndex(Walks):
     """Entries by key in the database below the folder `path`; the `hot` last used ones in memory, too.
 
-    An index that cannot be read is a miss, one that cannot be written is logged: neither is an error for a client.
+    An index that cannot be read is a miss, one that cannot be written is logged, and what it refused is tried again with
+    what is written next: neither is an error for a client.
     `rebuilt` is True where `start` found no database, or none that could be used: the entries must then be found again
     from the blobs. `suspect` is True once the database was found damaged while it ran, or refused a row: blobs may be
     there that it does not know.
@@ -54,6 +55,7 @@ class DiskcacheIndex(Walks):
         self._hot = Addresses(hot)
         self._stored = Stored()
         self._pending: dict[str, Entry | None] = {}  # what the thread was not given yet to write
+        self._refused: set[str] = set()  # keys whose rows the database did not take: tried again with what comes next
         self._timer: asyncio.TimerHandle | None = None
         self._quiet_until = 0.0  # monotonic seconds
 
@@ -178,15 +180,24 @@ class DiskcacheIndex(Walks):
                 await asyncio.shield(self._flush())
         elif len(self._pending) >= BATCH:
             self._flush()
-        elif self._timer is None:
+        else:
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(BEHIND, self._flush)
 
     def _flush(self) -> asyncio.Future[None]:
-        """Have the thread write all that is not written yet."""
+        """Have the thread write all that is not written yet, and some of what was refused."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         pending, self._pending = self._pending, {}
+        for _ in range(min(BATCH, len(self._refused))):
+            key = self._refused.pop()
+            known = self._hot.peek(of_key(key))
+            if known is not None and key in known.entries:  # or it is found at the next start, from its blob
+                pending.setdefault(key, known.entries[key])
         future = self._database.run(self._write, pending)
         future.add_done_callback(bind(self._wrote, pending))
         return future
@@ -198,20 +209,35 @@ class DiskcacheIndex(Walks):
         except BROKEN:
             if len(pending) == 1:
                 raise
-            for key, entry in pending.items():
-                self._database.attempt(rows.write, {key: entry})
+            self._write_each(pending)
         finally:
             # 1. It is told that a row changes. 2. Another process, which only reads, reads the old row. 3. It changes.
             for key in pending:
                 self.changes.changed(of_key(key))
 
+    def _write_each(self, pending: dict[str, Entry | None]) -> None:
+        failed: Exception | None = None
+        for key, entry in pending.items():
+            try:
+                self._database.attempt(rows.write, {key: entry})
+            except REFUSED:
+                raise  # no other one either, and each would have to wait
+            except BROKEN as exc:
+                failed = exc
+        if failed is not None:
+            raise failed
+
     def _wrote(self, pending: dict[str, Entry | None], future: asyncio.Future[None]) -> None:
         exc = None if future.cancelled() else future.exception()
         if isinstance(exc, BROKEN):
             self._broke(exc, "written")
+            if isinstance(exc, REFUSED) and len(self._refused) < HOT:
+                self._refused.update(pending)
         elif exc is None:
             for key in [key for key, entry in pending.items() if entry is None]:
                 self._hot.deleted(key)
+            if self._refused:
+                self._flush_soon()
 
     async def _read(self, call: Callable[..., T], *args: Any) -> T:
         """`call(*args)` on the thread, after all writes."""
@@ -251,7 +277,7 @@ class DiskcacheIndex(Walks):
 
     async def close(self) -> None:
         """Write what is not written yet, and close the database; idempotent."""
-        if self._pending:
-            with contextlib.suppress(*BROKEN):
+        with contextlib.suppress(*BROKEN):
+            while self._pending or self._refused:
                 await self._flush()
         await self._database.close()

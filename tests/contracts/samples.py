@@ -8,6 +8,7 @@ from typing import Any
 
 from mirror.model import Digest, Entry, Head, Headers
 from mirror.ports import BlobStore, Index, Note, Source
+from mirror.stores.sqlite import DiskcacheIndex
 
 BODY = bytes(range(256)) * 40
 
@@ -52,3 +53,11 @@ async def read(source: Source, start: int = 0, end: int | None = None) -> bytes:
 async def keys(index: Index, prefix: str = "") -> list[str]:
     """All keys that a scan gives."""
     return [entry.key async for batch in index.scan(prefix) for entry in batch]
+
+
+async def reopened(index: DiskcacheIndex, **options: Any) -> DiskcacheIndex:
+    """Another index on the same database, which this one leaves."""
+    await index.close()
+    again = DiskcacheIndex(index._path, **options)
+    await again.start()
+    return again

@@ -16,8 +16,9 @@ import pytest
 
 from mirror.errors import StoreError
 from mirror.stores import codec
+from mirror.stores.rows import BATCH
 from mirror.stores.sqlite import DiskcacheIndex
-from tests.contracts.samples import entry, keys
+from tests.contracts.samples import entry, keys, reopened
 from tests.instruments.clock import eventually
 
 DATABASE = "cache.db"
@@ -180,7 +181,31 @@ class TestBroken:
         other.close()
         assert await on_disk.get("/m/gone") is None
         await on_disk.put(entry("/m/c"))
-        assert await keys(on_disk) == ["/m/c", "/m/gone"]
+        assert await keys(on_disk) == ["/m/a", "/m/b", "/m/c"]
+
+    async def test_what_was_refused_is_written_as_it_is_by_then(self, on_disk: DiskcacheIndex) -> None:
+        """With what comes next, or at the end; and however much it is."""
+        for key in ("/m/a", "/m/b"):
+            await on_disk.put(entry(key, blob="old"))
+        many = [entry(f"/n/{n:04}") for n in range(3 * BATCH)]
+        for each in many:
+            await on_disk.get(each.key)
+        other = sqlite3.connect(on_disk._path / DATABASE, isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        await on_disk.put(entry(blob="refused"))
+        await on_disk.delete("/m/b")
+        for each in many:
+            await on_disk.put(each)
+        newer = asyncio.create_task(on_disk.put(entry(blob="new")))
+        await asyncio.sleep(0)  # it is on its way when the database can be written again
+        other.execute("ROLLBACK")
+        other.close()
+        await newer
+        again = await reopened(on_disk)
+        assert await again.get("/m/a") == entry(blob="new")
+        assert await again.get("/m/b") is None
+        assert await keys(again, "/n/") == [each.key for each in many]
+        await again.close()
 
     async def test_a_commit_that_fails_does_not_stop_later_writes(self, on_disk: DiskcacheIndex) -> None:
         plant(on_disk._path, "CREATE TABLE parent (id PRIMARY KEY)")
