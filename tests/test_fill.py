@@ -10,18 +10,14 @@ import pytest
 
 from mirror.errors import Changed, OriginError
 from mirror.operations import Selection
-from mirror.segment import NARROW
 from mirror.settings import FillSettings
 from tests.conftest import World, right, take
 from tests.instruments import bodies
 from tests.instruments.clock import eventually
+from tests.instruments.log import IN_FLIGHT
 
 MB = 1_000_000
 MAKE = Callable[..., World]
-
-IN_FLIGHT = NARROW + (4 << 20)
-"""What sockets hold of a connection that is ended early, at most: the window that it is given, and what Linux takes
-from the origin ahead of that (tcp_wmem)."""
 
 
 class TestOneDownloadForAll:

@@ -38,8 +38,8 @@ T = TypeVar("T")
 class DiskcacheIndex(Walks):
     """Entries by key in the database below the folder `path`; the `hot` last used ones in memory, too.
 
-    An index that cannot be read is a miss, one that cannot be written is logged, and what it refused is tried again with
-    what is written next: neither is an error for a client.
+    An index that cannot be read is a miss. One that cannot be written is logged, and what it refused is tried again
+    with what is written next. Neither is an error for a client.
     `rebuilt` is True where `start` found no database, or none that could be used: the entries must then be found again
     from the blobs. `suspect` is True once the database was found damaged while it ran, or refused a row: blobs may be
     there that it does not know.

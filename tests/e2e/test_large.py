@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.instruments import bodies
+from tests.instruments.log import IN_FLIGHT
 from tests.instruments.origin import origin_process
 from tests.instruments.reader import Errand, fleet, mixture, read
 from tests.instruments.server import http_mirror, served
@@ -21,7 +22,7 @@ FRESH = "cc=max-age=86400"
 
 @pytest.mark.row(10, at="aria2: 500 MB cold in 8 ranges at once")
 def test_aria2_with_eight_connections_gets_the_identical_file(tmp_path: Path) -> None:
-    """Seen red: ranges are not answered."""
+    """Seen red: ranges are not answered; a connection goes on where another one has begun."""
     if shutil.which("aria2c") is None:
         pytest.skip("aria2c is not installed")
     path, size = "/obj/aria/500000000", 500 * MB
@@ -31,7 +32,7 @@ def test_aria2_with_eight_connections_gets_the_identical_file(tmp_path: Path) ->
         subprocess.run(["aria2c", *options, "-d", str(tmp_path), "-o", "got", url], check=True, timeout=110)
         with (tmp_path / "got").open("rb") as got:
             assert hashlib.file_digest(got, "sha256").hexdigest() == bodies.digest("aria", size)
-        assert origin.sent(path) <= 1.05 * size
+        assert origin.sent(path) <= size + 7 * IN_FLIGHT  # where the next one of the eight begins, one ends
 
 
 async def test_a_range_at_90_percent_of_a_cold_object_comes_within_a_second(tmp_path: Path) -> None:

@@ -5,6 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from mirror.segment import NARROW
+
+IN_FLIGHT = NARROW + (4 << 20)
+"""What sockets hold of a connection that is ended early, at most: the window that it is given, and what Linux takes
+from the origin ahead of that (tcp_wmem)."""
+
 
 @dataclass(slots=True)
 class Record:
