@@ -128,7 +128,7 @@ def test_a_stream_does_not_hold_up_the_end_of_the_server(tmp_path: Path) -> None
         listening.next("stats")
         began = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
         assert listening.answer.read().endswith(b"\n\n")  # to a proper end: nothing was reset
         listening.close()
         assert "cut off" not in server.log()
@@ -265,7 +265,7 @@ def test_a_stream_makes_room_for_a_new_process(tmp_path: Path) -> None:
         began = time.monotonic()
         server.signal(signal.SIGUSR2)
         assert listening.answer.read().endswith(b"\n\n")
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 25
         listening.close()
         deadline = time.monotonic() + 20
         while b"data" not in (first := opening(server)):  # as a browser does, after an empty stream

@@ -232,7 +232,7 @@ def test_an_index_of_packages_that_explodes_is_not_unpacked_and_nobody_has_all_o
         # A file of the archive asks for what the indexes say: it waits until they are read.
         assert parts(hear(server, asking("/apt/pool/main/b/bomb_1_all.deb"))[0])[0] == 404
     assert parts(got)[0] == 502 or broke
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20
     assert grew.most <= MOST + 2 * len(body)
     good(server, origin)
 
