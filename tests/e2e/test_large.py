@@ -48,9 +48,10 @@ async def test_a_range_at_90_percent_of_a_cold_object_comes_within_a_second(tmp_
 
 
 @pytest.mark.row(
-    11, 14, at="50 readers of 60 MB, 15 of them slow, 15 leave: at most 5 % more is fetched, memory below 200 MB"
+    11, 14, at="50 readers of 60 MB, 15 of them slow, 15 leave: nothing is fetched twice, memory below 200 MB"
 )
 async def test_a_fleet_of_readers_is_one_download_with_every_byte_right(tmp_path: Path) -> None:
+    """Seen red: a connection goes on where another one has begun."""
     path, size = "/obj/fleet/60000000", 60 * MB
     with origin_process() as origin, served(tmp_path, http_mirror(origin.url())) as server:
         errand = Errand(server.url(f"/o{path}?{FRESH}&rate=12000000"), "fleet", size, patience=60.0)
@@ -58,7 +59,7 @@ async def test_a_fleet_of_readers_is_one_download_with_every_byte_right(tmp_path
         todo = [replace(one, delay=2.0 * number / len(todo)) for number, one in enumerate(todo)]
         tally = await fleet(len(todo), todo)
         assert tally.count("ok") + tally.count("left") == len(todo), tally.summary()
-        assert origin.sent(path) <= 1.05 * size
+        assert origin.sent(path) <= size + IN_FLIGHT
         assert server.peak() < 200 * MB
 
 
