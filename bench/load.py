@@ -66,10 +66,11 @@ async def measured(name: str, place: Place, scale: float) -> Run:
     before, used, began = place.descriptors(), place.server.cpu(), time.monotonic()
     meter = Meter(place.server.port, HOT) if name != "SIGTERM" else None
     told = await storm(place, max(10, int(size * scale)))
-    took, used = time.monotonic() - began, place.server.cpu() - used
+    took = time.monotonic() - began
     many = f"{size * scale:,.0f} in {took:.0f} s"
     if meter is None:
         return Run(None, [many, f"{quiet.p99 * 1e3:.1f}", *"-----", told])
+    used = place.server.cpu() - used
     loaded = await asyncio.to_thread(meter.end)
     after, memory = await place.settled(before + 10), place.server.memory() / 2**20
     ratio = loaded.p99 / quiet.p99

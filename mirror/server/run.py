@@ -87,6 +87,7 @@ class Server(uvicorn.Server):
         self._garbage = Garbage()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        process.make_room_for_descriptors()
         await super().startup(sockets)
         self._app.reloading.parts.append(self._prepare)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reloads)

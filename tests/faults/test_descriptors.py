@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -12,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from mirror.server.process import MOST
 from tests.instruments.origin import origin_process
 from tests.instruments.reader import read
-from tests.instruments.server import Served, http_mirror
+from tests.instruments.server import Served, http_mirror, served
 
 LIMIT = 256
 FRESH = "cc=max-age=86400"
@@ -37,6 +40,16 @@ def health(connection: HTTPConnection) -> int:
     answer = connection.getresponse()
     answer.read()
     return answer.status
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_there_is_room_for_all_descriptors_from_the_start(tmp_path: Path, workers: int) -> None:
+    """Where the system has to make it later, the event loop waits. Seen red: the table grows as it is needed."""
+    with served(tmp_path, http_mirror("http://127.0.0.1:9"), workers) as server:
+        for pid in server.workers() if workers > 1 else [server.pid]:
+            room = re.search(r"^FDSize:\s+(\d+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+            assert room
+            assert int(room[1]) >= min(MOST, resource.prlimit(pid, resource.RLIMIT_NOFILE)[0])
 
 
 @pytest.mark.row(28)
