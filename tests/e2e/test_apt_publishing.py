@@ -26,7 +26,8 @@ async def loop(labs: Labs, kind: str) -> None:
     async with labs(layout=layout, poor=poor, settings=settings) as lab:
         apt = lab.client(kind.replace(" ", "-"))
         await apt.updated()
-        found = await rounds(apt, Publisher(lab.archive, count, pause=0.5, between=0.5), count, generations=8)
+        publisher = Publisher(lab.archive, count, pause=0.5, between=0.5)
+        found = await rounds(apt, publisher, count, enough=lambda found: len(set(found.seen)) > 2)
         assert [said.text for said in found.failed] == [], kind
         assert found.seen == sorted(found.seen), kind
         assert len(set(found.seen)) > 2, kind
@@ -42,6 +43,7 @@ async def test_without_the_mirror_updates_do_fail(labs: Labs) -> None:
     """Else the test above would pass whatever the mirror does."""
     async with labs(layout=PLAIN) as lab:
         apt = lab.client("direct", lab.archive.url)
-        found = await rounds(apt, Publisher(lab.archive, 1, pause=0.4, between=0.4), 20)
+        publisher = Publisher(lab.archive, 1, pause=0.4, between=0.4)
+        found = await rounds(apt, publisher, 20, enough=lambda found: bool(found.failed))
         assert found.failed
         assert all("Mirror sync in progress?" in said.text or "Hash Sum mismatch" in said.text for said in found.failed)

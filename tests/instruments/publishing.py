@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -12,6 +12,8 @@ from .apt import Apt, Said
 from .archive import Archive
 
 HALVES = (("*/InRelease", "*/Release", "*/Release.gpg"), ("*/Packages*", "*/Translation*", "*/by-hash/*", "pool/*"))
+ENDLESS = 100
+"""Generations after which nothing else will come. Which updates fall in one depends on the machine, and on chance."""
 
 
 class Publisher:
@@ -58,14 +60,20 @@ class Rounds:
     seen: list[int] = field(default_factory=list)
     published: int = 0
 
+    @property
+    def turns(self) -> int:
+        return len(self.seen) + len(self.failed)
 
-async def rounds(apt: Apt, publisher: Publisher, count: int, generations: int = 0) -> Rounds:
-    """Update that often, and until there are so many generations, while the publisher is at work; each other time by a
-    client that knows nothing yet."""
+
+async def rounds(
+    apt: Apt, publisher: Publisher, count: int, *, enough: Callable[[Rounds], bool] = lambda found: True
+) -> Rounds:
+    """Update that often while the publisher is at work, each other time by a client that knows nothing yet; and go on
+    until what has been found is `enough`, or `ENDLESS` generations were published."""
     found = Rounds()
     async with publisher.at_work():
-        while (turn := len(found.seen) + len(found.failed)) < count or publisher.archive.newest.number < generations:
-            if turn % 2:
+        while found.turns < count or not (enough(found) or publisher.archive.newest.number >= ENDLESS):
+            if found.turns % 2:
                 apt.forget()
             said = await apt.update()
             if said.fine:
