@@ -292,9 +292,12 @@ def test_a_signal_before_it_serves_ends_nobody(tmp_path: Path, origin: Abroad) -
         server = Served(tmp_path / str(workers), mirror, workers)
         starting = threading.Thread(target=server.start)
         starting.start()
-        until(lambda server=server: "mirror at" in (server.log() if (server.folder / "log").exists() else ""))
-        for _ in range(50):
-            server.signal(signal.SIGHUP)
-            time.sleep(0.005)  # while it starts
-        starting.join()
-        assert server.stop() == 0
+        try:
+            until(lambda server=server: "mirror at" in (server.log() if (server.folder / "log").exists() else ""))
+            for _ in range(50):
+                server.signal(signal.SIGHUP)
+                time.sleep(0.005)  # while it starts
+        finally:
+            starting.join()
+            code = server.stop()
+        assert code == 0

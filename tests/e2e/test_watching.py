@@ -121,9 +121,7 @@ def test_events_tell_of_stats_and_downloads_as_they_change(pair: tuple[Served, A
 
 
 def test_a_stream_does_not_hold_up_the_end_of_the_server(tmp_path: Path) -> None:
-    with origin_process() as origin:
-        server = Served(tmp_path / "mirror", http_mirror(origin.address))
-        server.start()
+    with origin_process() as origin, served(tmp_path / "mirror", http_mirror(origin.address)) as server:
         listening = Listening(server)
         listening.next("stats")
         began = time.monotonic()

@@ -188,8 +188,8 @@ upstream = "{upstream}"
 def served(folder: Path, config: str, workers: int = 0, certificate: Path | None = None) -> Iterator[Served]:
     """A running server, ended at the end."""
     server = Served(folder, config, workers, certificate)
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.stop()
