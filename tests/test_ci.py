@@ -17,7 +17,7 @@ import pytest
 
 @pytest.mark.parametrize("times", [{times}], ids="of {{}} times".format)
 def test_fails(times, request):
-    runs = Path("runs of " + request.node.name)
+    runs = Path(f"{{request.path.name}} {{request.node.name}}")
     runs.touch()
     with runs.open("a") as file:
         file.write(".")
@@ -28,28 +28,33 @@ def test_fails(times, request):
 @pytest.mark.parametrize(
     ("times", "code", "said"),
     [
-        ("1", 0, "passed three times alone): test_it.py::test_fails[of 1 times]\n"),
-        ("0, 1, 1, 1", 0, "passed three times alone): test_it.py::test_fails[of 1 times1]\n"),
-        ("2", 1, "1 failed"),
-        ("1, 99", 1, "1 failed, 1 passed"),
-        ("1, 1, 1, 1", 1, "4 tests failed: too many for chance\n"),
+        (["1"], 0, "passed three times alone): test_0.py::test_fails[of 1 times]\n"),
+        (["0, 1, 1, 1, 1", "0", "1"], 0, "passed three times alone): test_0.py::test_fails[of 1 times2]\n"),
+        (["2"], 1, "1 failed"),
+        (["1", "1, 99"], 1, "1 failed, 2 passed"),
+        (["1", "1", "1", "1"], 1, "tests of 4 files failed: too many for chance\n"),
     ],
 )
-def test_failures_are_run_again(tmp_path: Path, times: str, code: int, said: str) -> None:
-    """Times: how often each test fails before it passes."""
+def test_failures_are_run_again(tmp_path: Path, times: list[str], code: int, said: str) -> None:
+    """Times: how often each test of each file fails before it passes."""
     for folder in (".ci", "scripts"):
         (tmp_path / folder).mkdir()
     shutil.copy(AGAIN, tmp_path / ".ci" / "again")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    (tmp_path / "test_it.py").write_text(TESTS.format(times=times))
+    for number, each in enumerate(times):
+        (tmp_path / f"test_{number}.py").write_text(TESTS.format(times=each))
     run = tmp_path / "scripts" / "test"
     run.write_text(RUN)
     run.chmod(0o755)
+    assert again(tmp_path).returncode == 1, "there is nothing to run again"
     first = subprocess.run([run, "-o", "cache_dir=.pytest_cache/one"], cwd=tmp_path, capture_output=True, text=True)
     assert first.returncode == 1, first.stdout
-    again = subprocess.run(
-        [tmp_path / ".ci" / "again", ".pytest_cache/one"], cwd=tmp_path.parent, capture_output=True, text=True
-    )
-    assert again.returncode == code, again.stdout + again.stderr
-    assert said in again.stdout, again.stdout
-    assert ("UNSTEADY" in again.stdout) == (code == 0)
+    done = again(tmp_path)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert said in done.stdout, done.stdout
+    assert ("UNSTEADY" in done.stdout) == (code == 0)
+
+
+def again(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [folder / ".ci" / "again", ".pytest_cache/one"]
+    return subprocess.run(command, cwd=folder.parent, capture_output=True, text=True)
