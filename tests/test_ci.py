@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 AGAIN = Path(__file__).parent.parent / ".ci" / "again"
-RUN = f'#!/bin/sh\nPYTEST_DISABLE_PLUGIN_AUTOLOAD=1 exec {sys.executable} -P -m pytest -q "$@"\n'
+RUN = f'#!/bin/sh\nPYTEST_ADDOPTS= PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 exec {sys.executable} -P -m pytest -q "$@"\n'
 TESTS = """
 from pathlib import Path
 import pytest

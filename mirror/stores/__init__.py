@@ -29,6 +29,7 @@ from mirror.evict import Limits, Room, evict
 from mirror.stores.counting import Pace
 from mirror.stores.disk import DiskStore
 from mirror.stores.facts import FileFacts
+from mirror.stores.files import REFUSALS
 from mirror.stores.leasing import locked, taken_away
 from mirror.stores.sharing import learn
 from mirror.stores.shelf import Durability
@@ -96,17 +97,19 @@ class Stores:
     patience: float = 0.0
     _lock: int = field(default=-1, init=False)
     _clean: bool = field(default=False, init=False)  # index and blobs are known to agree
+    _marked: bool = field(default=False, init=False)  # the disk did not let the marker of a clean stop be taken away
     _limited: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def start(self) -> None:
         """Lock the path and open all; counting what is there goes on behind. StoreError when the path is not to be
-        trusted, used by another server, or cannot be written; nothing is left open then."""
+        trusted or used by another server, or when nothing can be made there; nothing is left open then. A disk that
+        takes no writes keeps nobody from what is stored there."""
         try:
             try:
                 _make_private(self.path)
                 self._lock = await self._lease()
-                self._clean = taken_away(self.path / "clean")
+                self._clean = self._unmark()
             except OSError as exc:
                 raise StoreError(f"cannot use the cache at {self.path}: {exc.strerror or exc}") from exc
             await self.store.start()
@@ -122,6 +125,18 @@ class Stores:
             await self._close()
             raise
         self._task = asyncio.get_running_loop().create_task(self._attend())
+
+    def _unmark(self) -> bool:
+        """Whether the last server stopped as it should: nothing may say so of this one until it does."""
+        try:
+            clean = taken_away(self.path / "clean")
+        except OSError as exc:
+            if exc.errno not in REFUSALS:
+                raise
+            self._marked = True
+            return False
+        self._marked = False
+        return clean
 
     async def _lease(self) -> int:
         """See `locked`."""
@@ -157,6 +172,9 @@ class Stores:
             self._clean = False
             self.room.counted(whole=False)  # whoever wants to store waits for it
         while True:
+            if self._marked:
+                with contextlib.suppress(OSError):
+                    self._unmark()
             await self._hold_limits()
             await self.room.note()
             with contextlib.suppress(TimeoutError):

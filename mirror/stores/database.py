@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 import diskcache
 
 from mirror.errors import StoreError
+from mirror.stores import standin
 from mirror.stores.damage import damage
 from mirror.stores.files import aside, move_aside
 from mirror.stores.rows import BROKEN, SETTINGS, WAL_SIZE, TextDisk
@@ -28,10 +30,12 @@ T = TypeVar("T")
 
 
 class Database:
-    """The database below the folder `path`. Calls of `run` are carried out one after the other, in their order."""
+    """The database below the folder `path`. Calls of `run` are carried out one after the other, in their order.
+    `standing_in`: it is elsewhere, because the folder takes no writes, and ends with this server."""
 
     def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
         self.cache: Any = None
+        self.standing_in = False
         self._path = path
         self._timeout = timeout
         self._thread = ThreadPoolExecutor(1, "mirror-index")
@@ -56,23 +60,53 @@ class Database:
     def _open_some(self) -> bool:
         database = self._path / diskcache.core.DBNAME
         fresh = not database.is_file() or database.stat().st_size == 0
+        standin.removed(self._path)
+        # First: diskcache may try for minutes to open one that cannot be written.
+        if (refusal := standin.refusal(self._path)) is not None:
+            fresh = not self._open_elsewhere(refusal) or fresh
+        else:
+            fresh = not self._opened() or fresh
+        self._weigh_aside()
+        self._weigh()
+        return fresh
+
+    def _opened(self) -> bool:
+        """Whether it can be opened; else there is another, empty one."""
         try:
             self._open()
         except Exception as exc:  # whatever it is that is wrong with it, another one is needed
             log.warning("the index cannot be opened and is built again: %s", str(exc))
             self._open_another()
-            fresh = True
-        self._weigh_aside()
-        self._weigh()
-        return fresh
+            return False
+        return True
 
     def _open(self) -> None:
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.cache = diskcache.Cache(str(self._path), timeout=self._timeout, disk=TextDisk, **SETTINGS)
 
-    def _open_another(self) -> None:
+    def _open_elsewhere(self, refusal: OSError) -> bool:
+        """Open a copy, or an empty one where there is no room for a copy; whether it is a copy."""
+        folder = self._path
+        for self._path in standin.places(folder):
+            for copied in (True, False):
+                with contextlib.suppress(*BROKEN):
+                    self._shut()
+                    standin.made(folder, self._path, copied=copied)
+                    self._open()
+                    self.standing_in = True
+                    why = refusal.strerror or refusal
+                    log.warning("the index cannot be written (%s): until the next start it is at %s", why, self._path)
+                    return copied
+        self._path = folder
+        standin.removed(folder)
+        raise refusal
+
+    def _shut(self) -> None:
         if self.cache is not None:
             self.cache.close()
+
+    def _open_another(self) -> None:
+        self._shut()
         move_aside(self._path)
         self._open()
 
@@ -109,9 +143,10 @@ class Database:
         try:
             result = call(self.cache, what)
         except BaseException:
-            # A COMMIT that failed leaves the transaction open, and the connection would refuse all further ones.
+            # A COMMIT that failed leaves the transaction open, and the connection would refuse all further ones. It is
+            # not closed: beside a lock, diskcache tries for a minute to open another.
             with contextlib.suppress(sqlite3.Error):
-                self.cache.close()
+                self.cache._sql("ROLLBACK")
             raise
         self._weigh()
         return result
@@ -127,4 +162,6 @@ class Database:
             with contextlib.suppress(*BROKEN):
                 await self.run(self.cache.close)
             self.cache = None
+        if self.standing_in:
+            await self.run(shutil.rmtree, self._path.parent, True)
         await asyncio.to_thread(self._thread.shutdown)

@@ -23,7 +23,7 @@ from mirror.errors import StoreError
 from mirror.evict import on_disk
 from mirror.model import Fact
 from mirror.stores.fact_lists import FORM, Document, line, written
-from mirror.stores.files import open_own
+from mirror.stores.files import open_own, remove
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class FileFacts:
                     if not file.name.endswith(".draft"):
                         total += on_disk(file.stat(follow_symlinks=False).st_size)
                     elif file.name not in self._drafts:
-                        (self._path / mirror / file.name).unlink(missing_ok=True)
+                        remove(self._path / mirror / file.name)
             # All there is: what was put since the start too, which counts anew from here.
             self._bytes[mirror] = total
 

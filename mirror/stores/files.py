@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
 from pathlib import Path
 
 from mirror.evict import on_disk
+
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""What a disk says that takes no writes: what stands on it may well be read."""
 
 
 def open_own(path: Path, flags: int = 0) -> int:

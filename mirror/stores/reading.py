@@ -21,6 +21,7 @@ from mirror.errors import Elsewhere
 from mirror.evict import Limits, Room
 from mirror.model import Entry, Fact
 from mirror.ports import Note, Wanted
+from mirror.stores import standin
 from mirror.stores.disk import DiskStore
 from mirror.stores.facts import FileFacts
 from mirror.stores.partial import FilePartial
@@ -136,7 +137,7 @@ class ReadingIndex:
 
     def __init__(self, path: Path, changes: Changes, hot: int = HOT) -> None:
         self.changes = changes
-        self._address = f"file:{quote(str(path / diskcache.core.DBNAME))}?mode=ro"
+        self._path = path
         self._most = hot
         self._hot: OrderedDict[str, tuple[Mark, list[Entry]]] = OrderedDict()
         self._thread = ThreadPoolExecutor(1, "mirror-index")
@@ -201,7 +202,9 @@ class ReadingIndex:
             self._shut()
         if self._connection is None:
             self._opened = self.changes.mark(DATABASE)
-            self._connection = sqlite3.connect(self._address, uri=True, isolation_level=None, timeout=1.0)
+            database = (standin.found(self._path) or self._path) / diskcache.core.DBNAME
+            address = f"file:{quote(str(database))}?mode=ro"
+            self._connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=1.0)
         try:
             return self._connection.execute(statement, values)
         except sqlite3.Error:

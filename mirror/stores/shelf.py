@@ -60,7 +60,8 @@ class Shelf:
         for folder in (self.blobs, self.partials):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._durable is not None:
-            sync_folders({self.blobs.parent})
+            with contextlib.suppress(OSError):  # a disk that is read-only has them already
+                sync_folders({self.blobs.parent})
         found: dict[str, str] = {}
         for path in list(self.partials.iterdir()):
             if path.suffix == ".part":

@@ -62,6 +62,7 @@ class DiskcacheIndex(Walks):
     async def start(self) -> None:
         """Open the database. StoreError when the folder cannot be used at all."""
         self.rebuilt = await self._database.start()
+        self.suspect = self._database.standing_in  # what is written to it is lost at the end
 
     async def check(self) -> None:
         """Read all of the database for damage, beside the requests, as is due after an unclean stop. A damaged one is
@@ -69,7 +70,7 @@ class DiskcacheIndex(Walks):
         if await self._database.replaced():
             self._hot.clear()  # or what is in memory only would be taken for a row
             self.changes.all_changed()  # other processes may read the old one still
-            self.rebuilt, self.suspect = True, False
+            self.rebuilt, self.suspect = True, self._database.standing_in
 
     async def get(self, key: str) -> Entry | None:
         known = self._hot.get(of_key(key))

@@ -183,6 +183,20 @@ class TestBroken:
         await on_disk.put(entry("/m/c"))
         assert await keys(on_disk) == ["/m/a", "/m/b", "/m/c"]
 
+    async def test_a_write_that_is_refused_opens_no_other_connection(self, on_disk: DiskcacheIndex) -> None:
+        """On a disk that turned read-only, while another process reads, opening one took diskcache 41 s, and all that
+        asked for a row with it. Seen red: the connection is closed when a write is refused."""
+        database = on_disk._database
+        await on_disk.put(entry("/m/a"))
+        before = await database.run(lambda: database.cache._con)
+        other = sqlite3.connect(on_disk._path / DATABASE, isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        await on_disk.delete("/m/a")
+        other.close()
+        assert await database.run(lambda: database.cache._con) is before
+        await on_disk.put(entry("/m/b"))
+        assert await keys(on_disk) == ["/m/b"]
+
     async def test_what_was_refused_is_written_as_it_is_by_then(self, on_disk: DiskcacheIndex) -> None:
         """With what comes next, or at the end; and however much it is."""
         for key in ("/m/a", "/m/b"):

@@ -70,8 +70,8 @@ class Served:
     def url(self, path: str) -> str:
         return self.address + path
 
-    def start(self) -> None:
-        """Start it, and wait until it is ready."""
+    def start(self, asking: str = "/-/ready") -> None:
+        """Start it, and wait until it is ready: until it answers that with 200."""
         assert self._process is None
         self._told_before = len(self.log()) if (self.folder / "log").exists() else 0
         arguments = ["serve", "--config", str(self.folder / "config.toml")]
@@ -83,7 +83,7 @@ class Served:
                 command = [*self.program, *arguments]
                 self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=environment)
         deadline = time.monotonic() + 60
-        while self._status() != 200:
+        while self._status(asking) != 200:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the server did not start:\n{self.log()}")
             time.sleep(0.01)  # another process: it tells nobody when it is ready, it can only be asked
@@ -93,10 +93,10 @@ class Served:
             return HTTPSConnection("127.0.0.1", self.port, timeout=20, context=self.trust)
         return HTTPConnection("127.0.0.1", self.port, timeout=20)
 
-    def _status(self) -> int:
+    def _status(self, path: str) -> int:
         connection = self.connect()
         try:
-            connection.request("GET", "/-/ready")
+            connection.request("GET", path)
             return connection.getresponse().status
         except OSError:
             return 0
@@ -115,6 +115,8 @@ class Served:
         process, self._process = self._process, None
         if process is None:
             return 0
+        if process.poll() is not None:  # it has ended by itself
+            return process.wait(0)
         workers = children(process.pid) if how == signal.SIGKILL else []
         for pid in (process.pid, *workers):
             os.kill(pid, how)
