@@ -46,6 +46,10 @@ class MirrorProtocol(PatientProtocol):
     def _refuse(self, status: int, detail: str) -> None:
         """Refuse what cannot be read, after the responses to what came before it, never in the middle of one."""
         super()._refuse(status, detail)
+        if self.pipeline and self._current is not None:
+            # Its head was read with the end of the body before it, whose request is being answered.
+            self.pipeline.clear()
+            self.cycle = self._current
         if not self.answering or self._unread():
             if self.cycle is not None:
                 self.cycle.disconnected = True  # nobody gets what the application may say yet

@@ -195,6 +195,18 @@ class TestSendfile:
         assert answer.count(b"HTTP/1.1 ") == 1
         assert json.loads(refusal.partition(b"\r\n\r\n")[2])["status"] == 400
 
+    @pytest.mark.row(41, at="an unknown coding behind a request with a body")
+    def test_what_cannot_be_read_behind_a_body_takes_no_answer_away(self, both: tuple[Served, Abroad]) -> None:
+        """Its head is read in the same piece as the end of the body. Seen red: the answer was reset."""
+        alone = asking("/o/obj/up/100", "Content-Length: 3", method="POST") + "abc"
+        upload = asking("/o/obj/up/100", "Content-Length: 3", method="POST", last=False) + "abc"
+        bad = asking(OK, "Transfer-Encoding: chun", method="PUT", last=False) + "ked\r\n\r\n"
+        got, reset = hear(both[0], upload + bad)
+        assert not reset
+        status, fields, _ = parts(got)
+        assert (status, fields.get("connection")) == (parts(hear(both[0], alone)[0])[0], "close")
+        assert got.count(b"HTTP/1.1 ") == 1
+
     @pytest.mark.row(22, at="500 hits given up: descriptors are back")
     def test_no_descriptor_is_left_of_500_downloads_that_were_given_up(self, both: tuple[Served, Abroad]) -> None:
         server, _ = both
