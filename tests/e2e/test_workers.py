@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.instruments import bodies
 from tests.instruments.clock import until
 from tests.instruments.owners import Kept
 from tests.instruments.process import Abroad, origin_process
@@ -64,6 +65,34 @@ class Spread:
 def spread(server: Served) -> Iterator[Spread]:
     with ExitStack() as stack:
         yield Spread(server, stack)
+
+
+@pytest.mark.row(8, at="http: the upstream's own, in three processes, after a restart and a second fetch")
+def test_an_etag_is_the_same_in_all_processes_after_a_restart_and_a_second_fetch(
+    server: Served, origin: Abroad
+) -> None:
+    target = f"/o/obj/tagged/1000?{FRESH}"
+
+    def tags() -> set[str | None]:
+        with ExitStack() as stack:
+            spread = Spread(server, stack)
+            answers = [kept.answer(target) for kept in spread.all]
+            assert [answer.read() == bodies.body("tagged", 0, 1000) for answer in answers] == [True] * len(answers)
+            return {answer.getheader("etag") for answer in answers}
+
+    first = tags()
+    server.stop()
+    server.start()
+    assert tags() == first
+    connection = server.connect()
+    connection.request("POST", "/-/api/purge", json.dumps({"everything": True}), {"Content-Type": "application/json"})
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert tags() == first
+    assert origin.requests("/obj/tagged/1000") == 2
+    (tag,) = first
+    assert tag is not None
+    assert tag.startswith('"')
 
 
 @pytest.mark.row(11, 16, at="3 processes, 50 clients, 3 MB: one request")
