@@ -230,6 +230,9 @@ class Stores:
         await self.index.close()
         clean = clean and not self.index.suspect
         if self._lock >= 0:
+            if self._marked:
+                with contextlib.suppress(OSError):
+                    self._unmark()
             if clean and self.room.ready:
                 self.taken.write(self.room.taken)
             if clean:

@@ -87,10 +87,11 @@ class Database:
     def _open_elsewhere(self, refusal: OSError) -> bool:
         """Open a copy, or an empty one where there is no room for a copy; whether it is a copy."""
         folder = self._path
-        for self._path in standin.places(folder):
-            for copied in (True, False):
+        for copied in (True, False):
+            for self._path in standin.places(folder):
                 with contextlib.suppress(*BROKEN):
                     self._shut()
+                    standin.removed(folder)
                     standin.made(folder, self._path, copied=copied)
                     self._open()
                     self.standing_in = True
@@ -164,4 +165,5 @@ class Database:
             self.cache = None
         if self.standing_in:
             await self.run(shutil.rmtree, self._path.parent, True)
+            self.standing_in = False
         await asyncio.to_thread(self._thread.shutdown)

@@ -31,10 +31,10 @@ def refusal(folder: Path) -> OSError | None:
     try:
         fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
+            probe.unlink()
             os.posix_fallocate(fd, 0, NEEDED)
         finally:
             os.close(fd)
-            probe.unlink()
     except OSError as exc:
         return exc if exc.errno in REFUSALS else None
     return None
@@ -53,7 +53,6 @@ def found(folder: Path) -> Path | None:
 
 def made(folder: Path, place: Path, *, copied: bool) -> None:
     """Make the stand-in at that place: with a copy of the database, or empty. OSError. Blocks."""
-    _removed(place)
     place.parent.mkdir(mode=0o700)
     place.mkdir(mode=0o700)
     for suffix in ("", "-wal") if copied else ():
@@ -65,12 +64,8 @@ def made(folder: Path, place: Path, *, copied: bool) -> None:
 def removed(folder: Path) -> None:
     """There is no stand-in of this index, from now on. Blocks."""
     for place in places(folder):
-        _removed(place)
-
-
-def _removed(place: Path) -> None:
-    if _ours(place.parent):
-        shutil.rmtree(place.parent, ignore_errors=True)
+        if _ours(place.parent):
+            shutil.rmtree(place.parent, ignore_errors=True)
 
 
 def _ours(folder: Path) -> bool:

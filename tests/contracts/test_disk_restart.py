@@ -66,7 +66,7 @@ class TestRestart:
             blobs = [(await stored(store, key=f"/m/{n}")).blob for n in range(3)]
             store.touch(blobs[1], 1_000_000_000.0)  # long before the others were stored
         async with disk(tmp_path) as (_, room):
-            assert room.recency() == [blobs[0], blobs[2], blobs[1]]
+            assert room.recency()[2] == blobs[1]  # the others may be of one tick of the file system's clock
             assert [blob for blob in blobs if room.used_again(blob)] == [blobs[1]]
 
     async def test_only_one_partial_of_a_key_is_left(self, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -83,17 +82,28 @@ async def test_who_only_reads_reads_it_there(full: Path) -> None:
     await index.close()
 
 
-async def test_without_room_for_a_copy_it_is_empty(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: Any) -> None:
-        raise FULL
+@pytest.mark.parametrize("room", [(), ("tmp",)], ids=["nowhere", "in the second place"])
+async def test_without_room_for_a_copy_it_is_empty(
+    full: Path, bases: list[Path], room: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But where any place has room for it, there is a copy."""
+    copy = shutil.copyfile
 
-    monkeypatch.setattr(shutil, "copyfile", refused)
+    def copied(source: Path, target: Path) -> None:
+        if target.parents[2].name not in room:
+            raise FULL
+        copy(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", copied)
     index = DiskcacheIndex(full)
     await index.start()
-    assert (index.rebuilt, index.suspect, await keys(index)) == (True, True, [])
+    place = standin.places(full)[len(room)]
+    assert (index.rebuilt, index.suspect, standin.found(full)) == (not room, True, place)
     await index.put(entry("/m/b"))
-    assert await keys(index) == ["/m/b"]
+    assert await keys(index) == ["/m/a", "/m/b"][1 - len(room) :]
     await index.close()
+    await index.close()
+    assert [*bases[0].iterdir(), *bases[1].iterdir()] == []
 
 
 async def test_a_broken_database_is_none_and_stays_where_it_is(full: Path) -> None:
